@@ -1,0 +1,1 @@
+"""What every room stands on: dtypes, shapes, specs, errors, nested structures. Imports numpy only."""

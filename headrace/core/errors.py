@@ -1,0 +1,133 @@
+"""The error tree, with TensorFlow's names.
+
+    HeadraceError
+    ├── OpError                       carries a canonical code name (`code`)
+    │   ├── CancelledError            ├── UnknownError            ├── InvalidArgumentError
+    │   ├── DeadlineExceededError     ├── NotFoundError           ├── AlreadyExistsError
+    │   ├── PermissionDeniedError     ├── UnauthenticatedError    ├── ResourceExhaustedError
+    │   ├── FailedPreconditionError   ├── AbortedError            ├── OutOfRangeError
+    │   └── UnimplementedError        InternalError  UnavailableError  DataLossError
+    └── OperatorNotAllowedInGraphError (also a TypeError)
+
+Errors carry no HTTP or gRPC status: each protocol maps `code` in one table of its own.
+A message says what was given, what was expected, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HeadraceError(Exception):
+    """Root of every error that Headrace raises on purpose."""
+
+
+class OpError(HeadraceError):
+    """An operation failed; `code` is the canonical name of the failure."""
+
+    code: ClassVar[str] = "UNKNOWN"
+
+    def __init__(self, message: str, *, op: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.op = op
+
+
+class CancelledError(OpError):
+    """The work was cancelled by whoever asked for it."""
+
+    code = "CANCELLED"
+
+
+class UnknownError(OpError):
+    """A failure with no better name."""
+
+    code = "UNKNOWN"
+
+
+class InvalidArgumentError(OpError, ValueError):
+    """An argument is wrong whatever the state of the system."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class DeadlineExceededError(OpError):
+    """The time allowed for the work ran out."""
+
+    code = "DEADLINE_EXCEEDED"
+
+
+class NotFoundError(OpError):
+    """Something named in the request does not exist."""
+
+    code = "NOT_FOUND"
+
+
+class AlreadyExistsError(OpError):
+    """Something to be created exists already."""
+
+    code = "ALREADY_EXISTS"
+
+
+class PermissionDeniedError(OpError):
+    """The caller may not do this."""
+
+    code = "PERMISSION_DENIED"
+
+
+class UnauthenticatedError(OpError):
+    """The caller did not prove who it is."""
+
+    code = "UNAUTHENTICATED"
+
+
+class ResourceExhaustedError(OpError):
+    """A queue, a quota or the memory is full."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
+class FailedPreconditionError(OpError):
+    """The system is not in the state that the call needs."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class AbortedError(OpError):
+    """The work was stopped by a conflict and may be tried again."""
+
+    code = "ABORTED"
+
+
+class OutOfRangeError(OpError):
+    """The end of the input, or of a valid range, was passed."""
+
+    code = "OUT_OF_RANGE"
+
+
+class UnimplementedError(OpError, NotImplementedError):
+    """The operation is not supported."""
+
+    code = "UNIMPLEMENTED"
+
+
+class InternalError(OpError):
+    """An invariant of Headrace itself is broken: a bug."""
+
+    code = "INTERNAL"
+
+
+class UnavailableError(OpError):
+    """The service cannot answer now; the same call may succeed later."""
+
+    code = "UNAVAILABLE"
+
+
+class DataLossError(OpError):
+    """Stored data is truncated or fails its checksum."""
+
+    code = "DATA_LOSS"
+
+
+class OperatorNotAllowedInGraphError(HeadraceError, TypeError):
+    """A symbolic tensor was used where Python needs a concrete value."""
