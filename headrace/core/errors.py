@@ -6,7 +6,9 @@
     │   ├── DeadlineExceededError     ├── NotFoundError           ├── AlreadyExistsError
     │   ├── PermissionDeniedError     ├── UnauthenticatedError    ├── ResourceExhaustedError
     │   ├── FailedPreconditionError   ├── AbortedError            ├── OutOfRangeError
-    │   └── UnimplementedError        InternalError  UnavailableError  DataLossError
+    │   ├── InternalError             ├── UnavailableError        ├── DataLossError
+    │   └── UnimplementedError
+    │       └── NoGradientError       (also a LookupError)
     └── OperatorNotAllowedInGraphError (also a TypeError)
 
 Errors carry no HTTP or gRPC status: each protocol maps `code` in one table of its own.
@@ -131,3 +133,7 @@ class DataLossError(OpError):
 
 class OperatorNotAllowedInGraphError(HeadraceError, TypeError):
     """A symbolic tensor was used where Python needs a concrete value."""
+
+
+class NoGradientError(UnimplementedError, LookupError):
+    """A gradient was asked for through an op that has none."""

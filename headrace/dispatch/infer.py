@@ -1,0 +1,249 @@
+"""Shape inference by trial evaluation.
+
+Each unknown dimension is replaced by a size, twice with different sizes, and the op's kernel is evaluated abstractly
+(`jax.eval_shape`). Dimensions on which both trials agree are known; the others are unknown. Small integer tensors are
+computed for real in both trials, so `tf.reshape(x, [tf.shape(x)[0], -1])` is understood with no rule of its own.
+The sizes have many divisors, so that reshapes by small factors work out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from headrace.core.dtypes import DType, from_numpy
+from headrace.core.errors import HeadraceError, InternalError, InvalidArgumentError
+from headrace.core.shapes import UNKNOWN, TensorShape
+from headrace.dispatch.opdef import Attrs, OpDef
+from headrace.ir.graph import Probe, Probes, Value
+
+SIZES = (14_414_400, 17_297_280)
+"""What stands in for an unknown dimension in the two trials."""
+
+MOST_CONTENT = 1024
+"""Tensors of more elements are not computed during inference."""
+
+
+SMALLEST_TRIAL = 1_000_000
+"""Sizes from here on are taken to derive from an unknown dimension when they do not broadcast."""
+
+
+def elementwise(*shapes: tuple[int, ...], **_: Any) -> tuple[int, ...]:
+    """The shape rule of elementwise ops: broadcasting, where an unknown dimension gives way to a known one.
+
+    Raises:
+        ValueError: the shapes do not broadcast.
+    """
+    result: tuple[int, ...] = ()
+    for shape in shapes:
+        rank = max(len(result), len(shape))
+        left, right = ((1,) * (rank - len(s)) + s for s in (result, shape))
+        result = tuple(_broadcast_trial(a, b, shapes) for a, b in zip(left, right, strict=True))
+    return result
+
+
+def _broadcast_trial(a: int, b: int, shapes: tuple[tuple[int, ...], ...]) -> int:
+    if a == b or b == 1:
+        return a
+    if a == 1:
+        return b
+    if max(a, b) >= SMALLEST_TRIAL:
+        return min(a, b)
+    raise ValueError(f"shapes {' and '.join(str(TensorShape(s)) for s in shapes)} do not broadcast: {a} and {b} differ, neither is 1")
+
+
+class Inferred(NamedTuple):
+    """What is known of one output."""
+
+    dtype: DType
+    shape: TensorShape
+    probes: Probes
+
+
+def probes_of(shape: TensorShape) -> Probes:
+    """The two trials of a value of which the static shape alone is known."""
+    if shape.rank is None:
+        return (Probe(None), Probe(None))
+    first, second = (tuple(size if d is None else d for d in shape) for size in SIZES)
+    return (Probe(first), Probe(second))
+
+
+def content_probes(array: np.ndarray[Any, Any]) -> Probes:
+    """The trials of a constant."""
+    probe = Probe(array.shape, array if array.size <= MOST_CONTENT and array.dtype.kind != "O" else None)
+    return (probe, probe)
+
+
+def constant_value(value: Value) -> np.ndarray[Any, Any] | None:
+    """The content of a graph value where inference knows it, else None."""
+    if value.probes is None:
+        return None
+    first, second = value.probes[0].content, value.probes[1].content
+    if first is None or second is None or first.shape != second.shape or not np.array_equal(first, second):
+        return None
+    return first
+
+
+class Unknown(Exception):
+    """Raised inside a trial when an input needed for the shape is not known."""
+
+
+_cache: dict[Any, tuple[Inferred, ...]] = {}
+
+
+def infer(op: OpDef, inputs: Sequence[Value], complete: Mapping[str, Any]) -> tuple[Inferred, ...]:
+    """Dtypes, shapes and trials of an op's outputs.
+
+    Args:
+        op: the op.
+        inputs: its flat inputs in a graph.
+        complete: every attribute (see `resolve_types`).
+
+    Raises:
+        InvalidArgumentError: the inputs do not fit the op.
+    """
+    attrs = op.kernel_attrs(complete)
+    trials = [value.probes or probes_of(value.shape) for value in inputs]
+    elements = [probes_of(v.element[1]) if v.element else None for v in inputs]
+    key = (
+        op.name,
+        attrs.key,
+        tuple(complete[a.name] for a in op.attrs.values() if a.implied),
+        tuple((v.dtype, _trial_key(t), v.element) for v, t in zip(inputs, trials, strict=True)),
+    )
+    found = _cache.get(key)
+    if found is None:
+        found = _infer(op, inputs, complete, attrs, trials, elements)
+        if len(_cache) > 65536:
+            _cache.clear()
+        _cache[key] = found
+    return found
+
+
+def _trial_key(trial: Probes) -> Any:
+    return tuple((p.shape, None if p.content is None else (p.content.dtype.str, p.content.tobytes())) for p in trial)
+
+
+def _infer(
+    op: OpDef,
+    inputs: Sequence[Value],
+    complete: Mapping[str, Any],
+    attrs: Attrs,
+    trials: Sequence[Probes],
+    elements: Sequence[Probes | None],
+) -> tuple[Inferred, ...]:
+    declared = [dtype for _, dtype in op.flat_args(op.outputs, complete)]
+    certain = all(_trial_key((t[0],)) == _trial_key((t[1],)) for t in trials) and all(
+        value.shape.is_fully_defined() for value in inputs
+    )
+    results: list[list[Probe]] = []
+    for side in (0,) if certain else (0, 1):
+        arguments = [_abstract(v, t[side], e[side] if e else None) for v, t, e in zip(inputs, trials, elements, strict=True)]
+        try:
+            results.append(_trial(op, complete, attrs, arguments, declared))
+        except Unknown:
+            results.append([Probe(None)] * len(declared))
+        except HeadraceError:
+            if certain:
+                raise
+            results.append([Probe(None)] * len(declared))
+        except (TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
+            if certain:
+                raise explain(op, inputs, error) from None
+            results.append([Probe(None)] * len(declared))
+    first, second = results[0], results[-1]
+    return tuple(Inferred(d, _agreement(a, b), (a, b)) for d, a, b in zip(declared, first, second, strict=True))
+
+
+def explain(op: OpDef, inputs: Sequence[Any], error: Exception) -> InvalidArgumentError:
+    """A kernel's complaint as an error that names the op and what it was given."""
+    given = ", ".join(f"{t.dtype.name}{t.shape}" for t in inputs)
+    return InvalidArgumentError(f"{op.name} does not accept its inputs ({given}): {error}", op=op.name)
+
+
+def _abstract(value: Value, probe: Probe, element: Probe | None) -> Any:
+    """What a trial passes for an input: the content where known, else a shape and dtype; None when not even that."""
+    if value.element is not None and element is not None:
+        return None if element.shape is None else jax.ShapeDtypeStruct(element.shape, value.element[0].np_dtype)
+    if probe.content is not None:
+        return probe.content
+    if probe.shape is None:
+        return None
+    return _StringStruct(probe.shape) if value.dtype.np_dtype.kind == "O" else jax.ShapeDtypeStruct(probe.shape, value.dtype.np_dtype)
+
+
+class _StringStruct(NamedTuple):
+    """The shape of a tensor that JAX cannot represent."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] = np.dtype(object)
+
+
+def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list[Any], declared: Sequence[DType]) -> list[Probe]:
+    known = all(isinstance(a, np.ndarray) for a in arguments)
+    if op.host is not None and known:
+        return [_content(r) for r in as_tuple(op.host(*op.group(arguments, complete), **attrs))]
+    if any(a is None for a in arguments):
+        raise Unknown
+    if op.metadata:
+        return [_content(np.asarray(r)) for r in as_tuple(op.kernel(*op.group(arguments, complete), **attrs))]
+    if op.shape is not None:
+        shapes = op.shape(*op.group([_shape_argument(op, i, a) for i, a in enumerate(arguments)], complete), **attrs)
+        return [Probe(None if s is None else tuple(s)) for s in (shapes if isinstance(shapes, list) else [shapes])]
+    if op.host_only:
+        raise Unknown
+    return _evaluate(op, complete, attrs, arguments, declared)
+
+
+def _shape_argument(op: OpDef, position: int, argument: Any) -> Any:
+    if position not in op.static:
+        return tuple(argument.shape)
+    if not isinstance(argument, np.ndarray):
+        raise Unknown
+    return argument
+
+
+def _evaluate(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list[Any], declared: Sequence[DType]) -> list[Probe]:
+    if any(i in op.static and not isinstance(a, np.ndarray) for i, a in enumerate(arguments)):
+        raise Unknown
+    dynamic = [a for i, a in enumerate(arguments) if i not in op.static]
+    statics = {i: a for i, a in enumerate(arguments) if i in op.static}
+    key = [jax.ShapeDtypeStruct((2,), np.uint32)] if op.random else []
+    outputs = jax.eval_shape(partial(run_kernel, op, complete, attrs, statics), *key, *dynamic)
+    results = jax.tree_util.tree_leaves(outputs)[len(op.updates) :]
+    for result, dtype in zip(results, declared, strict=True):
+        if from_numpy(result.dtype) is not dtype:
+            raise InternalError(f"the kernel of {op.name} returned {result.dtype}; its declaration says {dtype.name}", op=op.name)
+    return [Probe(tuple(r.shape)) for r in results]
+
+
+def run_kernel(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, statics: Mapping[int, Any], *dynamic: Any) -> Any:
+    """Calls a kernel: static inputs put back in place, lists grouped; a random op's key comes first in `dynamic`."""
+    key, dynamic = (dynamic[:1], dynamic[1:]) if op.random else ((), dynamic)
+    flat: Sequence[Any] = dynamic
+    if statics:
+        rest = iter(dynamic)
+        flat = [statics[i] if i in statics else next(rest) for i in range(len(statics) + len(dynamic))]
+    return op.kernel(*key, *op.group(flat, complete), **attrs)
+
+
+def as_tuple(result: Any) -> tuple[Any, ...]:
+    """A kernel's result as a flat tuple."""
+    if not isinstance(result, tuple | list):
+        return (result,)
+    return tuple(leaf for item in result for leaf in (item if isinstance(item, tuple | list) else (item,)))
+
+
+def _content(result: Any) -> Probe:
+    array = np.asarray(result)
+    return Probe(array.shape, array if array.size <= MOST_CONTENT and array.dtype.kind != "O" else None)
+
+
+def _agreement(a: Probe, b: Probe) -> TensorShape:
+    if a.shape is None or b.shape is None or len(a.shape) != len(b.shape):
+        return UNKNOWN
+    return TensorShape([x if x == y else None for x, y in zip(a.shape, b.shape, strict=True)])

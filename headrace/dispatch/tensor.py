@@ -1,0 +1,300 @@
+"""Tensor: the value that ops take and give, either at hand (EagerTensor) or a place in a graph (GraphTensor)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from headrace.core import dtypes
+from headrace.core.dtypes import DType, from_numpy
+from headrace.core.errors import InvalidArgumentError, OperatorNotAllowedInGraphError
+from headrace.core.shapes import TensorShape
+from headrace.core.spec import TensorSpec
+from headrace.dispatch.operators import Operators
+from headrace.dispatch.resource import Resource
+from headrace.ir.graph import Value
+
+
+class Tensor(Operators):
+    """An immutable array of one dtype. See EagerTensor and GraphTensor."""
+
+    __slots__ = ("__weakref__",)
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> TensorShape:
+        """The static shape."""
+        raise NotImplementedError
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def rank(self) -> int | None:
+        """The number of dimensions, None if unknown."""
+        return self.shape.rank
+
+    def get_shape(self) -> TensorShape:
+        """The same as `shape`."""
+        return self.shape
+
+    def __len__(self) -> int:
+        if self.shape.rank is None or not len(self.shape) or self.shape[0] is None:
+            raise TypeError(f"len() needs a tensor whose first dimension is known; this one has shape {self.shape}")
+        return self.shape[0]
+
+    def ref(self) -> Reference:
+        """A hashable reference to this tensor, for dictionaries and sets."""
+        return Reference(self)
+
+    def set_shape(self, shape: Any) -> None:
+        """Asserts what the static shape is; raises ValueError when it contradicts what is known."""
+        self.shape.assert_is_compatible_with(shape)
+
+
+class Reference:
+    """A hashable stand-in for a tensor or variable: equal when both refer to the same object."""
+
+    __slots__ = ("_target",)
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def deref(self) -> Any:
+        """The object referred to."""
+        return self._target
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reference) and self._target is other._target
+
+    def __hash__(self) -> int:
+        return id(self._target)
+
+
+class EagerTensor(Tensor):
+    """A tensor at hand. `array` is a JAX array, or a numpy array for strings and small integers, which live on the host."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return from_numpy(self.array.dtype)
+
+    @property
+    def shape(self) -> TensorShape:
+        """The shape."""
+        return TensorShape(self.array.shape)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return int(self.array.ndim)
+
+    @property
+    def device(self) -> str:
+        """The device that holds the elements, in TensorFlow's notation."""
+        if isinstance(self.array, np.ndarray):
+            return "/job:localhost/replica:0/task:0/device:CPU:0"
+        (device,) = self.array.devices()
+        kind = "GPU" if device.platform in ("gpu", "cuda", "rocm") else device.platform.upper()
+        return f"/job:localhost/replica:0/task:0/device:{kind}:{device.id}"
+
+    def numpy(self) -> Any:
+        """The elements as a numpy array, or as a numpy scalar (bytes for strings) when the rank is 0."""
+        array = np.asarray(self.array)
+        if array.ndim == 0:
+            return array[()]
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = np.asarray(self.array)
+        return np.array(array, dtype, copy=copy) if dtype is not None or copy else array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def _scalar(self, kind: str) -> Any:
+        if self.array.size != 1:
+            raise TypeError(f"only a tensor of one element converts to a Python {kind}; this one has shape {self.shape}")
+        return np.asarray(self.array).reshape(())[()]
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise ValueError(f"the truth value of a tensor of shape {self.shape} is ambiguous; use tf.reduce_any or tf.reduce_all")
+        return bool(self._scalar("bool"))
+
+    def __int__(self) -> int:
+        return int(self._scalar("int"))
+
+    def __float__(self) -> float:
+        return float(self._scalar("float"))
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar("complex"))
+
+    def __index__(self) -> int:
+        if not self.dtype.is_integer:
+            raise TypeError(f"only an integer tensor can be an index; this one is {self.dtype.name}")
+        return int(self._scalar("index"))
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self._scalar("float").item(), digits)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("cannot iterate over a scalar tensor")
+        return (self[i] for i in range(self.array.shape[0]))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.numpy(), spec) if self.array.ndim == 0 and spec else str(self)
+
+    def __repr__(self) -> str:
+        separator = "\n" if self.array.ndim > 1 else " "
+        text = np.array2string(np.asarray(self.array), separator=", ") if self.array.ndim else repr(np.asarray(self.array)[()])
+        if self.array.ndim == 0 and self.dtype is not dtypes.string:
+            text = str(np.asarray(self.array)[()])
+        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={separator.strip(' ')}{text}>"
+
+    def __str__(self) -> str:
+        return f"tf.Tensor({np.asarray(self.array)}, shape={self.shape}, dtype={self.dtype.name})"
+
+    def __copy__(self) -> EagerTensor:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> EagerTensor:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("tensors are not pickled; use .numpy(), tf.io.serialize_tensor or a checkpoint")
+
+
+class ResourceTensor(EagerTensor):
+    """A handle to a variable's storage: a scalar of dtype resource."""
+
+    __slots__ = ()
+    array: Resource
+
+    @property
+    def dtype(self) -> DType:
+        """tf.resource."""
+        return dtypes.resource
+
+    @property
+    def shape(self) -> TensorShape:
+        """The empty shape: a handle is a scalar."""
+        return TensorShape(())
+
+    def numpy(self) -> Any:
+        """Refused: a handle has no elements.
+
+        Raises:
+            InvalidArgumentError: always.
+        """
+        raise InvalidArgumentError(f"a resource handle (of {self.array.name!r}) has no numpy value; read the variable instead")
+
+    def __repr__(self) -> str:
+        return f"<tf.Tensor: handle of variable {self.array.name!r}, dtype=resource>"
+
+    __str__ = __repr__
+
+
+class GraphTensor(Tensor):
+    """A tensor of a graph under construction: `value` is its place there and `builder` the graph's builder."""
+
+    __slots__ = ("builder", "value")
+
+    def __init__(self, value: Value, builder: Any) -> None:
+        self.value = value
+        self.builder = builder
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return self.value.dtype
+
+    @property
+    def shape(self) -> TensorShape:
+        """The static shape."""
+        return self.value.shape
+
+    @property
+    def name(self) -> str:
+        """`node:output`, as in TensorFlow."""
+        node = self.value.node
+        return f"{self.value.name}:0" if node is None else f"{node.name}:{self.value.index}"
+
+    @property
+    def op(self) -> Any:
+        """The node that makes the value, None for an input of the graph."""
+        return self.value.node
+
+    @property
+    def graph(self) -> Any:
+        """The graph that the tensor belongs to."""
+        return self.builder.graph
+
+    @property
+    def device(self) -> str:
+        """The device asked for by `tf.device`, or the empty string."""
+        return self.value.node.device if self.value.node is not None else ""
+
+    def set_shape(self, shape: Any) -> None:
+        """Narrows the static shape by what the caller knows; raises ValueError on contradiction."""
+        self.value.shape = self.value.shape.merge_with(shape)
+        if self.value.shape.is_fully_defined():
+            self.value.probes = None
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise OperatorNotAllowedInGraphError(
+            f"{what} is not allowed: {self.name} (shape {self.shape}, dtype {self.dtype.name}) is a symbolic tensor of graph"
+            f" {self.builder.graph.name!r} and has no value while the function is traced. Use tf ops instead, or do it outside tf.function."
+        )
+
+    def __bool__(self) -> NoReturn:
+        self._refuse("using a symbolic tensor as a Python bool (if, while, and, or, assert)")
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.shape.rank is None or not len(self.shape) or self.shape[0] is None:
+            self._refuse("iterating over a symbolic tensor of unknown length")
+        return (self[i] for i in range(len(self)))
+
+    def numpy(self) -> NoReturn:
+        """Refused while tracing."""
+        raise NotImplementedError(f"numpy() is only available when executing eagerly; {self.name} is a symbolic tensor")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        raise NotImplementedError(f"cannot convert the symbolic tensor {self.name} to a numpy array; call numpy code outside tf.function")
+
+    def __int__(self) -> NoReturn:
+        self._refuse("int() of a symbolic tensor")
+
+    def __float__(self) -> NoReturn:
+        self._refuse("float() of a symbolic tensor")
+
+    def __index__(self) -> NoReturn:
+        self._refuse("using a symbolic tensor as a Python index")
+
+    def __repr__(self) -> str:
+        return f"<tf.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
+
+    __str__ = __repr__
+
+
+def spec_of(tensor: Tensor, name: str | None = None) -> TensorSpec:
+    """The TensorSpec of a tensor."""
+    return TensorSpec(tensor.shape, tensor.dtype, name)

@@ -1,0 +1,1 @@
+"""The graph: nodes in execution order, values between them, functions as attributes. No protobuf, no JAX."""

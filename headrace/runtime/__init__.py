@@ -1,0 +1,1 @@
+"""Running: the eager executor, the lowering of graphs to XLA, executables, devices and randomness."""

@@ -1,0 +1,181 @@
+"""The eager executor: runs each op at once through a kernel compiled for its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from headrace.core import dtypes
+from headrace.core.dtypes import DType
+from headrace.core.errors import FailedPreconditionError, InvalidArgumentError
+from headrace.dispatch import context
+from headrace.dispatch.convert import convert_inputs, resolve_types
+from headrace.dispatch.infer import as_tuple, explain, run_kernel
+from headrace.dispatch.opdef import Attrs, OpDef
+from headrace.dispatch.resource import Resource
+from headrace.dispatch.tensor import EagerTensor, ResourceTensor, Tensor
+from headrace.ir.graph import Graph
+from headrace.runtime import devices, executable
+from headrace.runtime.randomness import generator
+
+HOST_LIMIT = 64
+"""Integer and boolean constants of up to this many elements stay on the host: they are mostly shapes and indices."""
+
+_EAGER = (EagerTensor, ResourceTensor)
+
+
+class EagerExecutor:
+    """Runs ops now."""
+
+    is_eager = True
+
+    def __init__(self) -> None:
+        self._scalars: dict[Any, EagerTensor] = {}
+
+    def run(self, op: OpDef, args: Sequence[Any], attrs: Attrs, name: str | None) -> tuple[Tensor, ...]:
+        """Runs one op; see dispatch.context.Executor."""
+        inputs: Sequence[Any] = op.flatten(args) if op.has_lists else args
+        for value in inputs:
+            if type(value) not in _EAGER:
+                inputs = self._convert(op, args, attrs)
+                break
+        arrays = [tensor.array for tensor in inputs]
+        counts = tuple(len(a) for a, d in zip(args, op.inputs, strict=True) if d.is_list) if op.has_lists else ()
+        signature = (attrs.key, counts, *[array.dtype for array in arrays])
+        if signature not in op.accepted:
+            resolve_types(op, inputs, attrs, counts)
+            op.accepted.add(signature)
+        current = context.state()
+        if current.device:
+            arrays = _place(arrays, current.device)
+        try:
+            results = self._compute(op, attrs, arrays, inputs, counts)
+        except (TypeError, ValueError, IndexError) as error:
+            if isinstance(error, InvalidArgumentError):
+                raise
+            raise explain(op, inputs, error) from error
+        outputs = tuple(map(EagerTensor, results))
+        for tape in current.tapes:
+            tape.record(op, attrs, inputs, outputs)
+        return outputs
+
+    def _compute(self, op: OpDef, attrs: Attrs, arrays: list[Any], inputs: Sequence[Any], counts: tuple[int, ...]) -> tuple[Any, ...]:
+        if op.metadata:
+            return as_tuple(_grouped(op.kernel, op, counts)(*arrays, **attrs))
+        if op.host_only or (op.host is not None and _all_numpy(arrays)):
+            kernel = op.kernel if op.host_only else op.host
+            return tuple(map(np.asarray, as_tuple(_grouped(kernel, op, counts)(*map(np.asarray, arrays), **attrs))))  # type: ignore[arg-type]
+        if op.has_resources:
+            return self._compute_stateful(op, attrs, arrays, inputs)
+        key: list[Any] = [generator.key(attrs.get("seed", 0), attrs.get("seed2", 0))] if op.random else []
+        if op.static:
+            statics = {i: np.asarray(arrays[i]) for i in op.static}
+            compiled = self._compiled_for(op, attrs, statics, inputs, counts)
+            return as_tuple(compiled(*key, *[a for i, a in enumerate(arrays) if i not in op.static]))
+        compiled = op.compiled.get(attrs.key) if not counts else None
+        if compiled is None:
+            compiled = self._compiled_for(op, attrs, {}, inputs, counts)
+        result = compiled(*key, *arrays)
+        return result if type(result) is tuple else as_tuple(result)
+
+    def _compiled_for(
+        self, op: OpDef, attrs: Attrs, statics: dict[int, Any], inputs: Sequence[Any], counts: tuple[int, ...]
+    ) -> Callable[..., Any]:
+        key: Any = attrs.key
+        if statics or counts:
+            key = (attrs.key, counts, tuple((a.shape, a.dtype.str, a.tobytes()) for a in statics.values()))
+        found: Callable[..., Any] | None = op.compiled.get(key)
+        if found is None:
+            complete = resolve_types(op, inputs, attrs, counts)
+            found = jax.jit(partial(run_kernel, op, complete, attrs, statics))
+            op.compiled[key] = found
+        return found
+
+    def _compute_stateful(self, op: OpDef, attrs: Attrs, arrays: list[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
+        cells = {i: a for i, a in enumerate(arrays) if isinstance(a, Resource)}
+        values = [_value(op, a, i) if isinstance(a, Resource) else a for i, a in enumerate(arrays)]
+        if op.name == "ReadVariableOp":
+            return (cells[0].read(),)
+        if op.name == "AssignVariableOp":
+            array = jnp.asarray(values[1])
+            cells[0].write(array, shared=True)
+            return ()
+        statics = {i: np.asarray(arrays[i]) for i in op.static}
+        compiled = self._compiled_for(op, attrs, statics, inputs, ())
+        results = as_tuple(compiled(*[v for i, v in enumerate(values) if i not in op.static]))
+        for position, array in zip(op.updates, results, strict=False):
+            cells[position].write(array)
+        return results[len(op.updates) :]
+
+    def _convert(self, op: OpDef, args: Sequence[Any], attrs: Attrs) -> Sequence[Tensor]:
+        return convert_inputs(op, args, attrs)
+
+    def call(self, graph: Graph, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Runs a graph, compiled; see dispatch.context.Executor."""
+        arrays = [self.adopt(t).array for t in inputs]  # type: ignore[attr-defined]
+        return tuple(map(EagerTensor, executable.of(graph)(arrays)))
+
+    def constant(self, value: Any, dtype: DType, name: str | None = None) -> Tensor:
+        """A tensor of a numpy array; scalars are remembered."""
+        if dtype is dtypes.string or (value.size <= HOST_LIMIT and value.dtype.kind in "iub"):
+            return EagerTensor(value)
+        device = context.state().device
+        if value.ndim or device:
+            return EagerTensor(jax.device_put(value, devices.resolve(device)) if device else jnp.asarray(value))
+        key = (value.tobytes(), dtype)
+        found = self._scalars.get(key)
+        if found is None:
+            if len(self._scalars) > 4096:
+                self._scalars.clear()
+            found = self._scalars[key] = EagerTensor(jnp.asarray(value))
+        return found
+
+    def adopt(self, tensor: Tensor) -> Tensor:
+        """Eager tensors as they are.
+
+        Raises:
+            TypeError: the tensor belongs to a graph.
+        """
+        if not isinstance(tensor, EagerTensor):
+            raise TypeError(
+                f"{tensor!r} is a symbolic tensor of a function that is being or was traced, and has no value here;"
+                " return it from the function instead of keeping it"
+            )
+        return tensor
+
+
+def _value(op: OpDef, resource: Resource, position: int) -> Any:
+    if resource.array is None and not (op.name == "AssignVariableOp" and position == 0):
+        raise FailedPreconditionError(f"{op.name}: variable {resource.name!r} has no value yet; assign one first", op=op.name)
+    return resource.array
+
+
+def _grouped(kernel: Callable[..., Any], op: OpDef, counts: tuple[int, ...]) -> Callable[..., Any]:
+    """The kernel taking flat arguments."""
+    if not counts:
+        return kernel
+
+    def flat_kernel(*flat: Any, **attrs: Any) -> Any:
+        lengths = iter(counts)
+        rest = iter(flat)
+        grouped = [tuple(next(rest) for _ in range(next(lengths))) if a.is_list else next(rest) for a in op.inputs]
+        return kernel(*grouped, **attrs)
+
+    return flat_kernel
+
+
+def _all_numpy(arrays: Sequence[Any]) -> bool:
+    return all(isinstance(array, np.ndarray) for array in arrays)
+
+
+def _place(arrays: Sequence[Any], device: str) -> list[Any]:
+    target = devices.resolve(device)
+    return [
+        array if isinstance(array, Resource) or array.dtype.kind == "O" or isinstance(array, np.ndarray) else jax.device_put(array, target)
+        for array in arrays
+    ]
