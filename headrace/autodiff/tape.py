@@ -271,26 +271,20 @@ class GradientTape:
 
 
 def _seeds(target: Any, output_gradients: Any) -> list[tuple[Tensor, Gradient]]:
-    targets = [_target_tensor(t) for t in nest.flatten(target)]
-    if output_gradients is None:
-        given: list[Any] = [None] * len(targets)
-    else:
-        given = nest.flatten(output_gradients)
-        if len(given) != len(targets):
-            raise ValueError(f"{len(targets)} targets need as many output_gradients; got {len(given)}")
-    return [
-        (t, get("OnesLike")(t) if g is None else convert_to_tensor(g, t.dtype if t.dtype.is_numeric else None))
-        for t, g in zip(targets, given, strict=True)
-        if t.dtype.is_differentiable
-    ]
-
-
-def _target_tensor(target: Any) -> Tensor:
-    if _is_variable(target):
-        return context.state().executor.adopt(target.handle)
-    if not isinstance(target, Tensor):
-        raise TypeError(f"the target of a gradient must be a tensor; got {target!r} ({type(target).__name__})")
-    return context.state().executor.adopt(target)
+    """Each differentiable target (a variable's handle for a variable) with the gradient that flows into it."""
+    targets = nest.flatten(target)
+    given = [None] * len(targets) if output_gradients is None else nest.flatten(output_gradients)
+    if len(given) != len(targets):
+        raise ValueError(f"{len(targets)} targets need as many output_gradients; got {len(given)}")
+    seeds: list[tuple[Tensor, Gradient]] = []
+    for item, gradient in zip(targets, given, strict=True):
+        if not (isinstance(item, Tensor) or _is_variable(item)):
+            raise TypeError(f"the target of a gradient must be a tensor; got {item!r} ({type(item).__name__})")
+        value = item if isinstance(item, Tensor) else convert_to_tensor(item)
+        if value.dtype.is_floating or value.dtype.is_complex:
+            seed = get("OnesLike")(value) if gradient is None else convert_to_tensor(gradient, value.dtype)
+            seeds.append((_key_tensor(item), seed))
+    return seeds
 
 
 def _completed(gradient: Gradient, source: Any, policy: UnconnectedGradients) -> Gradient:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from headrace.core.dtypes import DType
     from headrace.dispatch.opdef import Attrs, OpDef
-    from headrace.dispatch.tensor import Tensor
+    from headrace.dispatch.tensor import EagerTensor, Tensor
     from headrace.ir.graph import Graph
 
 
@@ -27,6 +27,9 @@ class Executor(Protocol):
 
     def constant(self, value: Any, dtype: DType, name: str | None = None) -> Tensor:
         """A tensor of the numpy array `value`, which has the representation of `dtype`."""
+
+    def initial_value(self, value: Any, dtype: DType | None) -> EagerTensor:
+        """The first value of a variable that is being created: `value`, or what it returns when it is a function."""
 
     def adopt(self, tensor: Tensor) -> Tensor:
         """The tensor by which this executor knows `tensor` (inside a graph: the captured input)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError
-from headrace.core.shapes import TensorShape
+from headrace.core.shapes import TensorShape, as_shape
 from headrace.dispatch import context
 from headrace.dispatch.opdef import Arg, Attrs, OpDef, get
 from headrace.dispatch.tensor import Tensor
@@ -136,6 +137,34 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
     hint = None if dtype_hint is None else dtypes.as_dtype(dtype_hint)
     array, found = to_numpy(value, wanted, hint)
     return context.state().executor.constant(array, found, name)
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const") -> Tensor:
+    """A constant tensor.
+
+    Args:
+        value: a number, a string, a numpy array, or a nested list of these.
+        dtype: the dtype; inferred when None.
+        shape: the shape to give it: a scalar is repeated, other values are reshaped.
+
+    Raises:
+        TypeError: the value cannot have that dtype.
+        ValueError: the number of elements does not fit the shape.
+    """
+    if isinstance(value, Tensor):
+        return convert_to_tensor(value, dtype, name=name)
+    array, found = to_numpy(value, None if dtype is None else dtypes.as_dtype(dtype))
+    if shape is not None:
+        dims = as_shape(shape).concrete()
+        if array.size not in (1, math.prod(dims)):
+            raise ValueError(f"cannot make a constant of shape {as_shape(shape)} from {array.size} elements; expected {math.prod(dims)}")
+        array = np.full(dims, array.reshape(-1)[0], array.dtype) if array.size == 1 else array.reshape(dims)
+    return context.state().executor.constant(array, found, name)
+
+
+def is_tensor(x: Any) -> bool:
+    """True for tensors, variables and IndexedSlices."""
+    return isinstance(x, Tensor) or hasattr(x, "__tf_tensor__")
 
 
 def _holds_tensors(value: Any) -> bool:

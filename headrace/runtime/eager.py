@@ -14,7 +14,7 @@ from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError
 from headrace.dispatch import context
-from headrace.dispatch.convert import convert_inputs, resolve_types
+from headrace.dispatch.convert import convert_inputs, convert_to_tensor, resolve_types
 from headrace.dispatch.infer import as_tuple, explain, run_kernel
 from headrace.dispatch.opdef import Attrs, OpDef
 from headrace.dispatch.resource import Resource
@@ -42,7 +42,7 @@ class EagerExecutor:
         inputs: Sequence[Any] = op.flatten(args) if op.has_lists else args
         for value in inputs:
             if type(value) not in _EAGER:
-                inputs = self._convert(op, args, attrs)
+                inputs = convert_inputs(op, args, attrs)
                 break
         arrays = [tensor.array for tensor in inputs]
         counts = tuple(len(a) for a, d in zip(args, op.inputs, strict=True) if d.is_list) if op.has_lists else ()
@@ -112,9 +112,6 @@ class EagerExecutor:
             cells[position].write(array)
         return results[len(op.updates) :]
 
-    def _convert(self, op: OpDef, args: Sequence[Any], attrs: Attrs) -> Sequence[Tensor]:
-        return convert_inputs(op, args, attrs)
-
     def call(self, graph: Graph, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Runs a graph, compiled; see dispatch.context.Executor."""
         arrays = [self.adopt(t).array for t in inputs]  # type: ignore[attr-defined]
@@ -134,6 +131,11 @@ class EagerExecutor:
                 self._scalars.clear()
             found = self._scalars[key] = EagerTensor(jnp.asarray(value))
         return found
+
+    def initial_value(self, value: Any, dtype: DType | None) -> EagerTensor:
+        """The first value of a variable; see dispatch.context.Executor."""
+        with context.paused_tapes():
+            return convert_to_tensor(value() if callable(value) else value, dtype)  # type: ignore[return-value]
 
     def adopt(self, tensor: Tensor) -> Tensor:
         """Eager tensors as they are.

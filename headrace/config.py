@@ -1,0 +1,6 @@
+"""tf.config: devices, and how functions run."""
+
+from headrace.runtime.devices import PhysicalDevice as PhysicalDevice
+from headrace.runtime.devices import list_physical_devices as list_physical_devices
+from headrace.trace.function import functions_run_eagerly as functions_run_eagerly
+from headrace.trace.function import run_functions_eagerly as run_functions_eagerly

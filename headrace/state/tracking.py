@@ -1,0 +1,60 @@
+"""The object graph: which objects hang on which, by the names that checkpoints use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_PRIVATE = ("_self_", "__", "_headrace_")
+
+
+class Trackable:
+    """Anything that has a place in the object graph. Subclasses may override `trackable_children`."""
+
+    def trackable_children(self) -> dict[str, Any]:
+        """The objects that hang on this one, by the names of the edges."""
+        return {key: value for key, value in sorted(vars(self).items()) if not key.startswith(_PRIVATE) and is_trackable(value)}
+
+
+class AutoTrackable(Trackable):
+    """An object whose attributes are followed; what `tf.Module` and loaded models are."""
+
+
+def is_trackable(value: Any) -> bool:
+    """True for trackable objects and for lists, tuples and dicts with string keys that lead to one."""
+    if isinstance(value, Trackable):
+        return True
+    if isinstance(value, list | tuple):
+        return any(is_trackable(item) for item in value)
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) for key in value) and any(is_trackable(item) for item in value.values())
+    return False
+
+
+def children(value: Any) -> dict[str, Any]:
+    """The children of a trackable object, list, tuple or dict: edge name to object.
+
+    Elements of sequences go by their position, those of dicts by their key, as in TensorFlow's checkpoints.
+    """
+    if isinstance(value, Trackable):
+        return value.trackable_children()
+    if isinstance(value, list | tuple):
+        return {str(i): item for i, item in enumerate(value) if is_trackable(item)}
+    if isinstance(value, Mapping):
+        return {key: item for key, item in value.items() if is_trackable(item)}
+    return {}
+
+
+def walk(root: Any) -> list[tuple[Any, dict[str, Any]]]:
+    """Every object reachable from `root`, breadth first and once each, with its children."""
+    seen = {id(root)}
+    queue = [root]
+    found = []
+    for item in queue:
+        below = children(item)
+        found.append((item, below))
+        for child in below.values():
+            if id(child) not in seen:
+                seen.add(id(child))
+                queue.append(child)
+    return found
