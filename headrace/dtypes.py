@@ -3,7 +3,7 @@
 from headrace.core.dtypes import DType as DType
 from headrace.core.dtypes import as_dtype as as_dtype
 from headrace.core.dtypes import bfloat16 as bfloat16
-from headrace.core.dtypes import bool_ as bool  # noqa: A004
+from headrace.core.dtypes import bool_ as bool
 from headrace.core.dtypes import complex64 as complex64
 from headrace.core.dtypes import complex128 as complex128
 from headrace.core.dtypes import float16 as float16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from headrace.dispatch.opdef import OpDef, find, registered
@@ -21,10 +21,10 @@ def __dir__() -> list[str]:
     return sorted(name for name, op in registered().items() if op.exportable)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _wrapper(op: OpDef) -> Callable[..., Any]:
     names = [arg.name for arg in op.outputs]
-    result_type = namedtuple(op.name.lstrip("_"), names, rename=True) if len(names) > 1 else None  # type: ignore[misc]
+    result_type: Any = namedtuple(op.name.lstrip("_"), names, rename=True) if len(names) > 1 else None
 
     def raw_op(*, name: str | None = None, **arguments: Any) -> Any:
         inputs, attrs = op.split_arguments((), arguments)

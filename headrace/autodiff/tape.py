@@ -126,7 +126,9 @@ class GradientTape:
         """
         for leaf in nest.flatten(tensor):
             if not (isinstance(leaf, Tensor | IndexedSlices) or _is_variable(leaf)):
-                raise ValueError(f"watch takes tensors and variables; got {leaf!r} ({type(leaf).__name__}); use tf.constant or tf.Variable")
+                raise ValueError(
+                    f"watch takes tensors and variables; got {leaf!r} ({type(leaf).__name__}); use tf.constant or tf.Variable"
+                )
             if not _is_variable(leaf) and not leaf.dtype.is_differentiable:
                 warnings.warn(f"the dtype of a watched tensor must be floating or complex; got {leaf.dtype.name}", stacklevel=2)
             self._watch_source(leaf)
@@ -210,7 +212,7 @@ class GradientTape:
         rows = self._rows(target, sources, unconnected_gradients)
         flat_sources = nest.flatten(sources)
         shape = list(target.shape.concrete())
-        stacked = []
+        stacked: list[Tensor | None] = []
         for position, source in enumerate(flat_sources):
             column = [row[position] for row in rows]
             if any(item is None for item in column):

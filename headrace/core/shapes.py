@@ -198,8 +198,8 @@ SCALAR = TensorShape(())
 
 
 def _dimension(value: Any) -> int | None:
-    if value is None or type(value) is int and value >= 0:
-        return value  # type: ignore[no-any-return]
+    if value is None or (type(value) is int and value >= 0):
+        return value
     try:
         dim = operator.index(value)
     except TypeError:

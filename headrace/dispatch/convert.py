@@ -34,7 +34,9 @@ def to_numpy(value: Any, dtype: DType | None = None, hint: DType | None = None) 
     if dtype is None:
         dtype = hint if hint is not None and _suits(hint, natural, value) else natural
     elif not _holds(dtype, natural, value):
-        raise TypeError(f"cannot convert {_brief(value)} to a tensor of dtype {dtype.name}; cast it explicitly or pass another dtype")
+        raise TypeError(
+            f"cannot convert {_brief(value)} to a tensor of dtype {dtype.name}; cast it explicitly or pass another dtype"
+        )
     if dtype is dtypes.string:
         return _as_bytes(array), dtype
     if array.dtype == dtype.np_dtype:
@@ -49,7 +51,9 @@ def _as_array(value: Any) -> np.ndarray[Any, Any]:
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ValueError(f"cannot convert {_brief(value)} to a tensor: its rows differ in length; expected a rectangular array") from None
+        raise ValueError(
+            f"cannot convert {_brief(value)} to a tensor: its rows differ in length; expected a rectangular array"
+        ) from None
     if array.dtype == object and not all(isinstance(item, str | bytes) for item in array.ravel().tolist()):
         raise TypeError(f"cannot convert {_brief(value)} to a tensor: expected numbers, strings, numpy arrays or tensors")
     return array
@@ -157,7 +161,9 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
     if shape is not None:
         dims = as_shape(shape).concrete()
         if array.size not in (1, math.prod(dims)):
-            raise ValueError(f"cannot make a constant of shape {as_shape(shape)} from {array.size} elements; expected {math.prod(dims)}")
+            raise ValueError(
+                f"cannot make a constant of shape {as_shape(shape)} from {array.size} elements; expected {math.prod(dims)}"
+            )
         array = np.full(dims, array.reshape(-1)[0], array.dtype) if array.size == 1 else array.reshape(dims)
     return context.state().executor.constant(array, found, name)
 
@@ -273,7 +279,9 @@ def resolve_types(op: OpDef, tensors: Sequence[Any], attrs: Attrs, counts: Seque
     for name, attr in op.attrs.items():
         if name not in complete:
             if not isinstance(attr.default, DType):
-                raise InvalidArgumentError(f"attribute {name!r} of {op.name} cannot be told from an empty list of inputs", op=op.name)
+                raise InvalidArgumentError(
+                    f"attribute {name!r} of {op.name} cannot be told from an empty list of inputs", op=op.name
+                )
             complete[name] = attr.default
     return {name: complete[name] for name in op.attrs}
 

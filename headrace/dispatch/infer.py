@@ -53,7 +53,9 @@ def _broadcast_trial(a: int, b: int, shapes: tuple[tuple[int, ...], ...]) -> int
         return b
     if max(a, b) >= SMALLEST_TRIAL:
         return min(a, b)
-    raise ValueError(f"shapes {' and '.join(str(TensorShape(s)) for s in shapes)} do not broadcast: {a} and {b} differ, neither is 1")
+    raise ValueError(
+        f"shapes {' and '.join(str(TensorShape(s)) for s in shapes)} do not broadcast: {a} and {b} differ, neither is 1"
+    )
 
 
 class Inferred(NamedTuple):
@@ -113,7 +115,7 @@ def infer(op: OpDef, inputs: Sequence[Value], complete: Mapping[str, Any]) -> tu
         op.name,
         attrs.key,
         tuple(complete[a.name] for a in op.attrs.values() if a.implied),
-        tuple((v.dtype, _trial_key(t), v.element) for v, t in zip(inputs, trials, strict=True)),
+        tuple((v.dtype, _trial_key(t[0]), _trial_key(t[1]), v.element) for v, t in zip(inputs, trials, strict=True)),
     )
     found = _cache.get(key)
     if found is None:
@@ -124,8 +126,8 @@ def infer(op: OpDef, inputs: Sequence[Value], complete: Mapping[str, Any]) -> tu
     return found
 
 
-def _trial_key(trial: Probes) -> Any:
-    return tuple((p.shape, None if p.content is None else (p.content.dtype.str, p.content.tobytes())) for p in trial)
+def _trial_key(probe: Probe) -> Any:
+    return probe.shape, None if probe.content is None else (probe.content.dtype.str, probe.content.tobytes())
 
 
 def _infer(
@@ -137,7 +139,7 @@ def _infer(
     elements: Sequence[Probes | None],
 ) -> tuple[Inferred, ...]:
     declared = [dtype for _, dtype in op.flat_args(op.outputs, complete)]
-    certain = all(_trial_key((t[0],)) == _trial_key((t[1],)) for t in trials) and all(
+    certain = all(_trial_key(t[0]) == _trial_key(t[1]) for t in trials) and all(
         value.shape.is_fully_defined() for value in inputs
     )
     results: list[list[Probe]] = []
@@ -173,7 +175,9 @@ def _abstract(value: Value, probe: Probe, element: Probe | None) -> Any:
         return probe.content
     if probe.shape is None:
         return None
-    return _StringStruct(probe.shape) if value.dtype.np_dtype.kind == "O" else jax.ShapeDtypeStruct(probe.shape, value.dtype.np_dtype)
+    return (
+        _StringStruct(probe.shape) if value.dtype.np_dtype.kind == "O" else jax.ShapeDtypeStruct(probe.shape, value.dtype.np_dtype)
+    )
 
 
 class _StringStruct(NamedTuple):

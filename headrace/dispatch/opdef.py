@@ -158,6 +158,9 @@ class OpDef:
         """Combinations of input dtypes already checked against the declaration (see dispatch/convert.py)."""
         self.compiled: dict[Any, Any] = {}
         """Kernels compiled for one set of attributes and static inputs (see runtime/eager.py)."""
+        plain = not (self.has_lists or self.has_resources or self.static or metadata or host_only or random)
+        self.fast: dict[Any, Any] | None = {} if plain else None
+        """Compiled kernels by attributes and input dtypes, for ops that need nothing but a call of their kernel."""
         self.__doc__ = inspect.getdoc(kernel)
         self.__name__ = getattr(kernel, "__name__", name)
         self.__module__ = getattr(kernel, "__module__", __name__)
@@ -196,7 +199,9 @@ class OpDef:
                 raise TypeError(f"{self.name} is missing its input {name!r}; it takes {', '.join(self.input_names)}")
             inputs.append(given.pop(name))
         if len(args) > count + len(self.explicit):
-            raise TypeError(f"{self.name} takes {count} inputs and {len(self.explicit)} attributes but {len(args)} values were given")
+            raise TypeError(
+                f"{self.name} takes {count} inputs and {len(self.explicit)} attributes but {len(args)} values were given"
+            )
         return tuple(inputs), self.canonical(given)
 
     def canonical(self, given: Mapping[str, Any]) -> Attrs:

@@ -79,7 +79,7 @@ class Operators:
         return get("Neg")(self)
 
     def __pos__(self) -> Tensor:
-        return self
+        return get("Identity")(self)
 
     def __abs__(self) -> Tensor:
         return get("ComplexAbs" if self.dtype.is_complex else "Abs")(self)
@@ -130,7 +130,7 @@ class Operators:
         if mask is not None:
             return mask
         begin, end, strides, masks = strided_slice_arguments(key, _pack)
-        return get("StridedSlice")(self, begin, end, strides, **masks)
+        return get("StridedSlice")(self, begin, end, strides, name=None, **masks)
 
 
 def _dtype_of(value: Any) -> DType | None:

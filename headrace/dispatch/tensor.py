@@ -278,7 +278,9 @@ class GraphTensor(Tensor):
         raise NotImplementedError(f"numpy() is only available when executing eagerly; {self.name} is a symbolic tensor")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
-        raise NotImplementedError(f"cannot convert the symbolic tensor {self.name} to a numpy array; call numpy code outside tf.function")
+        raise NotImplementedError(
+            f"the symbolic tensor {self.name} has no numpy value; call numpy code outside tf.function"
+        )
 
     def __int__(self) -> NoReturn:
         self._refuse("int() of a symbolic tensor")

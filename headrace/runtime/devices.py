@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -30,7 +30,7 @@ def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _devices(kind: str) -> tuple[Any, ...]:
     for platform in _PLATFORMS.get(kind, ()):
         try:

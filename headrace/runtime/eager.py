@@ -12,7 +12,7 @@ import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
-from headrace.core.errors import FailedPreconditionError, InvalidArgumentError
+from headrace.core.errors import FailedPreconditionError, HeadraceError
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_inputs, convert_to_tensor, resolve_types
 from headrace.dispatch.infer import as_tuple, explain, run_kernel
@@ -39,24 +39,39 @@ class EagerExecutor:
 
     def run(self, op: OpDef, args: Sequence[Any], attrs: Attrs, name: str | None) -> tuple[Tensor, ...]:
         """Runs one op; see dispatch.context.Executor."""
+        current = context.state()
+        if op.fast is not None and not current.device:
+            arrays = [value.array for value in args if type(value) is EagerTensor]
+            if len(arrays) == len(args):
+                compiled = op.fast.get((attrs.key, *[array.dtype for array in arrays]))
+                if compiled is not None and not (op.host is not None and type(arrays[0]) is np.ndarray):
+                    try:
+                        result = compiled(*arrays)
+                    except (TypeError, ValueError) as error:
+                        raise explain(op, args, error) from error
+                    outputs = (EagerTensor(result),) if type(result) is not tuple else tuple(map(EagerTensor, result))
+                    for tape in current.tapes:
+                        tape.record(op, attrs, args, outputs)
+                    return outputs
+        return self._run_any(op, args, attrs, current)
+
+    def _run_any(self, op: OpDef, args: Sequence[Any], attrs: Attrs, current: context.ThreadState) -> tuple[Tensor, ...]:
+        """The general case: converts and checks the arguments, and remembers a compiled kernel for the fast case."""
         inputs: Sequence[Any] = op.flatten(args) if op.has_lists else args
-        for value in inputs:
-            if type(value) not in _EAGER:
-                inputs = convert_inputs(op, args, attrs)
-                break
+        if any(type(value) not in _EAGER for value in inputs):
+            inputs = convert_inputs(op, args, attrs)
         arrays = [tensor.array for tensor in inputs]
         counts = tuple(len(a) for a, d in zip(args, op.inputs, strict=True) if d.is_list) if op.has_lists else ()
         signature = (attrs.key, counts, *[array.dtype for array in arrays])
         if signature not in op.accepted:
             resolve_types(op, inputs, attrs, counts)
             op.accepted.add(signature)
-        current = context.state()
         if current.device:
             arrays = _place(arrays, current.device)
         try:
             results = self._compute(op, attrs, arrays, inputs, counts)
         except (TypeError, ValueError, IndexError) as error:
-            if isinstance(error, InvalidArgumentError):
+            if isinstance(error, HeadraceError):
                 raise
             raise explain(op, inputs, error) from error
         outputs = tuple(map(EagerTensor, results))
@@ -64,7 +79,9 @@ class EagerExecutor:
             tape.record(op, attrs, inputs, outputs)
         return outputs
 
-    def _compute(self, op: OpDef, attrs: Attrs, arrays: list[Any], inputs: Sequence[Any], counts: tuple[int, ...]) -> tuple[Any, ...]:
+    def _compute(
+        self, op: OpDef, attrs: Attrs, arrays: list[Any], inputs: Sequence[Any], counts: tuple[int, ...]
+    ) -> tuple[Any, ...]:
         if op.metadata:
             return as_tuple(_grouped(op.kernel, op, counts)(*arrays, **attrs))
         if op.host_only or (op.host is not None and _all_numpy(arrays)):
@@ -77,11 +94,11 @@ class EagerExecutor:
             statics = {i: np.asarray(arrays[i]) for i in op.static}
             compiled = self._compiled_for(op, attrs, statics, inputs, counts)
             return as_tuple(compiled(*key, *[a for i, a in enumerate(arrays) if i not in op.static]))
-        compiled = op.compiled.get(attrs.key) if not counts else None
-        if compiled is None:
-            compiled = self._compiled_for(op, attrs, {}, inputs, counts)
-        result = compiled(*key, *arrays)
-        return result if type(result) is tuple else as_tuple(result)
+        compiled = self._compiled_for(op, attrs, {}, inputs, counts)
+        results = as_tuple(compiled(*key, *arrays))
+        if op.fast is not None:
+            op.fast[(attrs.key, *[array.dtype for array in arrays])] = compiled
+        return results
 
     def _compiled_for(
         self, op: OpDef, attrs: Attrs, statics: dict[int, Any], inputs: Sequence[Any], counts: tuple[int, ...]
@@ -178,6 +195,8 @@ def _all_numpy(arrays: Sequence[Any]) -> bool:
 def _place(arrays: Sequence[Any], device: str) -> list[Any]:
     target = devices.resolve(device)
     return [
-        array if isinstance(array, Resource) or array.dtype.kind == "O" or isinstance(array, np.ndarray) else jax.device_put(array, target)
+        array
+        if isinstance(array, Resource) or array.dtype.kind == "O" or isinstance(array, np.ndarray)
+        else jax.device_put(array, target)
         for array in arrays
     ]

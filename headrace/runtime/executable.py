@@ -62,7 +62,7 @@ class Executable:
     def _distinct(resources: list[Resource]) -> tuple[list[Resource], tuple[int, ...]]:
         """The different resources, and for each input which of them it is."""
         order: dict[int, int] = {}
-        distinct = []
+        distinct: list[Resource] = []
         for resource in resources:
             if id(resource) not in order:
                 order[id(resource)] = len(distinct)

@@ -194,7 +194,9 @@ class Variable(Operators, Trackable):
             NotImplementedError: a function is being traced.
         """
         if not context.executing_eagerly():
-            raise NotImplementedError("numpy() is only available when executing eagerly; inside tf.function use the variable itself")
+            raise NotImplementedError(
+                "numpy() is only available when executing eagerly; inside tf.function use the variable itself"
+            )
         with context.paused_tapes():
             return self.value().numpy()  # type: ignore[attr-defined]
 
@@ -275,13 +277,15 @@ class Variable(Operators, Trackable):
         return self.value().__index__()  # type: ignore[attr-defined, no-any-return]
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter(self.value())  # type: ignore[call-overload, no-any-return]
+        return iter(self.value())  # type: ignore[call-overload]
 
     def __len__(self) -> int:
         return len(self.value())
 
     def __deepcopy__(self, memo: Any) -> Variable:
-        twin = Variable(self.value(), self._trainable, name=self._name, dtype=self.dtype, constraint=self._constraint, shape=self.shape)
+        twin = Variable(
+            self.value(), self._trainable, name=self._name, dtype=self.dtype, constraint=self._constraint, shape=self.shape
+        )
         memo[id(self)] = twin
         return twin
 

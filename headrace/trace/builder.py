@@ -152,7 +152,9 @@ class GraphBuilder:
             return found
         if isinstance(tensor, ResourceTensor):
             cell = tensor.array
-            value = self.graph.add_input(dtypes.resource, TensorShape(()), _identifier(cell.name), element=(cell.element_dtype, cell.element_shape))
+            value = self.graph.add_input(
+                dtypes.resource, TensorShape(()), _identifier(cell.name), element=(cell.element_dtype, cell.element_shape)
+            )
         elif isinstance(tensor, EagerTensor):
             if tensor.array.dtype.kind in "iubO" and tensor.array.size <= HOST_LIMIT:
                 return self.constant(tensor.__array__(), tensor.dtype)

@@ -109,7 +109,9 @@ class ConcreteFunction(Trackable):
         rest = dict(kwargs)
         for spec in self.specs[len(given) :]:
             if spec.name is None or spec.name not in rest:
-                raise TypeError(f"{self.name} is missing the argument {spec.name!r}; its signature is {self.structured_input_signature}")
+                raise TypeError(
+                    f"{self.name} is missing the argument {spec.name!r}; its signature is {self.structured_input_signature}"
+                )
             given.append(rest.pop(spec.name))
         if rest or len(given) > len(self.specs):
             names = [s.name for s in self.specs]
@@ -133,7 +135,11 @@ def checked_argument(function: str, value: Any, spec: TensorSpec) -> Tensor:
         InvalidArgumentError: it does not fit.
     """
     try:
-        tensor = convert_to_tensor(value) if hasattr(value, "dtype") and not hasattr(value, "__array_interface__") else convert_to_tensor(value, spec.dtype)
+        tensor = (
+            convert_to_tensor(value)
+            if hasattr(value, "dtype") and not hasattr(value, "__array_interface__")
+            else convert_to_tensor(value, spec.dtype)
+        )
     except (TypeError, ValueError) as error:
         raise InvalidArgumentError(f"argument {spec.name!r} of {function} must fit {spec}: {error}") from None
     if tensor.dtype is not spec.dtype or not spec.shape.is_compatible_with(tensor.shape):

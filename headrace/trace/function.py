@@ -231,7 +231,9 @@ def _outputs(builder: GraphBuilder, result: Any, name: str) -> tuple[Any, list[G
             except (TypeError, ValueError) as error:
                 raise TypeError(f"tf.function {name} returned {value!r}, which is no tensor: {error}") from None
             return True
-        raise TypeError(f"tf.function {name} returned {value!r} ({type(value).__name__}); expected tensors, structures of them, or None")
+        raise TypeError(
+            f"tf.function {name} returned {value!r} ({type(value).__name__}); expected tensors, structures of them, or None"
+        )
 
     return nest.map_structure(leaf, result), outputs
 
@@ -242,9 +244,7 @@ def _finish(
     everything = [*inputs, *(builder.adopt(t) for t in builder.captured)]
     log = builder.log
     differentiable = DifferentiableGraph(builder.graph, everything, outputs, lambda: log.records)
-    return ConcreteFunction(
-        builder.graph, builder.captured, specs, structure, list(log.variables.values()), differentiable, name
-    )
+    return ConcreteFunction(builder.graph, builder.captured, specs, structure, list(log.variables.values()), differentiable, name)
 
 
 def function(
@@ -281,5 +281,3 @@ def function(
         return Function(target, input_signature, jit_compile, relax)
 
     return decorate if func is None else decorate(func)
-
-

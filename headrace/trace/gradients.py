@@ -77,7 +77,7 @@ class DifferentiableGraph:
             level = next((candidate for candidate in levels if last < candidate.targets), None)
             if level is None:
                 raise RuntimeError(
-                    f"a gradient of higher order than the tapes that were active when {self.graph.name!r} was called allow; open one more"
+                    f"the gradient is of a higher order than the tapes active when {self.graph.name!r} was called; open one more"
                     " GradientTape around the call"
                 )
             return self._backward(level, gradients, outputs, known)

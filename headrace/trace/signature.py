@@ -46,7 +46,9 @@ class FunctionSpec:
             if not isinstance(leaf, TensorSpec):
                 raise TypeError(f"input_signature of {self.name} must hold tf.TensorSpec objects; got {leaf!r}")
         if self._simple and len(self.input_signature) > self._count:
-            raise TypeError(f"input_signature has {len(self.input_signature)} entries but {self.name} takes {self._count} arguments")
+            raise TypeError(
+                f"input_signature has {len(self.input_signature)} entries but {self.name} takes {self._count} arguments"
+            )
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments with defaults filled in; keyword arguments move to their positions.

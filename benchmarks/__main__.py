@@ -1,0 +1,78 @@
+"""`make bench`: every measurement, beside real TensorFlow's in the same run, as one table."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.interop.environments import clean_environment, ensure
+
+HERE = Path(__file__).parent
+CORE = ("headrace", "jax", "jaxlib", "numpy", "scipy", "ml_dtypes", "opt_einsum", "protobuf", "google-crc32c", "click", "rich")
+"""What `pip install headrace` brings; Rich's small dependencies are left out."""
+
+
+def run(python: str, *arguments: str, peer: bool = False) -> dict[str, float]:
+    """The JSON that a script printed."""
+    environment = clean_environment() if peer else None
+    done = subprocess.run([python, *arguments], capture_output=True, text=True, timeout=900, check=False, env=environment, cwd=HERE.parent)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+def import_seconds(python: str, module: str, *, peer: bool = False) -> float:
+    """Seconds that `import module` takes in a new process, the least of five."""
+    code = f"import json, time; t = time.perf_counter(); import {module}; print(json.dumps({{'s': time.perf_counter() - t}}))"
+    return min(run(python, "-c", code, peer=peer)["s"] for _ in range(5))
+
+
+def installed_megabytes(packages: tuple[str, ...]) -> float:
+    """The size of the files of installed packages, in MB."""
+    total = 0
+    for package in packages:
+        for file in importlib.metadata.files(package) or ():
+            path = Path(str(file.locate()))
+            total += path.stat().st_size if path.is_file() else 0
+    return total / 1e6
+
+
+def tree_megabytes(folder: Path) -> float:
+    """The size of the files below a folder, in MB."""
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
+
+
+def main() -> None:
+    """Measures and prints."""
+    ours, theirs = sys.executable, str(ensure("tensorflow"))
+    site = next(Path(theirs).parents[1].glob("lib/python*/site-packages"))
+    table = Table(title="Headrace against TensorFlow, one run")
+    for column in ("what", "Headrace", "TensorFlow", "ratio"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+
+    def row(what: str, mine: float, other: float, unit: str) -> None:
+        table.add_row(what, f"{mine:,.1f} {unit}", f"{other:,.1f} {unit}", f"{mine / other:.2f}")
+
+    jax_seconds = import_seconds(ours, "jax")
+    row("import (of it jax: %.2f s)" % jax_seconds, import_seconds(ours, "headrace"), import_seconds(theirs, "tensorflow", peer=True), "s")
+    row("installed", installed_megabytes(CORE), tree_megabytes(site), "MB")
+    eager = [run(p, str(HERE / "eager_work.py"), m, peer=peer) for p, m, peer in ((ours, "headrace", False), (theirs, "tensorflow", True))]
+    row("eager 2x2 add", eager[0]["add_us"], eager[1]["add_us"], "us")
+    row("tape over four ops and its gradient", eager[0]["tape_us"], eager[1]["tape_us"], "us")
+    step = [run(p, str(HERE / "step_work.py"), m, peer=peer) for p, m, peer in ((ours, "headrace", False), (theirs, "tensorflow", True))]
+    row("eager training step of the demo, batch 128", step[0]["eager_ms"], step[1]["eager_ms"], "ms")
+    row("compiled training step of the demo, batch 128", step[0]["compiled_ms"], step[1]["compiled_ms"], "ms")
+    console = Console()
+    console.print(table)
+    console.print(f"compiled over eager, Headrace: {step[0]['eager_ms'] / step[0]['compiled_ms']:.1f}x faster")
+
+
+if __name__ == "__main__":
+    main()

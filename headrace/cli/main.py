@@ -1,0 +1,56 @@
+"""The `headrace` command and the table of its commands."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+import click
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Where a command stands, what it is for, and the optional extra that it needs."""
+
+    module: str
+    help_text: str
+    extra: str = ""
+
+
+COMMANDS = {
+    "demo": _Entry("headrace.cli.demo", "Train, export, serve and swap a model on real images.", extra="serving"),
+    "serve": _Entry("headrace.cli.serve", "Serve a SavedModel over TensorFlow Serving's REST API.", extra="serving"),
+}
+
+
+class _Commands(click.Group):
+    """Imports a command's module when it is called, so that one extra is not needed for the commands of another."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        try:
+            module = importlib.import_module(entry.module)
+        except ModuleNotFoundError as error:
+            if not entry.extra or (error.name or "").startswith("headrace"):
+                raise
+            raise click.ClickException(
+                f"`headrace {cmd_name}` needs {error.name}; install it with: pip install 'headrace[{entry.extra}]'"
+            ) from error
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].help_text) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="headrace")
+def main() -> None:
+    """Headrace: from a training script to a served model."""
