@@ -1,0 +1,40 @@
+# Every target sets itself up: `make demo` on a fresh clone needs only Python 3.11 or newer, make, git and a compiler.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fix lock clean setup
+
+BIN := .venv/bin
+JOBS ?= 2
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: setup ## train on Fashion-MNIST, export, serve, swap versions under load
+	$(BIN)/headrace demo
+
+test: check ## check, then every test (HEADRACE_NO_INTEROP=1 leaves out those against other frameworks)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+check: setup ## lint, formatting, types, import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+bench: setup ## measure, against real TensorFlow where its environment can be built
+	$(BIN)/python -m benchmarks
+
+fix: setup ## repair what the linter and the formatter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup ## resolve requirements/dev.txt anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra serving --extra test --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --upgrade \
+		--output-file requirements/dev.txt
+
+clean: ## remove the environment and the caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+setup:
+	@scripts/bootstrap

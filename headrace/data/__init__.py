@@ -1,0 +1,1 @@
+"""Reading and writing of training data: TFRecord files, tf.Example, Fashion-MNIST."""

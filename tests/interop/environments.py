@@ -1,0 +1,185 @@
+"""Environments with other frameworks, made once for a machine and kept outside the repository.
+
+    python tests/interop/environments.py [NAME ...]      makes them beforehand (the set-up script; all of them by default)
+
+They stand under `$XDG_CACHE_HOME/headrace/interop/<name>` (by default `~/.cache/...`). A stamp in each says what it was made
+for; one without a stamp is adopted when the right version is installed in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PACKAGES = {"tensorflow": "2.21.0", "openvino": "2026.4.1"}
+"""The peers: an environment of this name holds the package of this name in this version."""
+
+PEERS = Path(__file__).parent / "peers"
+"""The scripts that run under a peer's Python: arguments in, one JSON document on standard output."""
+
+INSTALL_SECONDS = 1100
+STAMP = "headrace-stamp"
+
+
+class EnvironmentUnavailable(RuntimeError):
+    """The environment of a peer could not be made."""
+
+
+class PeerFailed(RuntimeError):
+    """A script ended with an error, or printed no JSON, under a peer's Python."""
+
+
+def folder(name: str) -> Path:
+    """Where the environment of a peer stands."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "headrace" / "interop" / name
+
+
+def ensure(name: str) -> Path:
+    """The Python of a peer's environment, which is made first where it is missing. Safe to call from several processes.
+
+    Raises:
+        EnvironmentUnavailable: it cannot be made; the message has the installer's last words.
+    """
+    target = folder(name)
+    stamp = f"{name}=={PACKAGES[name]}"
+    python = target / "bin" / "python"
+    with _locked(target.with_name(f"{name}.lock")):
+        if not (python.exists() and _stamp(target) == stamp):
+            if installed_version(python, name) != PACKAGES[name]:
+                _make(target, name)
+            (target / STAMP).write_text(stamp)
+    return python
+
+
+def installed_version(python: Path, package: str) -> str | None:
+    """The version of a package under another Python, None when that or the package is missing."""
+    code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
+    try:
+        done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without what would lead a peer to our packages or settings."""
+    ours = ("PYTHON", "VIRTUAL_ENV", "JAX_", "XLA_", "TF_", "HEADRACE_", "PYTEST_", "COV_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    return kept | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "", "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run_peer(python: Path, script: str, *args: object, timeout: float = 300.0) -> Any:
+    """Runs a script of `peers/` and returns the JSON document that is the last line of its standard output.
+
+    Args:
+        python: a peer's Python, from the fixture `tensorflow_python` or `openvino_python`.
+        script: the file's name in `peers/`.
+        args: passed as strings.
+        timeout: seconds.
+
+    Raises:
+        PeerFailed: it ended with an error, ran past the time, or printed no JSON; the message has its last words.
+    """
+    command = [str(python), str(PEERS / script), *map(str, args)]
+    with tempfile.TemporaryDirectory() as empty:
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=timeout, cwd=empty, env=clean_environment(), check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise PeerFailed(f"{script} under {python} ran past {timeout} s") from None
+    if done.returncode != 0:
+        raise PeerFailed(f"{script} under {python} ended with {done.returncode}:\n{_tail(done.stderr or done.stdout)}")
+    lines = done.stdout.strip().splitlines()
+    try:
+        return json.loads(lines[-1] if lines else "")
+    except ValueError:
+        raise PeerFailed(f"{script} under {python} printed no JSON as its last line:\n{_tail(done.stdout)}") from None
+
+
+def _make(target: Path, name: str) -> None:
+    """Builds the environment in place: its scripts hold its path, so it cannot be moved."""
+    requirement = f"{name}=={PACKAGES[name]}"
+    failures = []
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for installer in _installers(target, requirement):
+        shutil.rmtree(target, ignore_errors=True)
+        problem = _run_all(installer)
+        if problem is None:
+            return
+        failures.append(problem)
+    shutil.rmtree(target, ignore_errors=True)
+    raise EnvironmentUnavailable(
+        f"the environment with {requirement} could not be made in {target}; it needs a package index that can be reached."
+        " Run again with HEADRACE_NO_INTEROP=1 to leave these tests out.\n" + "\n".join(failures)
+    )
+
+
+def _installers(target: Path, requirement: str) -> Iterator[list[list[str]]]:
+    """The ways to make an environment, best first: each a list of commands."""
+    python = str(target / "bin" / "python")
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv:
+        make = [uv, "venv", "--quiet", "--python", sys.executable, str(target)]
+        yield [make, [uv, "pip", "install", "--quiet", "--python", python, requirement]]
+    yield [[sys.executable, "-m", "venv", str(target)], [python, "-m", "pip", "install", "--quiet", requirement]]
+
+
+def _run_all(commands: list[list[str]]) -> str | None:
+    """None when every command succeeds, else the failed one with its last words."""
+    environment = clean_environment() | {"UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    end = time.monotonic() + INSTALL_SECONDS
+    for command in commands:
+        try:
+            left = max(1.0, end - time.monotonic())
+            done = subprocess.run(command, capture_output=True, text=True, timeout=left, env=environment, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"$ {' '.join(command)}\n{error}"
+        if done.returncode != 0:
+            return f"$ {' '.join(command)}\n{_tail(done.stderr or done.stdout)}"
+    return None
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _stamp(target: Path) -> str:
+    try:
+        return (target / STAMP).read_text()
+    except OSError:
+        return ""
+
+
+def _tail(text: str, lines: int = 30) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])
+
+
+def main() -> int:
+    """Makes the named environments."""
+    for name in sys.argv[1:] or PACKAGES:
+        if name not in PACKAGES:
+            print(f"{name!r} is no peer; expected {', '.join(PACKAGES)}", file=sys.stderr)
+            return 2
+        print(f"{name} {PACKAGES[name]}: {ensure(name)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
