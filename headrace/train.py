@@ -1,8 +1,8 @@
 """tf.train."""
 
-from headrace.data.example import BytesList as BytesList
-from headrace.data.example import Example as Example
-from headrace.data.example import Feature as Feature
-from headrace.data.example import Features as Features
-from headrace.data.example import FloatList as FloatList
-from headrace.data.example import Int64List as Int64List
+from headrace.proto.messages import BytesList as BytesList
+from headrace.proto.messages import Example as Example
+from headrace.proto.messages import Feature as Feature
+from headrace.proto.messages import Features as Features
+from headrace.proto.messages import FloatList as FloatList
+from headrace.proto.messages import Int64List as Int64List

@@ -106,6 +106,26 @@ def map_structure(func: Callable[..., Any], *structures: Any, **options: Any) ->
     return pack_sequence_as(structures[0], [func(*leaves) for leaves in columns])
 
 
+def map_structure_up_to(shallow: Any, func: Callable[[Any, Any], Any], deep: Any) -> Any:
+    """Applies `func` to each leaf of `shallow` and what stands in its place in `deep`, which may be a structure itself.
+
+    Raises:
+        ValueError: `deep` has not the structure of `shallow` down to its leaves.
+    """
+    if not is_nested(shallow):
+        return func(shallow, deep)
+    if isinstance(shallow, Mapping) != isinstance(deep, Mapping) or not is_nested(deep) or len(shallow) != len(deep):
+        raise ValueError(f"the structures differ: {shallow!r} against {deep!r}")
+    below = dict(_children(deep))
+    leaves = [(key, map_structure_up_to(child, func, below[key])) for key, child in _children(shallow) if key in below]
+    if len(leaves) != len(below):
+        raise ValueError(f"the structures differ in their keys: {list(shallow)} against {list(deep)}")
+    parts = dict(leaves)
+    if isinstance(shallow, Mapping):
+        return {key: parts[key] for key in shallow}
+    return tuple(parts.values()) if isinstance(shallow, tuple) else list(parts.values())
+
+
 def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True, expand_composites: bool = False) -> None:
     """Raises ValueError (TypeError for differing container types) unless both have one shape."""
     if is_nested(nest1) != is_nested(nest2):

@@ -149,16 +149,19 @@ def _infer(
             results.append(_trial(op, complete, attrs, arguments, declared))
         except Unknown:
             results.append([Probe(None)] * len(declared))
-        except HeadraceError:
+        except (HeadraceError, TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
             if certain:
-                raise
-            results.append([Probe(None)] * len(declared))
-        except (TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
-            if certain:
-                raise explain(op, inputs, error) from None
+                raise _named(op, inputs, error) from None
             results.append([Probe(None)] * len(declared))
     first, second = results[0], results[-1]
     return tuple(Inferred(d, _agreement(a, b), (a, b)) for d, a, b in zip(declared, first, second, strict=True))
+
+
+def _named(op: OpDef, inputs: Sequence[Any], error: Exception) -> Exception:
+    """The error itself when it names its op or is no complaint about arguments, else one that does."""
+    if isinstance(error, HeadraceError) and (getattr(error, "op", None) or not isinstance(error, InvalidArgumentError)):
+        return error
+    return explain(op, inputs, error)
 
 
 def explain(op: OpDef, inputs: Sequence[Any], error: Exception) -> InvalidArgumentError:
@@ -193,29 +196,30 @@ def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list
         return [_content(r) for r in as_tuple(op.host(*op.group(arguments, complete), **attrs))]
     if any(a is None for a in arguments):
         raise Unknown
+    statics = op.static_positions(op.list_lengths(complete))
+    if any(not isinstance(arguments[i], np.ndarray) for i in statics):
+        raise Unknown
     if op.metadata:
         return [_content(np.asarray(r)) for r in as_tuple(op.kernel(*op.group(arguments, complete), **attrs))]
     if op.shape is not None:
-        shapes = op.shape(*op.group([_shape_argument(op, i, a) for i, a in enumerate(arguments)], complete), **attrs)
+        described = [a if i in statics else tuple(a.shape) for i, a in enumerate(arguments)]
+        shapes = op.shape(*op.group(described, complete), **attrs)
         return [Probe(None if s is None else tuple(s)) for s in (shapes if isinstance(shapes, list) else [shapes])]
     if op.host_only:
         raise Unknown
-    return _evaluate(op, complete, attrs, arguments, declared)
+    return _evaluate(op, complete, attrs, arguments, statics, declared)
 
 
-def _shape_argument(op: OpDef, position: int, argument: Any) -> Any:
-    if position not in op.static:
-        return tuple(argument.shape)
-    if not isinstance(argument, np.ndarray):
-        raise Unknown
-    return argument
-
-
-def _evaluate(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list[Any], declared: Sequence[DType]) -> list[Probe]:
-    if any(i in op.static and not isinstance(a, np.ndarray) for i, a in enumerate(arguments)):
-        raise Unknown
-    dynamic = [a for i, a in enumerate(arguments) if i not in op.static]
-    statics = {i: a for i, a in enumerate(arguments) if i in op.static}
+def _evaluate(
+    op: OpDef,
+    complete: Mapping[str, Any],
+    attrs: Attrs,
+    arguments: list[Any],
+    static_positions: frozenset[int],
+    declared: Sequence[DType],
+) -> list[Probe]:
+    dynamic = [a for i, a in enumerate(arguments) if i not in static_positions]
+    statics = {i: arguments[i] for i in static_positions}
     key = [jax.ShapeDtypeStruct((2,), np.uint32)] if op.random else []
     outputs = jax.eval_shape(partial(run_kernel, op, complete, attrs, statics), *key, *dynamic)
     results = jax.tree_util.tree_leaves(outputs)[len(op.updates) :]

@@ -100,7 +100,7 @@ class OpDef:
         kernel: a function of JAX arrays (positional, one an input; a tuple for a list input) and attributes (keywords).
             A resource input arrives as the variable's present array; `updates` names those that the kernel returns anew,
             before its outputs.
-        static: positions of inputs that the kernel needs as numpy values at compile time.
+        static: positions of declared inputs that the kernel needs as numpy values at compile time.
         host: a numpy version of the kernel, for shape arithmetic and for values that live on the host.
         metadata: the outputs depend on the input's shape and dtype alone (`Shape`, `Rank`).
         shape: overrides shape inference: takes the inputs' shapes (a static input's value instead) and attributes, and
@@ -156,6 +156,7 @@ class OpDef:
         self.defaults = _default_attrs(self.explicit)
         self.accepted: set[Any] = set()
         """Combinations of input dtypes already checked against the declaration (see dispatch/convert.py)."""
+        self._canonical_calls: dict[Any, Attrs] = {}
         self.compiled: dict[Any, Any] = {}
         """Kernels compiled for one set of attributes and static inputs (see runtime/eager.py)."""
         plain = not (self.has_lists or self.has_resources or self.static or metadata or host_only or random)
@@ -167,14 +168,33 @@ class OpDef:
 
     def __call__(self, *args: Any, name: str | None = None, **kwargs: Any) -> Tensor:
         """Runs an op of one output."""
-        attrs = self.defaults
-        if kwargs or attrs is None or len(args) != len(self.inputs):
+        if len(args) != len(self.inputs):
             args, attrs = self.split_arguments(args, kwargs)
+        elif kwargs or self.defaults is None:
+            attrs = self._canonical_again(kwargs)
+        else:
+            attrs = self.defaults
         return context.state().executor.run(self, args, attrs, name)[0]
+
+    def _canonical_again(self, kwargs: Mapping[str, Any]) -> Attrs:
+        """`canonical`, remembered for keyword arguments that can be hashed."""
+        key = tuple(kwargs.items())
+        try:
+            found = self._canonical_calls.get(key)
+        except TypeError:
+            return self.canonical(kwargs)
+        if found is None:
+            found = self.canonical(kwargs)
+            if len(self._canonical_calls) < 4096:
+                self._canonical_calls[key] = found
+        return found
 
     def all(self, *args: Any, name: str | None = None, **kwargs: Any) -> tuple[Tensor, ...]:
         """Runs an op of any number of outputs; a list output is flattened into the tuple."""
-        args, attrs = self.split_arguments(args, kwargs)
+        if len(args) == len(self.inputs):
+            attrs = self._canonical_again(kwargs)
+        else:
+            args, attrs = self.split_arguments(args, kwargs)
         return context.state().executor.run(self, args, attrs, name)
 
     def run(self, args: Sequence[Any], attrs: Attrs, name: str | None = None) -> tuple[Tensor, ...]:
@@ -258,6 +278,23 @@ class OpDef:
         if not self.has_lists:
             return list(flat)
         return _group(self.inputs, flat, attrs)
+
+    def static_positions(self, counts: Sequence[int]) -> frozenset[int]:
+        """Positions of the static inputs among the flat tensors; `counts` has the length of each list input."""
+        if not self.has_lists or not self.static:
+            return self.static
+        lengths = iter(counts)
+        positions, start = set(), 0
+        for index, arg in enumerate(self.inputs):
+            length = next(lengths) if arg.is_list else 1
+            if index in self.static:
+                positions.update(range(start, start + length))
+            start += length
+        return frozenset(positions)
+
+    def list_lengths(self, attrs: Mapping[str, Any]) -> list[int]:
+        """The length of each list input, from complete attributes."""
+        return [attrs[a.number_attr] if a.number_attr else len(attrs[a.type_list_attr]) for a in self.inputs if a.is_list]
 
     def group_outputs(self, flat: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
         """Outputs one entry an argument: a tuple for each list output."""
@@ -439,22 +476,25 @@ def _collect_attrs(inputs: Sequence[Arg], outputs: Sequence[Arg], kernel: Kernel
     return attrs | explicit
 
 
+_OPTIONS = frozenset(p.name for p in inspect.signature(OpDef).parameters.values() if p.kind is p.KEYWORD_ONLY)
+
+
 def op(name: str, spec: str, **options: Any) -> Callable[[Kernel], OpDef]:
     """Declares an op; see the module and OpDef for what it takes.
 
     Args:
         name: TensorFlow's raw op name.
         spec: `"input: T, ... -> output: T, ..."`.
-        **options: OpDef's keyword arguments; names that begin with a capital letter are the dtypes that a type attribute
-            admits, such as `T=FLOATING`.
+        **options: OpDef's keyword arguments; any other name is a type attribute with the dtypes that it admits, such as
+            `T=FLOATING`.
 
     Returns:
         A decorator that turns the kernel into the registered OpDef.
     """
     left, _, right = spec.partition("->")
     inputs, outputs = parse_args(left), parse_args(right)
-    allowed = {key: tuple(value) for key, value in options.items() if key[0].isupper() or key == "dtype"}
-    rest = {key: value for key, value in options.items() if key not in allowed}
+    rest = {key: value for key, value in options.items() if key in _OPTIONS}
+    allowed = {key: tuple(value) for key, value in options.items() if key not in _OPTIONS}
 
     def declare(kernel: Kernel) -> OpDef:
         attrs = _collect_attrs(inputs, outputs, kernel, allowed)

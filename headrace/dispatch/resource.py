@@ -6,12 +6,14 @@ import itertools
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from headrace.core.dtypes import DType
 from headrace.core.errors import FailedPreconditionError
 from headrace.core.shapes import TensorShape
 
 _serial = itertools.count()
+_HANDLE = np.dtype(object)
 
 
 class Resource:
@@ -32,6 +34,11 @@ class Resource:
         self.array: Any = None
         self.shared = False
         self.serial = next(_serial)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """numpy's dtype of handles: object."""
+        return _HANDLE
 
     def read(self) -> Any:
         """The present array, from now on shared.

@@ -47,7 +47,7 @@ class EagerExecutor:
                 if compiled is not None and not (op.host is not None and type(arrays[0]) is np.ndarray):
                     try:
                         result = compiled(*arrays)
-                    except (TypeError, ValueError) as error:
+                    except (TypeError, ValueError, IndexError) as error:
                         raise explain(op, args, error) from error
                     outputs = (EagerTensor(result),) if type(result) is not tuple else tuple(map(EagerTensor, result))
                     for tape in current.tapes:
@@ -71,7 +71,7 @@ class EagerExecutor:
         try:
             results = self._compute(op, attrs, arrays, inputs, counts)
         except (TypeError, ValueError, IndexError) as error:
-            if isinstance(error, HeadraceError):
+            if isinstance(error, HeadraceError) and getattr(error, "op", None) is not None:
                 raise
             raise explain(op, inputs, error) from error
         outputs = tuple(map(EagerTensor, results))
@@ -91,9 +91,9 @@ class EagerExecutor:
             return self._compute_stateful(op, attrs, arrays, inputs)
         key: list[Any] = [generator.key(attrs.get("seed", 0), attrs.get("seed2", 0))] if op.random else []
         if op.static:
-            statics = {i: np.asarray(arrays[i]) for i in op.static}
+            statics = {i: np.asarray(arrays[i]) for i in op.static_positions(counts)}
             compiled = self._compiled_for(op, attrs, statics, inputs, counts)
-            return as_tuple(compiled(*key, *[a for i, a in enumerate(arrays) if i not in op.static]))
+            return as_tuple(compiled(*key, *[a for i, a in enumerate(arrays) if i not in statics]))
         compiled = self._compiled_for(op, attrs, {}, inputs, counts)
         results = as_tuple(compiled(*key, *arrays))
         if op.fast is not None:

@@ -64,7 +64,7 @@ class Interpreter:
         try:
             return self._apply(op, node, arguments)
         except (TypeError, ValueError, IndexError, ZeroDivisionError) as error:
-            if isinstance(error, HeadraceError):
+            if isinstance(error, HeadraceError) and getattr(error, "op", None) is not None:
                 raise
             raise explain(op, node.inputs, error) from error
 
@@ -82,7 +82,8 @@ class Interpreter:
                 " Call it outside tf.function",
                 op=op.name,
             )
-        statics = {i: _static(op, node, i, arguments[i]) for i in op.static}
+        positions = op.static_positions(op.list_lengths(node.attrs))
+        statics = {i: _static(op, node, i, arguments[i]) for i in positions}
         cells = {i: a for i, a in enumerate(arguments) if isinstance(a, Cell)}
         dynamic = [_read(a) if isinstance(a, Cell) else a for i, a in enumerate(arguments) if i not in statics]
         _check_initialized(op, cells)
@@ -117,7 +118,7 @@ def _static(op: OpDef, node: Node, position: int, argument: Any) -> np.ndarray[A
     if isinstance(argument, jax.Array) and not isinstance(argument, jax.core.Tracer):
         return np.asarray(argument)
     raise InvalidArgumentError(
-        f"input {op.input_names[position]!r} of {op.name} ({node.name}) must be known when the function is compiled, but it depends"
+        f"input {position} of {op.name} ({op.signature()}; node {node.name}) must be known when the function is compiled, but it depends"
         f" on data{_where(node)}; compute it from constants or shapes, or pass it as a Python value",
         op=op.name,
     )

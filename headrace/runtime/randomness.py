@@ -76,3 +76,8 @@ def node_key(entropy: Any, ordinal: int, seed: int, seed2: int) -> Any:
 
 
 generator = Generator()
+
+
+def set_seed(seed: int | None) -> None:
+    """Sets the global seed: stateful random ops then give the same sequence again. None ends that."""
+    generator.set_seed(seed)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from headrace.core import dtypes
+from headrace.core.dtypes import DType
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
@@ -81,10 +82,12 @@ class Optimizer(AutoTrackable):
             raise ValueError(f"no gradient was given for any of {len(pairs)} variables; check that the loss depends on them")
         self.build(v for _, v in pairs)
         with context.paused_tapes():
-            rate = convert_to_tensor(self.learning_rate)
+            scalars: dict[DType, tuple[Any, ...]] = {}
             for gradient, variable in present:
+                if variable.dtype not in scalars:
+                    scalars[variable.dtype] = self._scalars(variable.dtype)
                 slots = [self._slots[s][self._index[id(variable.handle.array)]] for s in self.slot_names]
-                self._update(variable, gradient, get("Cast")(rate, DstT=variable.dtype), slots)
+                self._update(variable, gradient, slots, *scalars[variable.dtype])
                 if variable.constraint is not None:
                     variable.assign(variable.constraint(variable))
             self.iterations.assign_add(1)
@@ -94,7 +97,11 @@ class Optimizer(AutoTrackable):
         """Computes gradients of `loss` by `tape` and applies them."""
         return self.apply_gradients(zip(tape.gradient(loss, var_list), var_list, strict=True))
 
-    def _update(self, variable: Variable, gradient: Any, rate: Any, slots: list[Variable]) -> None:
+    def _scalars(self, dtype: DType) -> tuple[Any, ...]:
+        """What one step's updates of variables of a dtype share: the learning rate first."""
+        return (get("Cast")(convert_to_tensor(self.learning_rate), DstT=dtype),)
+
+    def _update(self, variable: Variable, gradient: Any, slots: list[Variable], *scalars: Any) -> None:
         raise NotImplementedError
 
 
@@ -107,14 +114,16 @@ class SGD(Optimizer):
         self.slot_names = ("momentum",) if momentum else ()
         super().__init__(learning_rate, name)
 
-    def _update(self, variable: Variable, gradient: Any, rate: Any, slots: list[Variable]) -> None:
-        if not slots:
+    def _scalars(self, dtype: DType) -> tuple[Any, ...]:
+        return (*super()._scalars(dtype), get("Cast")(self.momentum, DstT=dtype))
+
+    def _update(self, variable: Variable, gradient: Any, slots: list[Variable], *scalars: Any) -> None:
+        rate, momentum = scalars
+        if slots:
+            handles = variable.handle, slots[0].handle
+            get("ResourceApplyKerasMomentum").all(*handles, rate, gradient, momentum, use_nesterov=self.nesterov)
+        else:
             get("ResourceApplyGradientDescent").all(variable.handle, rate, gradient)
-            return
-        momentum = get("Cast")(self.momentum, DstT=variable.dtype)
-        get("ResourceApplyKerasMomentum").all(
-            variable.handle, slots[0].handle, rate, gradient, momentum, use_nesterov=self.nesterov
-        )
 
 
 class Adam(Optimizer):
@@ -130,11 +139,11 @@ class Adam(Optimizer):
         self.epsilon = epsilon
         super().__init__(learning_rate, name)
 
-    def _update(self, variable: Variable, gradient: Any, rate: Any, slots: list[Variable]) -> None:
+    def _scalars(self, dtype: DType) -> tuple[Any, ...]:
         cast = get("Cast")
-        step = cast(self.iterations + 1, DstT=variable.dtype)
-        beta_1, beta_2, epsilon = (cast(x, DstT=variable.dtype) for x in (self.beta_1, self.beta_2, self.epsilon))
-        first, second = slots
-        get("ResourceApplyAdam").all(
-            variable.handle, first.handle, second.handle, beta_1**step, beta_2**step, rate, beta_1, beta_2, epsilon, gradient
-        )
+        step = cast(self.iterations + 1, DstT=dtype)
+        beta_1, beta_2, epsilon = (cast(x, DstT=dtype) for x in (self.beta_1, self.beta_2, self.epsilon))
+        return (beta_1**step, beta_2**step, *super()._scalars(dtype), beta_1, beta_2, epsilon)
+
+    def _update(self, variable: Variable, gradient: Any, slots: list[Variable], *scalars: Any) -> None:
+        get("ResourceApplyAdam").all(variable.handle, *(slot.handle for slot in slots), *scalars, gradient)

@@ -153,11 +153,12 @@ class Function(Trackable):
             with context.init_scope() if context.executing_eagerly() else context.paused_tapes(), self._lock:
                 found = self._cache.get(key)
                 if found is None:
-                    found = self._cache[key] = self._trace(args, kwargs, key)
+                    found = self._wider_trace(args, kwargs) if self._reduce_retracing else None
+                    found = self._cache[key] = found or self._trace(args, kwargs)
                     self._kept += keep
         return found
 
-    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> ConcreteFunction:
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ConcreteFunction:
         if self._reduce_retracing and self._cache:
             args, kwargs = self._relaxed(args, kwargs)
         first = not self._trace_count
@@ -166,6 +167,15 @@ class Function(Trackable):
             self._made_variables = True
             _, concrete = self._trace_once(args, kwargs, may_create_variables=False)
         return concrete
+
+    def _wider_trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ConcreteFunction | None:
+        """An earlier trace whose specs admit these arguments."""
+        flat = nest.flatten((args, kwargs))
+        for concrete in self._cache.values():
+            specs = nest.flatten(concrete.structured_input_signature)
+            if len(specs) == len(flat) and all(map(_admits, specs, flat)):
+                return concrete
+        return None
 
     def _relaxed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Shapes widened so that they cover the earlier trace of the same structure too."""
@@ -205,6 +215,12 @@ class Function(Trackable):
             structure, outputs = _outputs(builder, result, self._spec.name)
         builder.graph.outputs = [t.value for t in outputs]
         return builder, _finish(builder, inputs, outputs, structure, nest.pack_sequence_as((args, kwargs), specs), self._spec.name)
+
+
+def _admits(spec: Any, value: Any) -> bool:
+    if isinstance(spec, TensorSpec):
+        return (is_tensor_argument(value) or isinstance(value, TensorSpec)) and spec_for(value, "").is_subtype_of(spec)
+    return spec is value or (type(spec) is type(value) and bool(spec == value))
 
 
 @contextmanager

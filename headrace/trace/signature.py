@@ -161,12 +161,10 @@ def apply_signature(spec: FunctionSpec, args: tuple[Any, ...], kwargs: dict[str,
     if len(args) < count:
         raise TypeError(f"{spec.name} needs the {count} arguments of its input_signature {spec.input_signature}; got {len(args)}")
     try:
-        nest.assert_same_structure(spec.input_signature, args[:count], check_types=False)
-    except (TypeError, ValueError) as error:
+        fitted = nest.map_structure_up_to(spec.input_signature, functools.partial(_fitted, spec.name), args[:count])
+    except ValueError as error:
         raise TypeError(f"the arguments of {spec.name} do not have the structure of its input_signature: {error}") from None
-    convert = functools.partial(_fitted, spec.name)
-    fitted = tuple(nest.map_structure(convert, s, a, check_types=False) for s, a in zip(spec.input_signature, args, strict=False))
-    return fitted + extra, kwargs
+    return (*fitted, *extra), kwargs
 
 
 def _fitted(function: str, spec: TensorSpec, value: Any) -> Tensor:

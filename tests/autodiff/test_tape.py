@@ -92,7 +92,7 @@ def test_output_gradients_and_several_targets():
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
         y, z = x * 3.0, x * x
-    np.testing.assert_allclose(tape.gradient(y, x, output_gradients=[10.0, 1.0]), [30, 3])
+    np.testing.assert_allclose(tape.gradient(y, x, output_gradients=tf.constant([10.0, 1.0])), [30, 3])
     np.testing.assert_allclose(tape.gradient([y, z], x), [5, 7])
 
 

@@ -1,5 +1,7 @@
 """tf.function: tracing, the cache, signatures, captures, variables and gradients."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -369,8 +371,6 @@ def test_random_numbers_differ_from_call_to_call_and_repeat_after_set_seed():
 
 
 def test_threads_may_call_one_function():
-    from concurrent.futures import ThreadPoolExecutor
-
     f = tf.function(lambda x: tf.reduce_sum(x) * 2.0)
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda n: float(f(tf.ones([n % 5 + 1]))), range(40)))

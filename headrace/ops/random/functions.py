@@ -1,0 +1,57 @@
+"""Public functions of tf.random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace.core import dtypes
+from headrace.dispatch.convert import convert_to_tensor
+from headrace.dispatch.opdef import get
+from headrace.dispatch.tensor import Tensor
+from headrace.ops.random import stateful
+
+
+def normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+) -> Tensor:
+    """Normally distributed numbers of a shape."""
+    drawn = stateful.random_standard_normal(shape, dtype=dtype, seed2=seed or 0, name=name)
+    return drawn * convert_to_tensor(stddev, drawn.dtype) + convert_to_tensor(mean, drawn.dtype)
+
+
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+) -> Tensor:
+    """Normally distributed numbers, redrawn beyond two standard deviations."""
+    drawn = stateful.truncated_normal_op(shape, dtype=dtype, seed2=seed or 0, name=name)
+    return drawn * convert_to_tensor(stddev, drawn.dtype) + convert_to_tensor(mean, drawn.dtype)
+
+
+def uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = dtypes.float32, seed: int | None = None, name: str | None = None
+) -> Tensor:
+    """Uniform numbers in [minval, maxval); `maxval` is 1 by default and must be given for integers.
+
+    Raises:
+        ValueError: `maxval` is missing for an integer dtype.
+    """
+    kind = dtypes.as_dtype(dtype)
+    if maxval is None:
+        if kind.is_integer:
+            raise ValueError(f"uniform needs maxval for the integer dtype {kind.name}")
+        maxval = 1
+    low, high = convert_to_tensor(minval, kind), convert_to_tensor(maxval, kind)
+    if kind.is_integer:
+        return stateful.random_uniform_int(shape, low, high, seed2=seed or 0, name=name)
+    return stateful.random_uniform(shape, dtype=kind, seed2=seed or 0, name=name) * (high - low) + low
+
+
+def shuffle(value: Any, seed: int | None = None, name: str | None = None) -> Tensor:
+    """The rows of a tensor in random order."""
+    return stateful.random_shuffle(value, seed2=seed or 0, name=name)
+
+
+def categorical(logits: Any, num_samples: Any, dtype: Any = None, seed: int | None = None, name: str | None = None) -> Tensor:
+    """Classes [n, num_samples] drawn from unnormalized log-probabilities [n, classes]."""
+    kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    return get("Multinomial")(logits, num_samples, output_dtype=kind, seed2=seed or 0, name=name)

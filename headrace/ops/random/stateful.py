@@ -1,0 +1,73 @@
+"""Random numbers that differ from call to call; see runtime/randomness.py for where the keys come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from headrace.core.dtypes import FLOATING, INDEX
+from headrace.core.errors import InvalidArgumentError
+from headrace.dispatch.opdef import DType, op
+
+
+def _dims(shape: Any) -> tuple[int, ...]:
+    dims = tuple(int(d) for d in shape.reshape(-1))
+    if any(d < 0 for d in dims):
+        raise InvalidArgumentError(f"a shape has no negative dimensions; got {list(dims)}")
+    return dims
+
+
+@op("RandomUniform", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, static=("shape",), random=True, differentiable=False)
+def random_uniform(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
+    """Uniform in [0, 1)."""
+    return jax.random.uniform(key, _dims(shape), dtype.np_dtype)
+
+
+@op(
+    "RandomUniformInt",
+    "shape: T, minval: Tout, maxval: Tout -> output: Tout",
+    T=INDEX,
+    Tout=INDEX,
+    static=("shape",),
+    random=True,
+    differentiable=False,
+)
+def random_uniform_int(key: Any, shape: Any, minval: Any, maxval: Any, *, seed: int = 0, seed2: int = 0) -> Any:
+    """Uniform integers in [minval, maxval)."""
+    return jax.random.randint(key, _dims(shape), minval, maxval, maxval.dtype)
+
+
+@op("RandomStandardNormal", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, static=("shape",), random=True, differentiable=False)
+def random_standard_normal(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
+    """Normal with mean 0 and standard deviation 1."""
+    return jax.random.normal(key, _dims(shape), dtype.np_dtype)
+
+
+@op("TruncatedNormal", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, static=("shape",), random=True, differentiable=False)
+def truncated_normal_op(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
+    """Standard normal, redrawn beyond two standard deviations."""
+    return jax.random.truncated_normal(key, -2.0, 2.0, _dims(shape), dtype.np_dtype)
+
+
+@op("RandomShuffle", "value: T -> output: T", random=True, differentiable=False)
+def random_shuffle(key: Any, value: Any, *, seed: int = 0, seed2: int = 0) -> Any:
+    """The rows in random order."""
+    return jax.random.permutation(key, value)
+
+
+@op(
+    "Multinomial",
+    "logits: T, num_samples: int32 -> output: output_dtype",
+    T=FLOATING,
+    output_dtype=INDEX,
+    static=("num_samples",),
+    random=True,
+    differentiable=False,
+)
+def multinomial(key: Any, logits: Any, num_samples: Any, *, seed: int = 0, seed2: int = 0, output_dtype: DType) -> Any:
+    """Classes drawn from each row of unnormalized log-probabilities [n, classes]."""
+    shape = (logits.shape[0], int(num_samples))
+    drawn = jax.random.categorical(key, logits[:, None, :], axis=-1, shape=shape)
+    return jnp.asarray(drawn, output_dtype.np_dtype)

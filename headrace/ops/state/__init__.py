@@ -1,0 +1,1 @@
+"""Variables: reading, assigning and the fused updates of optimizers."""

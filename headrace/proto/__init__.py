@@ -1,0 +1,1 @@
+"""TensorFlow's wire messages from our own `.proto` texts, in a private descriptor pool."""

@@ -1,0 +1,98 @@
+"""The message classes, under TensorFlow's names.
+
+The classes live in a descriptor pool of our own, so that they never meet those of an imported TensorFlow. They are typed
+`Any` because protobuf builds them at run time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError, Message
+
+from headrace.core import errors
+
+
+def _load() -> descriptor_pool.DescriptorPool:
+    pool = descriptor_pool.DescriptorPool()
+    files = descriptor_pb2.FileDescriptorSet.FromString((Path(__file__).parent / "descriptors.binpb").read_bytes())
+    for file in files.file:
+        pool.AddSerializedFile(file.SerializeToString())
+    return pool
+
+
+POOL = _load()
+"""The private pool; JSON and text formats of messages that hold an `Any` need it as `descriptor_pool`."""
+
+
+def message(full_name: str) -> Any:
+    """The class of a message, such as `tensorflow.GraphDef`.
+
+    Raises:
+        KeyError: no text declares it.
+    """
+    return message_factory.GetMessageClass(POOL.FindMessageTypeByName(full_name))
+
+
+def parse(kind: Any, data: bytes, what: str) -> Any:
+    """`data` as a message of class `kind`; `what` names the source in the error.
+
+    Raises:
+        DataLossError: the bytes are no such message.
+    """
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        name = kind.DESCRIPTOR.name
+        raise errors.DataLossError(
+            f"{what} is not a serialized {name} ({len(data)} bytes); the file is truncated or damaged"
+        ) from None
+
+
+def serialize(proto: Message) -> bytes:
+    """The bytes of a message, the same for equal messages."""
+    return proto.SerializeToString(deterministic=True)
+
+
+TensorShapeProto = message("tensorflow.TensorShapeProto")
+TensorProto = message("tensorflow.TensorProto")
+AttrValue = message("tensorflow.AttrValue")
+NameAttrList = message("tensorflow.NameAttrList")
+NodeDef = message("tensorflow.NodeDef")
+OpDef = message("tensorflow.OpDef")
+OpList = message("tensorflow.OpList")
+FunctionDef = message("tensorflow.FunctionDef")
+FunctionDefLibrary = message("tensorflow.FunctionDefLibrary")
+VersionDef = message("tensorflow.VersionDef")
+GraphDef = message("tensorflow.GraphDef")
+
+StructuredValue = message("tensorflow.StructuredValue")
+TrackableObjectGraph = message("tensorflow.TrackableObjectGraph")
+SavedObjectGraph = message("tensorflow.SavedObjectGraph")
+SavedObject = message("tensorflow.SavedObject")
+SavedConcreteFunction = message("tensorflow.SavedConcreteFunction")
+VariableDef = message("tensorflow.VariableDef")
+SaverDef = message("tensorflow.SaverDef")
+CollectionDef = message("tensorflow.CollectionDef")
+TensorInfo = message("tensorflow.TensorInfo")
+SignatureDef = message("tensorflow.SignatureDef")
+AssetFileDef = message("tensorflow.AssetFileDef")
+MetaGraphDef = message("tensorflow.MetaGraphDef")
+SavedModel = message("tensorflow.SavedModel")
+FingerprintDef = message("tensorflow.FingerprintDef")
+
+TensorSliceProto = message("tensorflow.TensorSliceProto")
+BundleHeaderProto = message("tensorflow.BundleHeaderProto")
+BundleEntryProto = message("tensorflow.BundleEntryProto")
+
+BytesList = message("tensorflow.BytesList")
+FloatList = message("tensorflow.FloatList")
+Int64List = message("tensorflow.Int64List")
+Feature = message("tensorflow.Feature")
+Features = message("tensorflow.Features")
+FeatureList = message("tensorflow.FeatureList")
+FeatureLists = message("tensorflow.FeatureLists")
+Example = message("tensorflow.Example")
+SequenceExample = message("tensorflow.SequenceExample")

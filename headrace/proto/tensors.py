@@ -1,0 +1,220 @@
+"""Arrays to TensorProto and back, and the same for dtypes and shapes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from headrace.core import dtypes, errors
+from headrace.core.dtypes import DType
+from headrace.core.shapes import TensorShape
+from headrace.proto.messages import TensorProto, TensorShapeProto
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_LIST_FIELD = {
+    dtypes.float32: "float_val",
+    dtypes.float64: "double_val",
+    dtypes.float16: "half_val",
+    dtypes.bfloat16: "half_val",
+    dtypes.string: "string_val",
+    dtypes.complex64: "scomplex_val",
+    dtypes.complex128: "dcomplex_val",
+    dtypes.int64: "int64_val",
+    dtypes.bool_: "bool_val",
+    dtypes.uint32: "uint32_val",
+    dtypes.uint64: "uint64_val",
+    dtypes.float8_e5m2: "float8_val",
+    dtypes.float8_e4m3fn: "float8_val",
+}
+"""Types that are missing here stand in `int_val`."""
+
+MAX_RANK = 64
+MAX_ELEMENTS = 1 << 48
+MAX_EXPANSION = 1 << 30
+"""Bytes that a repeated last value may fill: a message of a few bytes can claim any shape."""
+
+
+def dtype_from_proto(number: int, what: str) -> DType:
+    """The DType of a `DataType` number; a reference type (100 more) counts as its base.
+
+    Raises:
+        InvalidArgumentError: Headrace has no such type.
+    """
+    try:
+        return dtypes.as_dtype(number - 100 if number > 100 else number)
+    except TypeError:
+        raise errors.InvalidArgumentError(f"{what} has DataType {number}; Headrace has no such element type") from None
+
+
+def shape_to_proto(shape: TensorShape) -> Any:
+    """A TensorShapeProto; unknown dimensions become -1."""
+    proto = TensorShapeProto()
+    if shape.rank is None:
+        proto.unknown_rank = True
+        return proto
+    for dim in shape.as_tuple():
+        proto.dim.add().size = -1 if dim is None else dim
+    return proto
+
+
+def shape_from_proto(proto: Any, what: str) -> TensorShape:
+    """The shape that a TensorShapeProto gives.
+
+    Raises:
+        InvalidArgumentError: a dimension is below -1.
+    """
+    if proto.unknown_rank:
+        return TensorShape(None)
+    sizes = [dim.size for dim in proto.dim]
+    if any(size < -1 for size in sizes):
+        raise errors.InvalidArgumentError(f"{what} has the shape {sizes}; expected sizes of 0 or more, or -1 for unknown")
+    return TensorShape([None if size == -1 else size for size in sizes])
+
+
+def concrete_shape(proto: Any, what: str) -> tuple[int, ...]:
+    """The shape of a stored tensor, which must be fully known.
+
+    Raises:
+        InvalidArgumentError: a dimension, or the rank, is unknown, or the shape is beyond what an array can have.
+    """
+    shape = shape_from_proto(proto, what)
+    if not shape.is_fully_defined():
+        raise errors.InvalidArgumentError(f"{what} has the shape {shape}; a stored tensor needs every dimension")
+    dims = shape.concrete()
+    if len(dims) > MAX_RANK or math.prod(dim for dim in dims if dim) >= MAX_ELEMENTS:
+        raise errors.InvalidArgumentError(
+            f"{what} has the shape {shape}; at most {MAX_RANK} dimensions and 2**48 elements are taken"
+        )
+    return dims
+
+
+def as_bytes(value: Any) -> bytes:
+    """One element of a string tensor as bytes."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+
+
+def little_endian(array: Array) -> Array:
+    """`array`, contiguous and in little-endian order."""
+    if array.dtype.kind in "iufc" and array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return np.ascontiguousarray(array).reshape(array.shape)
+
+
+def to_proto(array: Array, dtype: DType | None = None) -> Any:
+    """A TensorProto of `array`: one value or strings in the typed list, all else in `tensor_content`.
+
+    Args:
+        array: any shape; strings as an object array of bytes or str.
+        dtype: given for types that share a numpy dtype with another (quantized ones).
+
+    Raises:
+        UnimplementedError: handles and variants have no stored form.
+    """
+    dtype = dtype or dtypes.from_numpy(array.dtype)
+    if not dtype.is_numpy_compatible:
+        raise errors.UnimplementedError(f"a tensor of {dtype.name} cannot be written as a TensorProto; expected numbers or strings")
+    proto = TensorProto(dtype=dtype.enum, tensor_shape=shape_to_proto(TensorShape(array.shape)))
+    if dtype is dtypes.string:
+        proto.string_val.extend(as_bytes(item) for item in array.ravel().tolist())
+    elif array.size == 1:
+        _append_scalar(proto, dtype, array.astype(dtype.np_dtype).reshape(1))
+    elif array.size:
+        proto.tensor_content = little_endian(array.astype(dtype.np_dtype)).tobytes()
+    return proto
+
+
+def _append_scalar(proto: Any, dtype: DType, value: Array) -> None:
+    field = _LIST_FIELD.get(dtype, "int_val")
+    if field == "half_val":
+        proto.half_val.append(int(value.view(np.uint16)[0]))
+    elif field == "float8_val":
+        proto.float8_val = value.tobytes()
+    elif dtype.is_complex:
+        getattr(proto, field).extend([float(value[0].real), float(value[0].imag)])
+    elif field in ("float_val", "double_val"):
+        getattr(proto, field).append(float(value[0]))
+    else:
+        getattr(proto, field).append(bool(value[0]) if field == "bool_val" else int(value[0]))
+
+
+def from_proto(proto: Any, what: str = "a tensor") -> Array:
+    """The array of a TensorProto; `what` names it in errors.
+
+    When the typed list is shorter than the shape asks, its last value fills the rest (zero when it is empty).
+
+    Raises:
+        InvalidArgumentError: the values do not fit the shape.
+        ResourceExhaustedError: filling up would take more than MAX_EXPANSION bytes.
+        UnimplementedError: the tensor holds handles or variants.
+    """
+    dtype = dtype_from_proto(proto.dtype, what)
+    if not dtype.is_numpy_compatible:
+        raise errors.UnimplementedError(f"{what} holds {dtype.name} values, which cannot be read from a file")
+    shape = concrete_shape(proto.tensor_shape, what)
+    count = math.prod(shape)
+    if proto.tensor_content and dtype is not dtypes.string:
+        return from_bytes(proto.tensor_content, dtype, shape, what)
+    values = _listed(proto, dtype, what)
+    if len(values) > count:
+        raise errors.InvalidArgumentError(f"{what} lists {len(values)} values for shape {list(shape)}, which holds {count}")
+    missing = count - len(values)
+    if missing * max(dtype.size, 8 if dtype is dtypes.string else 1) > MAX_EXPANSION:
+        raise errors.ResourceExhaustedError(
+            f"{what} lists {len(values)} values and asks to repeat the last one {missing} times for shape {list(shape)}; "
+            f"at most {MAX_EXPANSION} bytes are filled this way"
+        )
+    if missing:
+        blank = b"" if dtype is dtypes.string else 0
+        tail = np.full(missing, values[-1] if len(values) else blank, dtype=dtype.np_dtype)
+        values = np.concatenate([values, tail])
+    shaped: Array = values.reshape(shape)
+    return shaped
+
+
+def from_bytes(content: bytes, dtype: DType, shape: tuple[int, ...], what: str) -> Array:
+    """A writable array from little-endian bytes.
+
+    Raises:
+        InvalidArgumentError: the number of bytes is not what dtype and shape ask.
+    """
+    expected = math.prod(shape) * dtype.np_dtype.itemsize
+    if len(content) != expected:
+        raise errors.InvalidArgumentError(
+            f"{what} holds {len(content)} bytes; {dtype.name} of shape {list(shape)} takes {expected}"
+        )
+    if dtype is dtypes.bool_:
+        return (np.frombuffer(content, np.uint8) != 0).reshape(shape)
+    return np.frombuffer(content, dtype.np_dtype).reshape(shape).copy()
+
+
+def _listed(proto: Any, dtype: DType, what: str) -> Array:
+    field = _LIST_FIELD.get(dtype, "int_val")
+    values = getattr(proto, field)
+    if field == "string_val":
+        strings = np.empty(len(values), dtype=object)
+        strings[:] = list(values)
+        return strings
+    if field == "float8_val":
+        return np.frombuffer(values, dtype.np_dtype)
+    if field == "half_val":
+        return np.array([v & 0xFFFF for v in values], np.uint16).view(dtype.np_dtype)
+    if dtype.is_complex:
+        if len(values) % 2:
+            raise errors.InvalidArgumentError(f"{what} lists {len(values)} parts of complex numbers; expected an even number")
+        part = np.float32 if dtype is dtypes.complex64 else np.float64
+        return np.array(values, part).view(dtype.np_dtype)
+    if field == "int_val":
+        return _narrow(values, dtype, what)
+    return np.array(values, dtype.np_dtype)
+
+
+def _narrow(values: Any, dtype: DType, what: str) -> Array:
+    wide = np.array(values, np.int64)
+    info = ml_dtypes.iinfo(dtype.np_dtype)
+    if wide.size and (wide.min() < int(info.min) or wide.max() > int(info.max)):
+        raise errors.InvalidArgumentError(f"{what} lists a value outside {dtype.name}, which holds {info.min} to {info.max}")
+    return wide.astype(dtype.np_dtype)

@@ -1,0 +1,8 @@
+"""tf.random: random numbers."""
+
+from headrace.ops.random.functions import categorical as categorical
+from headrace.ops.random.functions import normal as normal
+from headrace.ops.random.functions import shuffle as shuffle
+from headrace.ops.random.functions import truncated_normal as truncated_normal
+from headrace.ops.random.functions import uniform as uniform
+from headrace.runtime.randomness import set_seed as set_seed

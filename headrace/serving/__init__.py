@@ -1,0 +1,1 @@
+"""The model server: versions of models are loaded, swapped and unloaded behind TensorFlow Serving's protocols."""

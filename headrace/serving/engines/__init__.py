@@ -1,0 +1,1 @@
+"""What runs a model. `base` says what the server asks of an engine; each other file is one engine."""

@@ -1,0 +1,69 @@
+"""What the server asks of whatever runs a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from headrace.core.spec import TensorSpec
+
+Array = np.ndarray[Any, np.dtype[Any]]
+"""A numpy array of any dtype; strings are `bytes` in an array of objects."""
+
+DEFAULT_SIGNATURE = "serving_default"
+PREDICT_METHOD = "tensorflow/serving/predict"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One function that a model offers.
+
+    Attributes:
+        inputs: what it takes, by name. An unknown dimension is None.
+        outputs: what it returns, by name.
+        method_name: TensorFlow Serving's name of the kind of call.
+    """
+
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    method_name: str = PREDICT_METHOD
+
+
+class LoadedModel(Protocol):
+    """A version of a model, in memory and ready to run. Its methods are called from several threads at once."""
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """What the model offers, by signature name; read once, after the load."""
+
+    def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Runs one signature.
+
+        Args:
+            signature: a name from `signatures`.
+            inputs: exactly the signature's inputs, of its dtypes and of shapes that fit it.
+
+        Returns:
+            The signature's outputs by name.
+        """
+
+    def close(self) -> None:
+        """Gives back memory and devices. Called once, after the last run has ended."""
+
+
+class Engine(Protocol):
+    """Turns a version directory into a model that runs."""
+
+    def is_complete(self, path: Path) -> bool:
+        """True when `path` holds what this engine needs to try a load; false while it is still being copied."""
+
+    def load(self, path: Path) -> LoadedModel:
+        """Loads and verifies the model at `path`.
+
+        Raises:
+            OpError: the directory is damaged, half-copied, or holds a model that this engine cannot run.
+        """

@@ -1,0 +1,319 @@
+"""One model's life: its base path is polled, new versions are loaded, warmed and swapped in, old ones drained and unloaded.
+
+A version goes START -> LOADING -> AVAILABLE -> UNLOADING -> END. One background thread takes all steps, so each step
+sees a settled state; requests only take handles. A new version is AVAILABLE before the one it replaces starts to drain.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headrace.core.errors import NotFoundError, OpError, UnknownError
+from headrace.serving.engines.base import Engine
+from headrace.serving.logs import fields
+from headrace.serving.servable import Handle, Servable, State, VersionStatus
+from headrace.serving.storage import Fingerprint, Latest, VersionPolicy, fingerprint, list_versions
+from headrace.serving.warmup import warm_up
+
+logger = logging.getLogger(__name__)
+_KEPT_ENDED = 128
+_LIVE = (State.LOADING, State.AVAILABLE, State.UNLOADING)
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleOptions:
+    """How versions are found and loaded.
+
+    Attributes:
+        poll_seconds: wait between two looks at the base path; 0 looks once, at the start.
+        max_load_retries: further tries after a load that failed.
+        retry_seconds: wait before such a try; cut short when the directory's content changes.
+        warm_up: run every signature before a version becomes AVAILABLE.
+        warm_up_batches: the batch sizes of those runs.
+    """
+
+    poll_seconds: float = 1.0
+    max_load_retries: int = 5
+    retry_seconds: float = 60.0
+    warm_up: bool = True
+    warm_up_batches: tuple[int, ...] = (1,)
+
+
+@dataclass(slots=True)
+class _Version:
+    number: int
+    path: Path
+    state: State = State.START
+    wanted: bool = True
+    error: OpError | None = None
+    servable: Servable | None = None
+    failures: int = 0
+    retry_at: float = 0.0
+    content: Fingerprint = field(default=())
+
+    def status(self) -> VersionStatus:
+        return VersionStatus(self.number, self.state, self.error)
+
+
+LoadListener = Callable[[str, int, float, OpError | None], None]
+"""Told of every load: model, version, seconds, and the error of a load that failed."""
+
+
+class ModelLifecycle:
+    """Keeps the wanted versions of one model available."""
+
+    def __init__(
+        self,
+        name: str,
+        base_path: Path,
+        engine: Engine,
+        options: LifecycleOptions | None = None,
+        policy: VersionPolicy | None = None,
+        on_load: LoadListener | None = None,
+    ) -> None:
+        self.name = name
+        self.base_path = base_path
+        self._engine = engine
+        self._options = options or LifecycleOptions()
+        self._policy = policy or Latest()
+        self._on_load = on_load
+        self._lock = threading.Lock()
+        self._versions: dict[int, _Version] = {}
+        self._next_scan = 0.0
+        self._complaint = ""
+        self._stopping = False
+        self._wake = threading.Event()
+        self._settled = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"lifecycle-{name}", daemon=True)
+
+    # Called by requests.
+
+    def acquire(self, version: int | None = None) -> Handle | None:
+        """A handle on `version`, or on the highest AVAILABLE one; None when there is none."""
+        with self._lock:
+            found = [v for v in self._versions.values() if v.state is State.AVAILABLE and version in (None, v.number)]
+            servable = max(found, key=lambda v: v.number).servable if found else None
+            return servable.acquire() if servable is not None else None
+
+    def statuses(self) -> list[VersionStatus]:
+        """The state of every version seen so far, highest first."""
+        with self._lock:
+            return [self._versions[number].status() for number in sorted(self._versions, reverse=True)]
+
+    @property
+    def available(self) -> bool:
+        """True when some version can serve."""
+        with self._lock:
+            return any(v.state is State.AVAILABLE for v in self._versions.values())
+
+    def wait_settled(self, timeout: float) -> bool:
+        """Waits until every wanted version is AVAILABLE or has failed for good; false when that takes more than `timeout` s."""
+        return self._settled.wait(timeout)
+
+    # Called by the server.
+
+    def start(self) -> None:
+        """Starts the background thread."""
+        self._thread.start()
+
+    def stop(self, grace: float) -> bool:
+        """Stops loading, drains every version and unloads it.
+
+        Args:
+            grace: seconds to wait for loads and requests in progress.
+
+        Returns:
+            True when all was unloaded in time.
+        """
+        deadline = time.monotonic() + grace
+        with self._lock:
+            self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(grace)
+        if self._thread.is_alive():
+            logger.error("a load did not end in time; leaving it", extra=fields(model=self.name, grace_seconds=grace))
+            return False
+        for version in list(self._versions.values()):
+            if version.state is State.AVAILABLE:
+                self._retire(version)
+        while self._reap() and time.monotonic() < deadline:
+            self._wake.wait(max(0.0, min(deadline - time.monotonic(), 0.1)))
+            self._wake.clear()
+        return not self._reap()
+
+    # The background thread.
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                delay = self.step()
+            except Exception:  # a fault here must not end the thread: the versions at hand go on serving
+                logger.exception("a lifecycle step failed; trying again", extra=fields(model=self.name))
+                delay = max(self._options.poll_seconds, 1.0)
+            self._wake.wait(delay)
+            self._wake.clear()
+
+    def step(self) -> float:
+        """Looks at the base path when that is due, then loads and unloads what is due.
+
+        Returns:
+            Seconds until there may be more to do.
+        """
+        if time.monotonic() >= self._next_scan:
+            poll = self._options.poll_seconds
+            self._next_scan = time.monotonic() + poll if poll > 0 else float("inf")
+            self._scan()
+            self._notice_changes()
+        self._reap()
+        self._unload_unwanted()
+        while not self._stopping and (version := self._next_to_load()) is not None:
+            self._load(version)
+            self._unload_unwanted()
+        self._reap()
+        self._check_settled()
+        return self._delay()
+
+    def _scan(self) -> None:
+        try:
+            found = list_versions(self.base_path)
+        except (NotFoundError, OSError) as error:
+            # An unreachable base path says nothing about its versions: what serves goes on serving.
+            self._complain(f"{error}; polling it")
+            return
+        known = {number for number, version in self._versions.items() if version.state in _LIVE}
+        usable = {number: path for number, path in found.items() if number in known or self._engine.is_complete(path)}
+        self._complain("" if usable else f"no complete version under base path {self.base_path}; expected a directory such as 1/")
+        wanted = self._policy.choose(usable)
+        with self._lock:
+            for version in self._versions.values():
+                version.wanted = version.number in wanted
+            for number in wanted:
+                version = self._versions.setdefault(number, _Version(number, usable[number]))
+                version.path = usable[number]
+
+    def _complain(self, text: str) -> None:
+        """Logs a trouble with the base path once, not at every look."""
+        if text and text != self._complaint:
+            logger.warning(text, extra=fields(model=self.name))
+        self._complaint = text
+
+    def _notice_changes(self) -> None:
+        """Gives versions whose load failed a fresh chance when their files have changed since."""
+        for version in self._versions.values():
+            if version.wanted and version.failures and version.servable is None and fingerprint(version.path) != version.content:
+                with self._lock:
+                    version.failures, version.retry_at = 0, 0.0
+                    version.state = State.START
+
+    def _next_to_load(self) -> _Version | None:
+        now = time.monotonic()
+        due = [v for v in self._versions.values() if v.wanted and v.servable is None and self._may_load(v) and v.retry_at <= now]
+        return max(due, key=lambda v: v.number, default=None)
+
+    def _may_load(self, version: _Version) -> bool:
+        """True for a new version, one between two tries, and one that ended in good order and is wanted again."""
+        return version.state in (State.START, State.LOADING) or (version.state is State.END and not version.failures)
+
+    def _load(self, version: _Version) -> None:
+        details = fields(model=self.name, version=version.number, path=version.path)
+        with self._lock:
+            version.state = State.LOADING
+        logger.info("loading", extra=details)
+        started = time.monotonic()
+        version.content = fingerprint(version.path)
+        try:
+            servable = Servable(self.name, version.number, self._engine.load(version.path))
+        except OpError as error:
+            self._failed(version, error, time.monotonic() - started)
+            return
+        except Exception as error:  # whatever a version does while it loads must not touch those that serve
+            logger.exception("load failed in an unforeseen way", extra=details)
+            self._failed(version, UnknownError(f"{type(error).__name__}: {error}"), time.monotonic() - started)
+            return
+        if self._options.warm_up and not self._stopping:
+            warm_up(servable, self._options.warm_up_batches, self._served_shapes())
+        seconds = time.monotonic() - started
+        with self._lock:
+            version.servable, version.error, version.failures, version.state = servable, None, 0, State.AVAILABLE
+        logger.info("available", extra=fields(model=self.name, version=version.number, seconds=round(seconds, 3)))
+        if self._on_load is not None:
+            self._on_load(self.name, version.number, seconds, None)
+
+    def _served_shapes(self) -> list[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]]]:
+        """What requests asked of the highest version now serving."""
+        serving = [v for v in self._versions.values() if v.state is State.AVAILABLE and v.servable is not None]
+        servable = max(serving, key=lambda v: v.number).servable if serving else None
+        return servable.served_shapes() if servable is not None else []
+
+    def _failed(self, version: _Version, error: OpError, seconds: float) -> None:
+        last = version.failures >= self._options.max_load_retries
+        with self._lock:
+            version.failures += 1
+            version.error = error
+            version.retry_at = time.monotonic() + self._options.retry_seconds
+            version.state = State.END if last else State.LOADING
+        details = fields(model=self.name, version=version.number, attempt=version.failures, code=error.code, error=error.message)
+        advice = "not trying again until its files change" if last else f"trying again in {self._options.retry_seconds:g} s"
+        logger.error("load failed; %s", advice, extra=details)
+        if self._on_load is not None:
+            self._on_load(self.name, version.number, seconds, error)
+
+    def _unload_unwanted(self) -> None:
+        """Starts to drain versions no longer wanted, unless nothing else serves yet and something wanted is on its way."""
+        wanted = [v for v in self._versions.values() if v.wanted]
+        if wanted and not any(v.state is State.AVAILABLE for v in wanted):
+            return
+        for version in list(self._versions.values()):
+            if not version.wanted and version.state is State.AVAILABLE:
+                self._retire(version)
+            elif not version.wanted and version.state in (State.START, State.LOADING):
+                with self._lock:
+                    version.state, version.failures = State.END, 0
+
+    def _retire(self, version: _Version) -> None:
+        assert version.servable is not None
+        with self._lock:
+            version.state = State.UNLOADING
+            version.servable.retire(self._wake.set)
+        logger.info("draining", extra=fields(model=self.name, version=version.number))
+
+    def _reap(self) -> bool:
+        """Unloads the versions that have drained. Returns True while others are still draining."""
+        draining = False
+        for version in list(self._versions.values()):
+            if version.state is State.UNLOADING and version.servable is not None:
+                if version.servable.drained:
+                    self._unload(version, version.servable)
+                else:
+                    draining = True
+        return draining
+
+    def _unload(self, version: _Version, servable: Servable) -> None:
+        error: OpError | None = None
+        try:
+            servable.close()
+        except Exception as fault:  # the version is gone for requests either way
+            error = UnknownError(f"{type(fault).__name__}: {fault}")
+            logger.exception("unloading failed", extra=fields(model=self.name, version=version.number))
+        with self._lock:
+            version.servable, version.error, version.state = None, error, State.END
+            ended = sorted(v.number for v in self._versions.values() if v.state is State.END and not v.wanted)
+            for number in ended[:-_KEPT_ENDED]:
+                del self._versions[number]
+        logger.info("unloaded", extra=fields(model=self.name, version=version.number))
+
+    def _check_settled(self) -> None:
+        wanted = [v for v in self._versions.values() if v.wanted]
+        if wanted and all(v.state in (State.AVAILABLE, State.END) for v in wanted):
+            self._settled.set()
+
+    def _delay(self) -> float:
+        waiting = [v.retry_at for v in self._versions.values() if v.wanted and v.state is State.LOADING and v.servable is None]
+        due = min([self._next_scan, *waiting])
+        return min(max(due - time.monotonic(), 0.0), 3600.0)

@@ -1,0 +1,46 @@
+"""Log lines that people and machines read: `time level logger "what happened" key=value ...` on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+_KEY = "headrace_fields"
+
+
+def fields(**values: Any) -> dict[str, Any]:
+    """What to give a logging call as `extra` so that the line ends in these key=value pairs."""
+    return {_KEY: values}
+
+
+class LineFormatter(logging.Formatter):
+    """One record a line, values quoted where they hold spaces; a traceback becomes one quoted value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of one record."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        values = dict(getattr(record, _KEY, {}))
+        if record.exc_info:
+            values["traceback"] = self.formatException(record.exc_info)
+        pairs = "".join(f" {key}={_quote(value)}" for key, value in values.items())
+        return f"{time} {record.levelname} {record.name} {_quote(record.getMessage(), always=True)}{pairs}"
+
+
+def configure(level: str = "INFO") -> None:
+    """Sends the records of Headrace and of the HTTP server to stderr, `level` and above."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    for name in ("headrace", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(level if name == "headrace" else "WARNING")
+
+
+def _quote(value: Any, always: bool = False) -> str:
+    text = str(value)
+    plain = text.isprintable() and text != "" and not any(mark in text for mark in ' "=')
+    return text if plain and not always else json.dumps(text, ensure_ascii=False)

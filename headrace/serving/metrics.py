@@ -1,0 +1,82 @@
+"""What the server measures: TensorFlow Serving's names in microseconds, and beside them names of today in seconds."""
+
+from __future__ import annotations
+
+from headrace.core.errors import OpError
+from headrace.serving.exposition import Counter, Family, Gauge, Histogram, render
+from headrace.serving.models import Models
+
+_PREFIX = ":tensorflow:serving:"
+_MICROSECOND_BOUNDS = [float(f"{10 * 1.8**n:.6g}") for n in range(33)]
+_SECOND_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]
+
+
+class ServingMetrics:
+    """The server's metric families and the events that feed them."""
+
+    def __init__(self) -> None:
+        # TensorFlow Serving's: times in microseconds, no version.
+        self._count = Counter(f"{_PREFIX}request_count", "Requests by outcome.", ["model_name", "status"])
+        self._latency = Histogram(
+            f"{_PREFIX}request_latency", "Time of a request (us).", ["model_name", "API", "entrypoint"], _MICROSECOND_BOUNDS
+        )
+        self._runtime = Histogram(
+            f"{_PREFIX}runtime_latency", "Time of a model run (us).", ["model_name", "API", "runtime"], _MICROSECOND_BOUNDS
+        )
+        # Ours: times in seconds, by version.
+        self._requests = Counter(
+            "headrace_serving_requests_total", "Requests by outcome.", ["model", "version", "api", "protocol", "code"]
+        )
+        self._duration = Histogram(
+            "headrace_serving_request_duration_seconds",
+            "Time of a request.",
+            ["model", "version", "api", "protocol"],
+            _SECOND_BOUNDS,
+        )
+        self._run = Histogram(
+            "headrace_serving_run_duration_seconds", "Time of a model run.", ["model", "version", "api"], _SECOND_BOUNDS
+        )
+        self._queue = Histogram(
+            "headrace_serving_queue_wait_seconds", "Wait for a thread of the pool.", ["protocol"], _SECOND_BOUNDS
+        )
+        self._in_flight = Gauge("headrace_serving_requests_in_flight", "Requests being answered.", ["protocol"])
+        self._loads = Counter("headrace_serving_model_loads_total", "Tries to load a version.", ["model", "code"])
+        self._load_time = Histogram(
+            "headrace_serving_model_load_duration_seconds",
+            "Time to load and warm a version.",
+            ["model"],
+            [0.1, 0.3, 1, 3, 10, 30, 100, 300],
+        )
+        self._versions = Gauge("headrace_serving_model_version_available", "1 for each AVAILABLE version.", ["model", "version"])
+
+    def request(self, model: str, version: int | None, api: str, protocol: str, code: str, seconds: float) -> None:
+        """A request was answered. `api` is such as "Predict", `code` a canonical code name, "OK" included."""
+        number = "" if version is None else str(version)
+        self._count.add((model, code))
+        self._latency.observe((model, api, protocol), seconds * 1e6)
+        self._requests.add((model, number, api, protocol, code))
+        self._duration.observe((model, number, api, protocol), seconds)
+
+    def ran(self, model: str, version: int, api: str, seconds: float) -> None:
+        """A model ran."""
+        self._runtime.observe((model, api, "Headrace"), seconds * 1e6)
+        self._run.observe((model, str(version), api), seconds)
+
+    def queued(self, protocol: str, seconds: float) -> None:
+        """A request waited `seconds` for a thread."""
+        self._queue.observe((protocol,), seconds)
+
+    def in_flight(self, protocol: str, change: int) -> None:
+        """A request came in (1) or was answered (-1)."""
+        self._in_flight.add((protocol,), change)
+
+    def loaded(self, model: str, version: int, seconds: float, error: OpError | None) -> None:
+        """A load ended; a listener for ModelLifecycle."""
+        self._loads.add((model, error.code if error is not None else "OK"))
+        self._load_time.observe((model,), seconds)
+
+    def page(self, models: Models) -> str:
+        """All of it, in Prometheus' text format."""
+        available = models.available_versions()
+        self._versions.replace({(name, str(version)): 1.0 for name, found in available.items() for version in found})
+        return render([family for family in vars(self).values() if isinstance(family, Family)])

@@ -1,0 +1,167 @@
+"""The ASGI application: routes, limits and timeouts. Bodies are decoded, run and encoded on the workers' threads."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, InvalidArgumentError, OpError
+from headrace.serving.dataplane import Dataplane
+from headrace.serving.engines.base import DEFAULT_SIGNATURE
+from headrace.serving.exposition import CONTENT_TYPE
+from headrace.serving.metrics import ServingMetrics
+from headrace.serving.rest import decode, describe, encode, paths
+from headrace.serving.rest.bodies import inflate, read_body
+from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
+from headrace.serving.workers import Workers
+
+logger = logging.getLogger(__name__)
+
+_PROTOCOL = "REST"
+_UNKNOWN_MODEL = "(unknown)"
+
+
+@dataclass(frozen=True, slots=True)
+class RestOptions:
+    """Limits of the REST API.
+
+    Attributes:
+        timeout_seconds: for one request, from its first byte to its answer.
+        max_body_bytes: of a request, compressed and inflated.
+        metrics_path: where Prometheus reads.
+    """
+
+    timeout_seconds: float = 30.0
+    max_body_bytes: int = 128 << 20
+    metrics_path: str = "/monitoring/prometheus/metrics"
+
+
+@dataclass(slots=True)
+class _Call:
+    """What a request turned out to be about, for the metrics."""
+
+    version: int | None = None
+
+
+class RestApp:
+    """Answers HTTP requests from a data plane."""
+
+    def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, workers: Workers, options: RestOptions | None = None) -> None:
+        self._dataplane = dataplane
+        self._models = dataplane.models
+        self._metrics = metrics
+        self._workers = workers
+        self._options = options or RestOptions()
+        self._pages = {"/livez": self._live, "/readyz": self._ready, self._options.metrics_path: self._metrics_page}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request (ASGI)."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"only HTTP is served here, not {scope['type']!r}")
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except ClientDisconnect:
+            return
+        except OpError as error:
+            response = _error(error)
+        except Exception:
+            logger.exception("answering a request failed")
+            response = _error(InternalError("the server failed to answer this request; its log says why"))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.scope.get("raw_path", request.url.path.encode()).decode("ascii", "replace").partition("?")[0]
+        page = self._pages.get(path)
+        if page is not None:
+            if request.method not in ("GET", "HEAD"):
+                raise MethodNotAllowedError(f"{request.method} is not allowed on {path}; use GET")
+            return page()
+        target = paths.parse(request.method, path)
+        if target.action == "predict":
+            return await self._predict(request, target)
+        if target.action == "list":
+            return _json(describe.list_json(self._models.overview()))
+        if target.action == "status":
+            return _json(describe.status_json(self._models.statuses(target.spec)))
+        with self._models.acquire(target.spec) as handle:
+            return _json(describe.metadata_json(handle))
+
+    async def _predict(self, request: Request, target: paths.Target) -> Response:
+        call = _Call()
+        code = "OK"
+        started = time.perf_counter()
+        self._metrics.in_flight(_PROTOCOL, 1)
+        try:
+            return Response(await self._in_time(request, target, call), media_type="application/json")
+        except OpError as error:
+            code = error.code
+            raise
+        except (ClientDisconnect, asyncio.CancelledError):
+            code = CancelledError.code
+            raise
+        except Exception:
+            code = InternalError.code
+            raise
+        finally:
+            self._metrics.in_flight(_PROTOCOL, -1)
+            model = target.spec.name if target.spec.name in self._models else _UNKNOWN_MODEL
+            self._metrics.request(model, call.version, "Predict", _PROTOCOL, code, time.perf_counter() - started)
+
+    async def _in_time(self, request: Request, target: paths.Target, call: _Call) -> bytes:
+        limit = self._options.timeout_seconds
+        deadline = time.monotonic() + limit
+        try:
+            async with asyncio.timeout(limit):
+                body = await read_body(request, self._options.max_body_bytes)
+                encoding = request.headers.get("content-encoding", "")
+                job = functools.partial(self._run, target, body, encoding, call, deadline)
+                return await asyncio.wrap_future(self._workers.submit(job))
+        except TimeoutError:
+            raise DeadlineExceededError(f"the request took longer than {limit:g} s") from None
+
+    def _run(self, target: paths.Target, body: bytes, encoding: str, call: _Call, deadline: float) -> bytes:
+        """The part of a predict request that takes time; on a thread of the pool."""
+        document = decode.parse(inflate(body, encoding, self._options.max_body_bytes))
+        with self._models.acquire(target.spec) as handle:
+            call.version = handle.version
+            name = document.signature or DEFAULT_SIGNATURE
+            signature = handle.signatures.get(name)
+            if signature is None:
+                raise InvalidArgumentError(f'Serving signature name: "{name}" not found in signature def')
+            inputs, layout = decode.to_arrays(document, signature)
+            if time.monotonic() > deadline:
+                raise DeadlineExceededError("the time for this request ran out before the model could run")
+            prediction = self._dataplane.run(handle, name, inputs)
+        return encode.from_arrays(prediction.outputs, layout)
+
+    def _live(self) -> Response:
+        return _json({"live": True})
+
+    def _ready(self) -> Response:
+        unready = self._models.unready()
+        return _json({"ready": not unready, "models_without_available_version": unready}, 503 if unready else 200)
+
+    def _metrics_page(self) -> Response:
+        return Response(self._metrics.page(self._models), headers={"content-type": CONTENT_TYPE})
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+def _error(error: OpError) -> Response:
+    message = error.message.encode("utf-8", "replace").decode()  # a request's name for something may hold lone surrogates
+    response = _json({"error": message}, http_status(error))
+    if isinstance(error, PayloadTooLargeError):
+        response.headers["connection"] = "close"  # the rest of the body is not read
+    return response

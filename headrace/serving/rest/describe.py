@@ -1,0 +1,66 @@
+"""Status, metadata and the list of models as JSON, in the form that TensorFlow Serving's protocol buffers print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headrace.core.dtypes import DType
+from headrace.core.spec import TensorSpec
+from headrace.serving.engines.base import Signature
+from headrace.serving.servable import Handle, VersionStatus
+
+_ENUM_NAMES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
+
+
+def status_json(statuses: list[VersionStatus]) -> dict[str, Any]:
+    """The answer to a status request."""
+    return {"model_version_status": [_version(status) for status in statuses]}
+
+
+def list_json(models: Mapping[str, list[VersionStatus]]) -> dict[str, Any]:
+    """The answer to a request for all models, which TensorFlow Serving does not have."""
+    return {"models": [{"name": name, **status_json(statuses)} for name, statuses in models.items()]}
+
+
+def metadata_json(handle: Handle) -> dict[str, Any]:
+    """The answer to a metadata request: every signature, int64 values as strings."""
+    signatures = {name: _signature(signature) for name, signature in sorted(handle.signatures.items())}
+    return {
+        "model_spec": {"name": handle.model, "signature_name": "", "version": str(handle.version)},
+        "metadata": {"signature_def": {"signature_def": signatures}},
+    }
+
+
+def _version(status: VersionStatus) -> dict[str, Any]:
+    error = status.error
+    return {
+        "version": str(status.version),
+        "state": status.state.value,
+        "status": {"error_code": error.code if error else "OK", "error_message": error.message if error else ""},
+    }
+
+
+def _signature(signature: Signature) -> dict[str, Any]:
+    return {
+        "inputs": {name: _tensor(name, spec) for name, spec in sorted(signature.inputs.items())},
+        "outputs": {name: _tensor(name, spec) for name, spec in sorted(signature.outputs.items())},
+        "method_name": signature.method_name,
+        "defaults": {},
+    }
+
+
+def _tensor(name: str, spec: TensorSpec) -> dict[str, Any]:
+    dims = spec.shape.dims
+    return {
+        "dtype": _enum_name(spec.dtype),
+        "tensor_shape": {
+            "dim": [{"size": str(-1 if dim is None else dim), "name": ""} for dim in dims or []],
+            "unknown_rank": dims is None,
+        },
+        "name": spec.name or name,
+    }
+
+
+def _enum_name(dtype: DType) -> str:
+    return _ENUM_NAMES.get(dtype.name, f"DT_{dtype.name.upper()}")

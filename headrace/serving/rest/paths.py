@@ -1,0 +1,65 @@
+"""The paths of the REST API: letter case does not matter, names are URL-encoded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote_to_bytes
+
+from headrace.core.errors import InvalidArgumentError
+from headrace.serving.models import ModelSpec
+from headrace.serving.rest.errors import PathNotFoundError
+
+Action = Literal["predict", "status", "metadata", "list"]
+
+_MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_POST = re.compile(_MODEL + r":(?P<action>predict)", re.IGNORECASE | re.ASCII)
+_GET = re.compile(_MODEL + r"(?:/(?P<action>metadata))?", re.IGNORECASE | re.ASCII)
+_LIST = re.compile(r"/v1/models", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request asks for, and of which model."""
+
+    action: Action
+    spec: ModelSpec
+
+
+def parse(method: str, path: str) -> Target:
+    """The target of a request.
+
+    Args:
+        method: such as "POST".
+        path: as sent, still URL-encoded, without the query.
+
+    Raises:
+        PathNotFoundError: the path is outside /v1.
+        InvalidArgumentError: a path under /v1 that is none of the API's.
+    """
+    if not path[:4].lower() == "/v1/":
+        raise PathNotFoundError(f"Not found: {method} {path}; the API's paths begin with /v1/models")
+    if method == "GET" and _LIST.fullmatch(path):
+        return Target("list", ModelSpec(""))
+    match = {"GET": _GET, "POST": _POST}[method].fullmatch(path) if method in ("GET", "POST") else None
+    if match is None:
+        raise InvalidArgumentError(f"Malformed request: {method} {path}")
+    action: Action = "predict" if method == "POST" else "metadata" if match["action"] else "status"
+    return Target(action, ModelSpec(_decode(match["name"]), _version(match["version"]), _decode(match["label"] or "")))
+
+
+def _version(digits: str | None) -> int | None:
+    if digits is None:
+        return None
+    number = int(digits) if len(digits.lstrip("0")) <= 19 else 2**63
+    if number >= 2**63:
+        raise InvalidArgumentError(f"Failed to convert version: {digits} to numeric.")
+    return number
+
+
+def _decode(text: str) -> str:
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError:
+        raise InvalidArgumentError(f"Failed to decode model name:{text}") from None

@@ -1,0 +1,129 @@
+"""A loaded version and the counted handles that keep it loaded while requests use it."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+from headrace.core.errors import OpError
+from headrace.serving.engines.base import Array, LoadedModel, Signature
+
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+"""The input shapes of one run, by input name."""
+
+_MAX_SHAPES = 32
+
+
+class State(enum.Enum):
+    """Where a version stands, with the names of TensorFlow Serving's status answers."""
+
+    START = "START"
+    LOADING = "LOADING"
+    AVAILABLE = "AVAILABLE"
+    UNLOADING = "UNLOADING"
+    END = "END"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """The state of one version, and the error that stopped it or its last try, if any."""
+
+    version: int
+    state: State
+    error: OpError | None = None
+
+
+class Servable:
+    """One loaded version of a model. It is closed after `retire`, once no handle is left."""
+
+    def __init__(self, model: str, version: int, loaded: LoadedModel) -> None:
+        self.model = model
+        self.version = version
+        self.signatures: Mapping[str, Signature] = dict(loaded.signatures)
+        self._loaded = loaded
+        self._lock = threading.Lock()
+        self._handles = 0
+        self._when_idle: Callable[[], None] | None = None
+        self._retired = False
+        self._shapes: dict[tuple[str, Shapes], None] = {}
+
+    def acquire(self) -> Handle | None:
+        """A handle that keeps this version loaded, None when it is retired already."""
+        with self._lock:
+            if self._retired:
+                return None
+            self._handles += 1
+        return Handle(self)
+
+    def release(self) -> None:
+        """Takes back one handle."""
+        with self._lock:
+            self._handles -= 1
+            notify = self._when_idle if self._retired and not self._handles else None
+        if notify is not None:
+            notify()
+
+    def retire(self, when_idle: Callable[[], None]) -> None:
+        """Gives out no more handles; `when_idle` is called when the last one comes back."""
+        with self._lock:
+            self._retired = True
+            self._when_idle = when_idle
+
+    @property
+    def drained(self) -> bool:
+        """True when this version is retired and no request uses it."""
+        with self._lock:
+            return self._retired and not self._handles
+
+    def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Runs one signature and remembers the shapes, which the next version is warmed with."""
+        outputs = self._loaded.run(signature, inputs)
+        key = (signature, tuple((name, value.shape) for name, value in sorted(inputs.items())))
+        if key not in self._shapes and len(self._shapes) < _MAX_SHAPES:
+            self._shapes[key] = None
+        return outputs
+
+    def served_shapes(self) -> list[tuple[str, Shapes]]:
+        """The signatures and input shapes that requests have used so far, at most 32."""
+        return list(self._shapes)
+
+    def close(self) -> None:
+        """Unloads the model; only after it is drained."""
+        self._loaded.close()
+
+
+class Handle:
+    """Keeps a version loaded until the `with` block ends."""
+
+    __slots__ = ("_servable",)
+
+    def __init__(self, servable: Servable) -> None:
+        self._servable = servable
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._servable.model
+
+    @property
+    def version(self) -> int:
+        """The version that was picked."""
+        return self._servable.version
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        """What this version offers."""
+        return self._servable.signatures
+
+    def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Runs one signature of this version."""
+        return self._servable.run(signature, inputs)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._servable.release()

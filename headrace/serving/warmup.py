@@ -1,0 +1,83 @@
+"""Runs a freshly loaded version before it serves, so that its first requests find everything compiled."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from headrace.core import dtypes
+from headrace.core.errors import InvalidArgumentError
+from headrace.core.spec import TensorSpec
+from headrace.serving.engines.base import Array, Signature
+from headrace.serving.logs import fields
+from headrace.serving.servable import Servable, Shapes
+
+logger = logging.getLogger(__name__)
+_MAX_ELEMENTS = 1 << 26
+
+
+def warm_up(servable: Servable, batch_sizes: Sequence[int], served: Iterable[tuple[str, Shapes]] = ()) -> int:
+    """Runs every signature once for each batch size, then with the shapes that the version before it served.
+
+    A run that fails is logged and the version is used all the same: made-up input need not be valid input.
+
+    Returns:
+        How many runs succeeded.
+    """
+    done = 0
+    for name, signature in servable.signatures.items():
+        for batch in batch_sizes:
+            done += _attempt(servable, name, {key: _shape(spec, batch) for key, spec in signature.inputs.items()})
+    for name, shapes in served:
+        if name in servable.signatures and _fits(servable.signatures[name], dict(shapes)):
+            done += _attempt(servable, name, dict(shapes))
+    return done
+
+
+def synthesize(spec: TensorSpec, shape: tuple[int, ...] | None) -> Array:
+    """Zeros of `spec`'s dtype (empty strings for strings).
+
+    Raises:
+        InvalidArgumentError: the shape is unknown or of more than 2**26 elements, or the dtype has no values.
+    """
+    if shape is None or not spec.dtype.is_numpy_compatible:
+        raise InvalidArgumentError(f"no warm-up input can be made up for {spec}: expected a known rank and a dtype with values")
+    if math.prod(shape) > _MAX_ELEMENTS:
+        raise InvalidArgumentError(
+            f"warm-up input of shape {shape} for {spec} is too large; expected at most {_MAX_ELEMENTS} elements"
+        )
+    if spec.dtype is dtypes.string:
+        return np.full(shape, b"", object)
+    return np.zeros(shape, spec.dtype.np_dtype)
+
+
+def _attempt(servable: Servable, name: str, shapes: dict[str, tuple[int, ...] | None]) -> bool:
+    details = fields(model=servable.model, version=servable.version, signature=name, shapes=shapes)
+    specs = servable.signatures[name].inputs
+    try:
+        inputs = {key: synthesize(specs[key], shape) for key, shape in shapes.items()}
+    except InvalidArgumentError as error:
+        logger.info("not warmed up: %s", error, extra=details)
+        return False
+    try:
+        servable.run(name, inputs)
+    except Exception:  # whatever the model makes of invented input, it must not stop the load
+        logger.warning("warm-up run failed; the version is used all the same", extra=details, exc_info=True)
+        return False
+    return True
+
+
+def _shape(spec: TensorSpec, batch: int) -> tuple[int, ...] | None:
+    """The shape of a made-up input: `batch` for an unknown first dimension, 1 for any other unknown one."""
+    if spec.shape.rank is None:
+        return None
+    return tuple((1 if axis else batch) if dim is None else dim for axis, dim in enumerate(spec.shape.as_tuple()))
+
+
+def _fits(signature: Signature, shapes: dict[str, tuple[int, ...]]) -> bool:
+    return shapes.keys() == signature.inputs.keys() and all(
+        signature.inputs[name].shape.is_compatible_with(shape) for name, shape in shapes.items()
+    )

@@ -1,0 +1,95 @@
+"""The exposition, read back by Prometheus' own parser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from headrace.serving.exposition import Counter, Gauge, Histogram, render
+from tests.serving.toy import Service, wait_until, write_version
+
+
+def read(page: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
+    """The samples of a page: name, then sorted labels."""
+    samples: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            series = samples.setdefault(sample.name, {})
+            labels = tuple(sorted(sample.labels.items()))
+            assert labels not in series, "a sample stands twice"
+            series[labels] = sample.value
+    return samples
+
+
+def labels(**values: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(values.items()))
+
+
+def test_counters_and_gauges() -> None:
+    counter, gauge = Counter("c_total", "Counts.", ["a"]), Gauge("g", "Goes.\nBoth ways \\.")
+    odd = 'quote " backslash \\ line\nend é'
+    counter.add((odd,))
+    counter.add((odd,), 2.5)
+    gauge.add((), 3)
+    gauge.add((), -5)
+    found = read(render([counter, gauge]))
+    assert found == {"c_total": {labels(a=odd): 3.5}, "g": {(): -2.0}}
+
+
+def test_a_histogram_counts_up_and_takes_bounds_in() -> None:
+    histogram = Histogram("h", "Times.", ["a"], [1.0, 2.5])
+    for value in (0.5, 1.0, 2.0, 99.0):
+        histogram.observe(("x",), value)
+    found = read(render([histogram]))
+    assert found["h_bucket"] == {labels(a="x", le="1"): 2, labels(a="x", le="2.5"): 3, labels(a="x", le="+Inf"): 4}
+    assert found["h_sum"] == {labels(a="x"): 102.5}
+    assert found["h_count"] == {labels(a="x"): 4}
+
+
+@pytest.mark.parametrize("kind", [Counter, lambda *args: Histogram(*args, [1.0])])
+def test_the_number_of_series_is_bounded(kind: Any) -> None:
+    family = kind("f", "Help.", ["a"])
+    for number in range(1500):
+        (family.add if isinstance(family, Counter) else family.observe)((str(number),), 1.0)
+    names = {dict(key)["a"] for series in read(render([family])).values() for key in series}
+    assert len(names) == 1000
+    assert "1499" in names
+    assert "0" not in names
+
+
+def test_requests_are_counted_under_both_names(tmp_path: Path) -> None:
+    write_version(tmp_path, 3)
+    with Service(tmp_path) as service:
+        wait_until(lambda: service.lifecycle.available)
+        for _ in range(3):
+            service.predict({"instances": [[1, 2]]})
+        service.predict(b"{")
+        service.predict({"instances": [[1]]})
+        service.predict({"instances": [[1, 2]]}, "/v1/models/nobody:predict")
+        response = service.ask("GET", "/monitoring/prometheus/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    found = read(response.text)
+    assert '\n:tensorflow:serving:request_count{model_name="m",status="OK"} 3\n' in response.text
+    assert found[":tensorflow:serving:request_count_total"] == {  # the parser puts `_total` to every counter
+        labels(model_name="m", status="OK"): 3,
+        labels(model_name="m", status="INVALID_ARGUMENT"): 2,
+        labels(model_name="(unknown)", status="NOT_FOUND"): 1,
+    }
+    latency = {"model_name": "m", "API": "Predict", "entrypoint": "REST"}
+    assert found[":tensorflow:serving:request_latency_count"][labels(**latency)] == 5
+    buckets = [key for key in found[":tensorflow:serving:request_latency_bucket"] if ("model_name", "m") in key]
+    assert len(buckets) == 34
+    assert {dict(key)["le"] for key in buckets} >= {"10", "18", "32.4", "+Inf"}
+    assert found[":tensorflow:serving:runtime_latency_count"][labels(model_name="m", API="Predict", runtime="Headrace")] == 3
+    ours = {"model": "m", "api": "Predict", "protocol": "REST"}
+    assert found["headrace_serving_requests_total"][labels(**ours, version="3", code="OK")] == 3
+    assert found["headrace_serving_requests_total"][labels(**ours, version="", code="INVALID_ARGUMENT")] == 1
+    assert found["headrace_serving_requests_total"][labels(**ours, version="3", code="INVALID_ARGUMENT")] == 1
+    assert 0 < found["headrace_serving_request_duration_seconds_sum"][labels(**ours, version="3")] < 60
+    assert found["headrace_serving_requests_in_flight"] == {labels(protocol="REST"): 0}
+    assert found["headrace_serving_queue_wait_seconds_count"] == {labels(protocol="REST"): 6}
+    assert found["headrace_serving_model_loads_total"] == {labels(model="m", code="OK"): 1}
+    assert found["headrace_serving_model_version_available"] == {labels(model="m", version="3"): 1}
