@@ -16,13 +16,11 @@ from headrace.ops.math.elementwise import atan2 as atan2
 from headrace.ops.math.elementwise import divide_no_nan as divide_no_nan
 from headrace.ops.math.elementwise import floordiv as floordiv
 from headrace.ops.math.elementwise import floormod as floormod
-from headrace.ops.math.elementwise import floormod as mod
 from headrace.ops.math.elementwise import maximum as maximum
 from headrace.ops.math.elementwise import minimum as minimum
 from headrace.ops.math.elementwise import multiply as multiply
 from headrace.ops.math.elementwise import multiply_no_nan as multiply_no_nan
 from headrace.ops.math.elementwise import nextafter as nextafter
-from headrace.ops.math.elementwise import power as pow
 from headrace.ops.math.elementwise import squared_difference as squared_difference
 from headrace.ops.math.elementwise import subtract as subtract
 from headrace.ops.math.elementwise import xdivy as xdivy

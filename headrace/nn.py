@@ -30,4 +30,3 @@ from headrace.ops.nn.normalization import l2_loss as l2_loss
 from headrace.ops.nn.normalization import moments as moments
 from headrace.ops.nn.pooling import avg_pool2d as avg_pool2d
 from headrace.ops.nn.pooling import max_pool2d as max_pool2d
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +12,63 @@ from headrace.core.dtypes import FLOATING, REAL, int32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Ints, get, op
 from headrace.dispatch.tensor import Tensor
-from headrace.ops.nn.layout import padding_of, per_dimension, spatial, spatial_sizes
+from headrace.ops.nn import cpu_convolution
+from headrace.ops.nn.layout import Pairs, padding_of, per_dimension, spatial, spatial_sizes
 
 CONV_TYPES = (*FLOATING, int32)
+
+
+class Geometry(NamedTuple):
+    """How a filter moves over an input: spatial steps, padding, dilations; layouts; groups of channels."""
+
+    steps: tuple[int, ...]
+    pads: Pairs
+    spread: tuple[int, ...]
+    data_format: str
+    groups: int
+
+    def general(self, x: Any, kernel: Any) -> Any:
+        """The convolution by XLA."""
+        filter_format = self.data_format.replace("N", "").replace("C", "") + "IO"
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            self.steps,
+            self.pads,
+            rhs_dilation=self.spread,
+            dimension_numbers=(self.data_format, filter_format, self.data_format),
+            feature_group_count=self.groups,
+        )
+
+
+def geometry(
+    x: Any,
+    kernel: Any,
+    strides: Sequence[int],
+    padding: str,
+    explicit: Sequence[int],
+    data_format: str,
+    dilations: Sequence[int],
+) -> Geometry:
+    """The geometry of a convolution of x (in `data_format`) with a kernel [window..., in/groups, out].
+
+    Raises:
+        InvalidArgumentError: ranks, channels, strides or padding do not fit.
+    """
+    if len(x.shape) != len(data_format) or len(kernel.shape) != len(data_format):
+        raise InvalidArgumentError(
+            f"a convolution in {data_format} takes an input and a filter of {len(data_format)} dimensions; got shapes"
+            f" {tuple(x.shape)} and {tuple(kernel.shape)}"
+        )
+    channels = x.shape[data_format.index("C")]
+    if kernel.shape[-2] == 0 or channels % kernel.shape[-2]:
+        raise InvalidArgumentError(
+            f"the input has {channels} channels, which the filter's {kernel.shape[-2]} input channels do not divide (shapes"
+            f" {tuple(x.shape)} and {tuple(kernel.shape)})"
+        )
+    steps, spread = spatial(strides, data_format, "strides"), spatial(dilations, data_format, "dilations")
+    pads = padding_of(padding, explicit, data_format, spatial_sizes(x.shape, data_format), kernel.shape[:-2], steps, spread)
+    return Geometry(steps, pads, spread, data_format, channels // kernel.shape[-2])
 
 
 def convolve(
@@ -25,34 +79,22 @@ def convolve(
     explicit: Sequence[int],
     data_format: str,
     dilations: Sequence[int],
-    groups: int | None = None,
 ) -> Any:
-    """The convolution behind every op: x in `data_format`, kernel [window..., in/groups, out]."""
-    if x.ndim != len(data_format) or kernel.ndim != len(data_format):
-        raise InvalidArgumentError(
-            f"a convolution in {data_format} takes an input and a filter of {len(data_format)} dimensions; got shapes"
-            f" {x.shape} and {kernel.shape}"
-        )
-    channels = x.shape[data_format.index("C")]
-    if groups is None:
-        if kernel.shape[-2] == 0 or channels % kernel.shape[-2]:
-            raise InvalidArgumentError(
-                f"the input has {channels} channels, which the filter's {kernel.shape[-2]} input channels do not divide (shapes"
-                f" {x.shape} and {kernel.shape})"
-            )
-        groups = channels // kernel.shape[-2]
-    steps, spread = spatial(strides, data_format, "strides"), spatial(dilations, data_format, "dilations")
-    pads = padding_of(padding, explicit, data_format, spatial_sizes(x.shape, data_format), kernel.shape[:-2], steps, spread)
-    filter_format = data_format.replace("N", "").replace("C", "") + "IO"
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel,
-        steps,
-        pads,
-        rhs_dilation=spread,
-        dimension_numbers=(data_format, filter_format, data_format),
-        feature_group_count=groups,
-    )
+    """The convolution of x (in `data_format`) with a kernel [window..., in/groups, out]."""
+    how = geometry(x, kernel, strides, padding, explicit, data_format, dilations)
+    if not _as_products(x, how) or x.shape[-1] > cpu_convolution.FEW_CHANNELS:
+        return how.general(x, kernel)
+    out = jax.eval_shape(how.general, x, kernel).shape[1:3]
+
+    def on_cpu(x: Any, kernel: Any) -> Any:
+        return cpu_convolution.forward(x, kernel, out, how.steps, how.pads, how.spread)
+
+    return jax.lax.platform_dependent(x, kernel, cpu=on_cpu, default=how.general)
+
+
+def _as_products(x: Any, how: Geometry) -> bool:
+    """True where cpu_convolution applies: 2-D, channels last, no groups, 32 bits or more."""
+    return how.data_format == "NHWC" and how.groups == 1 and x.dtype in (jnp.float32, jnp.float64) and min(x.shape) > 0
 
 
 @op("Conv2D", "input: T, filter: T -> output: T", T=CONV_TYPES)
@@ -100,9 +142,10 @@ def conv2d_backprop_input(
         sizes = [out_backprop.shape[0], *sizes, filter.shape[2]]
         sizes = sizes if data_format == "NHWC" else [sizes[0], sizes[3], sizes[1], sizes[2]]
     x = jax.ShapeDtypeStruct(tuple(sizes), filter.dtype)
+    how = geometry(x, filter, strides, padding, explicit_paddings, data_format, dilations)
 
     def forward(value: Any) -> Any:
-        return convolve(value, filter, strides, padding, explicit_paddings, data_format, dilations)
+        return how.general(value, filter)
 
     _check_backprop(jax.eval_shape(forward, x), out_backprop)
     return jax.linear_transpose(forward, x)(out_backprop)[0]
@@ -123,12 +166,18 @@ def conv2d_backprop_filter(
 ) -> Any:
     """The gradient of Conv2D with respect to its filter."""
     kernel = jax.ShapeDtypeStruct(tuple(int(s) for s in filter_sizes), input.dtype)
+    how = geometry(input, kernel, strides, padding, explicit_paddings, data_format, dilations)
+    _check_backprop(jax.eval_shape(how.general, input, kernel), out_backprop)
 
-    def forward(value: Any) -> Any:
-        return convolve(input, value, strides, padding, explicit_paddings, data_format, dilations)
+    def general(x: Any, upstream: Any) -> Any:
+        return jax.linear_transpose(lambda value: how.general(x, value), kernel)(upstream)[0]
 
-    _check_backprop(jax.eval_shape(forward, kernel), out_backprop)
-    return jax.linear_transpose(forward, kernel)(out_backprop)[0]
+    def on_cpu(x: Any, upstream: Any) -> Any:
+        return cpu_convolution.filter_gradient(x, upstream, kernel.shape[:2], how.steps, how.pads, how.spread)
+
+    if not _as_products(input, how):
+        return general(input, out_backprop)
+    return jax.lax.platform_dependent(input, out_backprop, cpu=on_cpu, default=general)
 
 
 def _check_backprop(expected: Any, given: Any) -> None:
@@ -170,7 +219,7 @@ def depthwise_conv2d_native(
     """Convolves each channel with its own filters [height, width, in, multiplier]."""
     height, width, channels, multiplier = filter.shape
     kernel = filter.reshape(height, width, 1, channels * multiplier)
-    return convolve(input, kernel, strides, padding, explicit_paddings, data_format, dilations, channels)
+    return convolve(input, kernel, strides, padding, explicit_paddings, data_format, dilations)
 
 
 @op("Conv3D", "input: T, filter: T -> output: T", T=FLOATING)
@@ -191,7 +240,9 @@ def conv3d_op(
 def bias_add_op(value: Any, bias: Any, *, data_format: str = "NHWC") -> Any:
     """Adds a bias [channels] along the channel axis."""
     if bias.ndim != 1 or bias.shape[0] != value.shape[1 if data_format == "NCHW" else -1]:
-        raise InvalidArgumentError(f"bias must be a vector of one entry a channel; got shape {bias.shape} for a value of {value.shape}")
+        raise InvalidArgumentError(
+            f"bias must be a vector of one entry a channel; got shape {bias.shape} for a value of {value.shape}"
+        )
     if data_format == "NCHW":
         return value + bias.reshape((-1,) + (1,) * (value.ndim - 2))
     return value + bias

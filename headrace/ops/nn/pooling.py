@@ -90,7 +90,9 @@ def _tiled_max_grad(x: Any, y: Any, grad: Any, window: Sequence[int]) -> Any:
     is_max = tiles == jnp.expand_dims(y, inner)
     place = jnp.zeros((1,) * (2 * x.ndim), jnp.int32)
     for axis in inner:
-        place = place * split[axis] + jax.lax.broadcasted_iota(jnp.int32, [split[a] if a == axis else 1 for a in range(2 * x.ndim)], axis)
+        place = place * split[axis] + jax.lax.broadcasted_iota(
+            jnp.int32, [split[a] if a == axis else 1 for a in range(2 * x.ndim)], axis
+        )
     first = jnp.min(jnp.where(is_max, place, np.int32(2**31 - 1)), inner, keepdims=True)
     chosen = jnp.where(place == first, jnp.expand_dims(grad, inner), jnp.zeros((), grad.dtype))
     return chosen.reshape(x.shape)
@@ -118,17 +120,13 @@ def _avg_pool_gradient(record: Any, grad: Any) -> Any:
 
 
 @op("AvgPoolGrad", "orig_input_shape: int32, grad: T -> output: T", T=FLOATING, static=("orig_input_shape",))
-def avg_pool_grad(
-    orig_input_shape: Any, grad: Any, *, ksize: Ints, strides: Ints, padding: str, data_format: str = "NHWC"
-) -> Any:
+def avg_pool_grad(orig_input_shape: Any, grad: Any, *, ksize: Ints, strides: Ints, padding: str, data_format: str = "NHWC") -> Any:
     """The gradient of AvgPool."""
     x = jax.ShapeDtypeStruct(tuple(int(s) for s in orig_input_shape), grad.dtype)
     return jax.linear_transpose(lambda v: _avg_pool(v, ksize, strides, padding, data_format), x)(grad)[0]
 
 
-def max_pool2d(
-    input: Any, ksize: Any, strides: Any, padding: Any, data_format: str = "NHWC", name: str | None = None
-) -> Tensor:
+def max_pool2d(input: Any, ksize: Any, strides: Any, padding: Any, data_format: str = "NHWC", name: str | None = None) -> Tensor:
     """The largest value of each window of [batch, height, width, channels]."""
     explicit: list[int] = [] if isinstance(padding, str) else [int(p) for pair in padding for p in pair]
     return max_pool_op(
@@ -142,9 +140,7 @@ def max_pool2d(
     )
 
 
-def avg_pool2d(
-    input: Any, ksize: Any, strides: Any, padding: str, data_format: str = "NHWC", name: str | None = None
-) -> Tensor:
+def avg_pool2d(input: Any, ksize: Any, strides: Any, padding: str, data_format: str = "NHWC", name: str | None = None) -> Tensor:
     """The mean of each window of [batch, height, width, channels]."""
     return avg_pool_op(
         input,

@@ -39,7 +39,15 @@ def random_uniform_int(key: Any, shape: Any, minval: Any, maxval: Any, *, seed: 
     return jax.random.randint(key, _dims(shape), minval, maxval, maxval.dtype)
 
 
-@op("RandomStandardNormal", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, static=("shape",), random=True, differentiable=False)
+@op(
+    "RandomStandardNormal",
+    "shape: T -> output: dtype",
+    T=INDEX,
+    dtype=FLOATING,
+    static=("shape",),
+    random=True,
+    differentiable=False,
+)
 def random_standard_normal(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
     """Normal with mean 0 and standard deviation 1."""
     return jax.random.normal(key, _dims(shape), dtype.np_dtype)

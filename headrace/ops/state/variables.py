@@ -15,7 +15,13 @@ from headrace.dispatch.opdef import DType, Strs, TensorShape, get, op
 
 @op("VarHandleOp", " -> resource: resource", stateful=True, host_only=True)
 def var_handle(
-    *, container: str = "", shared_name: str = "", debug_name: str = "", dtype: DType, shape: TensorShape, allowed_devices: Strs = ()
+    *,
+    container: str = "",
+    shared_name: str = "",
+    debug_name: str = "",
+    dtype: DType,
+    shape: TensorShape,
+    allowed_devices: Strs = (),
 ) -> Any:
     """A handle to a variable; in a graph of ours handles are inputs, so this occurs in GraphDefs alone."""
     raise UnimplementedError("VarHandleOp is raised to a graph input when a GraphDef is imported")
@@ -73,13 +79,25 @@ def _resource_gather_gradient(record: Any, grad: Any) -> Any:
     return IndexedSlices(rows, flat, shape), None
 
 
-@op("ResourceScatterAdd", "resource: resource, indices: Tindices, updates: dtype -> ", updates=("resource",), dtype=NUMERIC, Tindices=INDEX)
+@op(
+    "ResourceScatterAdd",
+    "resource: resource, indices: Tindices, updates: dtype -> ",
+    updates=("resource",),
+    dtype=NUMERIC,
+    Tindices=INDEX,
+)
 def resource_scatter_add(resource: Any, indices: Any, updates: Any) -> Any:
     """Adds rows at positions; repeated positions add up."""
     return resource.at[indices].add(updates)
 
 
-@op("ResourceScatterSub", "resource: resource, indices: Tindices, updates: dtype -> ", updates=("resource",), dtype=NUMERIC, Tindices=INDEX)
+@op(
+    "ResourceScatterSub",
+    "resource: resource, indices: Tindices, updates: dtype -> ",
+    updates=("resource",),
+    dtype=NUMERIC,
+    Tindices=INDEX,
+)
 def resource_scatter_sub(resource: Any, indices: Any, updates: Any) -> Any:
     """Subtracts rows at positions; repeated positions add up."""
     return resource.at[indices].add(-updates)
