@@ -187,7 +187,8 @@ def from_bytes(content: bytes, dtype: DType, shape: tuple[int, ...], what: str) 
             f"{what} holds {len(content)} bytes; {dtype.name} of shape {list(shape)} takes {expected}"
         )
     if dtype is dtypes.bool_:
-        return (np.frombuffer(content, np.uint8) != 0).reshape(shape)
+        flags: Array = np.frombuffer(content, np.uint8) != 0
+        return flags.reshape(shape)
     return np.frombuffer(content, dtype.np_dtype).reshape(shape).copy()
 
 

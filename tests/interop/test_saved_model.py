@@ -12,6 +12,7 @@ import headrace as tf
 from headrace import saved_model
 from headrace.core import dtypes
 from headrace.core.errors import UnimplementedError
+from headrace.proto import build
 from headrace.saved_model.bundle import BundleReader, write_bundle
 from tests.interop.environments import run_peer
 from tests.saved_model.sample import X, expected, signatures, traced
@@ -19,11 +20,22 @@ from tests.saved_model.sample import X, expected, signatures, traced
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
 
 
+def bundled() -> dict[str, np.ndarray]:
+    """Tensors of every type that TensorFlow's checkpoint reader converts, and enough keys for several blocks."""
+    skipped = ("int4", "uint4", "float8", "qint", "quint")
+    tensors = {d.name: np.ones((2, 2), d.np_dtype) for d in dtypes.ALL if d.is_numpy_compatible and not d.name.startswith(skipped)}
+    text = np.empty(2, object)
+    text[:] = ["", "y" * 200]
+    tensors |= {"string": text, "empty": np.zeros((0, 3), np.float32)}
+    return tensors | {f"many/{i:04d}/of/a/long/name": np.array(i, np.int32) for i in range(3000)}
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     model = traced()
     saved_model.save(model, folder / "model", signatures=signatures(model))
+    write_bundle(folder / "bundle", bundled())
     np.savez(folder / "feeds.npz", x=X)
     np.savez(folder / "expected.npz", **expected(model))
     return folder
@@ -32,7 +44,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def seen(exported: Path, tensorflow_python: Path) -> dict[str, Any]:
     """What TensorFlow's loaders make of our model."""
-    return run_peer(tensorflow_python, "saved_model.py", "read", exported / "model", exported / "feeds.npz")
+    return run_peer(tensorflow_python, "saved_model.py", "read", exported / "model", exported / "feeds.npz", exported / "bundle")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +100,7 @@ def test_openvino_computes_the_same_from_our_model(exported: Path, wanted, openv
 def foreign(tmp_path_factory: pytest.TempPathFactory, tensorflow_python: Path) -> tuple[Path, dict[str, Any]]:
     """A model written by TensorFlow, and what it computes."""
     folder = tmp_path_factory.mktemp("foreign") / "model"
-    return folder, run_peer(tensorflow_python, "saved_model.py", "write", folder)
+    return folder, run_peer(tensorflow_python, "saved_model.py", "write", folder, folder.with_name("b"), build.OUTPUT)
 
 
 def test_we_compute_the_same_from_a_model_of_tensorflow(foreign) -> None:
@@ -131,10 +143,14 @@ def test_a_model_of_tensorflow_can_be_saved_again(foreign, tmp_path: Path) -> No
     np.testing.assert_allclose(np.asarray(found["y"]), known["outputs"]["y"], **TOLERANCE)
 
 
-def test_we_read_bundles_of_tensorflow(tmp_path: Path, tensorflow_python: Path) -> None:
-    count = run_peer(tensorflow_python, "saved_model.py", "write_bundle", tmp_path / "b")["count"]
-    reader = BundleReader(tmp_path / "b")
-    assert len(reader) == count
+def test_our_messages_are_those_of_tensorflow(foreign) -> None:
+    assert foreign[1]["differences"] == []
+
+
+def test_we_read_bundles_of_tensorflow(foreign) -> None:
+    folder, known = foreign
+    reader = BundleReader(folder.with_name("b"))
+    assert len(reader) == known["tensors"]
     for dtype in dtypes.ALL:
         if dtype.name in reader and dtype is not dtypes.string:
             value = reader.read(dtype.name)
@@ -144,19 +160,12 @@ def test_we_read_bundles_of_tensorflow(tmp_path: Path, tensorflow_python: Path) 
     assert reader.read("string").tolist() == [[b"", b"text"], [b"x" * 300, b"\0"]]
     assert reader.read("empty").shape == (0, 3)
     assert reader.read("many/0321/of/a/long/name").tolist() == 321
-    assert BundleReader(tmp_path / "b-sliced").read("p").ravel().tolist() == list(range(600))
+    assert BundleReader(folder.with_name("b-sliced")).read("p").ravel().tolist() == list(range(600))
 
 
-def test_tensorflow_reads_our_bundles(tmp_path: Path, tensorflow_python: Path) -> None:
-    skipped = ("int4", "uint4", "float8", "qint", "quint")
-    tensors = {d.name: np.ones((2, 2), d.np_dtype) for d in dtypes.ALL if d.is_numpy_compatible and not d.name.startswith(skipped)}
-    text = np.empty(2, object)
-    text[:] = ["", "y" * 200]
-    tensors |= {"string": text, "empty": np.zeros((0, 3), np.float32)}
-    tensors |= {f"many/{i:04d}/of/a/long/name": np.int32(i) for i in range(3000)}
-    write_bundle(tmp_path / "b", tensors)
-    found = run_peer(tensorflow_python, "saved_model.py", "read_bundle", tmp_path / "b")
-    assert sorted(found) == sorted(tensors)
+def test_tensorflow_reads_our_bundles(seen) -> None:
+    found = seen["bundle"]
+    assert sorted(found) == sorted(bundled())
     assert found["string"] == ["string", [2], ["", "y" * 200]]
     assert found["empty"][1] == [0, 3]
     assert found["many/2999/of/a/long/name"][2] == 2999

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf import descriptor_pb2, descriptor_pool
 
 
 def plain(values: Any) -> Any:
@@ -108,8 +110,8 @@ def run_c(folder: str, feed: np.ndarray, key: str) -> list[Any]:
     return plain(np.frombuffer(data, np.float32).reshape(shape))
 
 
-def read(folder: str, feeds_file: str) -> dict[str, Any]:
-    """What every loader of TensorFlow makes of the sample model of tests/saved_model/sample.py."""
+def read(folder: str, feeds_file: str, bundle: str) -> dict[str, Any]:
+    """What every loader of TensorFlow makes of the sample model of tests/saved_model/sample.py, and of a bundle."""
     feeds = dict(np.load(feeds_file))
     loaded = tf.saved_model.load(folder)
     with tf.GradientTape() as tape:
@@ -127,6 +129,7 @@ def read(folder: str, feeds_file: str) -> dict[str, Any]:
         "cli": run_cli(folder, feeds_file, feeds),
         "c": run_c(folder, feeds["x"], "y"),
         "fingerprint": tf.saved_model.experimental.read_fingerprint(folder).singleprint().count("/"),
+        "bundle": read_bundle(bundle),
         "keys": sorted(name for name, _ in tf.train.list_variables(f"{folder}/variables/variables")),
     }
 
@@ -161,8 +164,8 @@ class Model(tf.Module):
         return tf.strings.regex_replace(x, "a", "b")
 
 
-def write(folder: str) -> dict[str, Any]:
-    """Writes a model and returns what it computes."""
+def write(folder: str, bundle: str, descriptors: str) -> dict[str, Any]:
+    """Writes a model and bundles; returns what the model computes, and how our message descriptors differ."""
     model = Model()
     x = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
     model.scale(tf.ones([2]), training=True)
@@ -171,7 +174,7 @@ def write(folder: str) -> dict[str, Any]:
         total = tf.reduce_sum(model.predict(x)["y"])
     expected = {"x": plain(x), "outputs": plain(model.predict(x)), "gradient": plain(tape.gradient(total, model.w))}
     tf.saved_model.save(model, folder, signatures={"serving_default": model.predict, "bump": model.bump})
-    return expected
+    return expected | {"tensors": write_bundle(bundle), "differences": differences(descriptors)}
 
 
 NUMBERS = ["float32", "float64", "int32", "uint8", "int16", "int8", "int64", "uint16", "float16", "uint32", "uint64", "bfloat16"]
@@ -183,7 +186,7 @@ def sample(name: str) -> Any:
     return tf.cast(tf.cast(base, "int8") if "int4" in name else base, name)
 
 
-def write_bundle(prefix: str) -> dict[str, Any]:
+def write_bundle(prefix: str) -> int:
     tensors = {name: sample(name) for name in NUMBERS}
     tensors["string"] = tf.constant([["", "text"], ["x" * 300, "\0"]])
     tensors["empty"] = tf.zeros([0, 3])
@@ -194,21 +197,56 @@ def write_bundle(prefix: str) -> dict[str, Any]:
     tf.raw_ops.SaveV2(
         prefix=f"{prefix}-sliced", tensor_names=["p", "p"], shape_and_slices=["300 2 0,70:0,2", "300 2 70,230:-"], tensors=parts
     )
-    return {"count": len(names)}
+    return len(names)
 
 
 def read_bundle(prefix: str) -> dict[str, Any]:
     reader = tf.train.load_checkpoint(prefix)
-    found = {}
-    for name, shape in reader.get_variable_to_shape_map().items():
-        dtype = reader.get_variable_to_dtype_map()[name]
-        value = tf.raw_ops.RestoreV2(prefix=prefix, tensor_names=[name], shape_and_slices=[""], dtypes=[dtype])[0]
-        found[name] = [dtype.name, shape, plain(value if dtype == tf.string else tf.cast(value, "float32"))]
+    shapes, types = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    names = sorted(shapes)
+    values = tf.raw_ops.RestoreV2(
+        prefix=prefix, tensor_names=names, shape_and_slices=[""] * len(names), dtypes=[types[name] for name in names]
+    )
+    plains = [plain(value if value.dtype == tf.string else tf.cast(value, "float32")) for value in values]
+    return {name: [types[name].name, shapes[name], value] for name, value in zip(names, plains, strict=True)}
+
+
+def differences(path: str) -> list[str]:
+    """Fields and enum values of a compiled FileDescriptorSet that TensorFlow declares otherwise."""
+    importlib.import_module("tensorflow.core.protobuf.tensor_bundle_pb2")
+    importlib.import_module("tensorflow.core.protobuf.fingerprint_pb2")
+    ours = descriptor_pool.DescriptorPool()
+    files = descriptor_pb2.FileDescriptorSet.FromString(Path(path).read_bytes()).file
+    for file in files:
+        ours.Add(file)
+    found: list[str] = []
+
+    def compare(message: Any) -> None:
+        theirs = descriptor_pool.Default().FindMessageTypeByName(message.full_name)
+        for field in message.fields:
+            other = theirs.fields_by_name.get(field.name)
+            if other is None or _nature(field) != _nature(other):
+                found.append(field.full_name)
+        for inner in message.nested_types:
+            compare(inner)
+
+    for file in files:
+        for message in ours.FindFileByName(file.name).message_types_by_name.values():
+            if file.package == "tensorflow":
+                compare(message)
+        for name, enum in ours.FindFileByName(file.name).enum_types_by_name.items():
+            theirs = descriptor_pool.Default().FindEnumTypeByName(f"tensorflow.{name}").values_by_name
+            found += [value.name for value in enum.values if value.name not in theirs or theirs[value.name].number != value.number]
     return found
 
 
+def _nature(field: Any) -> Any:
+    kind = field.message_type or field.enum_type
+    return field.number, field.type, field.is_repeated, kind and kind.full_name
+
+
 if __name__ == "__main__":
-    commands = {"read": read, "write": write, "write_bundle": write_bundle, "read_bundle": read_bundle}
+    commands = {"read": read, "write": write}
     document = commands[sys.argv[1]](*sys.argv[2:])
     print()
     print(json.dumps(document))

@@ -1,0 +1,1 @@
+"""Shapes, slices, joins, indices: ops that move elements and do not compute with them."""

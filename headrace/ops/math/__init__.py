@@ -1,0 +1,1 @@
+"""Arithmetic, comparison, logic, reduction, matrix products, segments."""

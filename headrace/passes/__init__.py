@@ -1,0 +1,1 @@
+"""Graph rewriting: one file a pass, one flat list of passes in pipeline.py."""

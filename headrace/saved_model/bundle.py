@@ -1,0 +1,265 @@
+"""TensorBundle, the checkpoint format: `prefix.index` names tensors, `prefix.data-00000-of-00001` holds their bytes."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from headrace.core import dtypes, errors
+from headrace.core.dtypes import DType
+from headrace.core.shapes import TensorShape
+from headrace.proto.crc import crc32c, mask
+from headrace.proto.messages import BundleEntryProto, BundleHeaderProto, parse, serialize
+from headrace.proto.tensors import Array, as_bytes, concrete_shape, dtype_from_proto, from_bytes, little_endian, shape_to_proto
+from headrace.saved_model import slices
+from headrace.saved_model.table import get_varint, put_varint, read_table, write_table
+
+_VERSION = 1
+_MAX_SHARDS = 1 << 16
+_PIECE = 1 << 24
+
+
+def shard_path(prefix: Path, shard: int, count: int) -> Path:
+    """The data file number `shard` of `count`."""
+    return prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{count:05d}")
+
+
+def index_path(prefix: Path) -> Path:
+    """The index file of a bundle."""
+    return prefix.with_name(f"{prefix.name}.index")
+
+
+def write_bundle(prefix: str | os.PathLike[str], tensors: Mapping[str, Any], kinds: Mapping[str, DType] | None = None) -> None:
+    """Writes arrays under their keys, in one shard, and syncs both files to disk.
+
+    Args:
+        prefix: path of the bundle without the endings; its folder exists.
+        tensors: arrays by key (numpy's or JAX's, fetched one at a time); strings as object arrays of bytes or str.
+        kinds: the dtype by key where numpy's is not enough (quantized types).
+
+    Raises:
+        InvalidArgumentError: a key is empty.
+        UnimplementedError: a tensor holds handles or variants.
+    """
+    prefix = Path(prefix)
+    if "" in tensors:
+        raise errors.InvalidArgumentError("a tensor has the empty key, which the format keeps for its header; name every tensor")
+    header = BundleHeaderProto(num_shards=1)
+    header.version.producer = _VERSION
+    items = [(b"", serialize(header))]
+    with shard_path(prefix, 0, 1).open("wb") as data:
+        for key, name in sorted((name.encode(), name) for name in tensors):
+            dtype = (kinds or {}).get(name) or dtypes.from_numpy(tensors[name].dtype)
+            items.append((key, serialize(_write_tensor(data, np.asarray(tensors[name]), dtype, name))))
+        _sync(data)
+    with index_path(prefix).open("wb") as index:
+        index.write(write_table(items))
+        _sync(index)
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _write_tensor(data: IO[bytes], array: Array, dtype: DType, key: str) -> Any:
+    if not dtype.is_numpy_compatible:
+        raise errors.UnimplementedError(
+            f"tensor {key!r} is of {dtype.name}, which a checkpoint cannot hold; expected numbers or strings"
+        )
+    entry = BundleEntryProto(dtype=dtype.enum, shape=shape_to_proto(TensorShape(array.shape)), offset=data.tell())
+    if dtype is dtypes.string:
+        crc = _write_strings(data, [as_bytes(item) for item in array.ravel().tolist()])
+    else:
+        content = little_endian(array.astype(dtype.np_dtype, copy=False)).reshape(-1).view(np.uint8).data
+        crc = crc32c(content)
+        data.write(content)
+    entry.size = data.tell() - entry.offset
+    entry.crc32c = mask(crc)
+    return entry
+
+
+def _write_strings(data: IO[bytes], items: list[bytes]) -> int:
+    lengths = bytearray()
+    for item in items:
+        put_varint(lengths, len(item))
+    crc = crc32c(_fixed_lengths([len(item) for item in items]))
+    checksum = struct.pack("<I", mask(crc))
+    joined = b"".join(items)
+    data.write(lengths + checksum)
+    data.write(joined)
+    return crc32c(joined, crc32c(checksum, crc))
+
+
+def _fixed_lengths(lengths: list[int]) -> bytes:
+    return b"".join(n.to_bytes(4 if n < 1 << 32 else 8, "little") for n in lengths)
+
+
+class BundleReader:
+    """Reads tensors of a bundle by key; checksums are verified at every read."""
+
+    def __init__(self, prefix: str | os.PathLike[str]) -> None:
+        """Reads the index of the bundle at `prefix`.
+
+        Raises:
+            NotFoundError: there is no index file.
+            DataLossError: the index is truncated or damaged.
+            UnimplementedError: the bundle is big-endian or of a later version.
+        """
+        self.prefix = Path(prefix)
+        path = index_path(self.prefix)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise errors.NotFoundError(f"there is no checkpoint {str(self.prefix)!r}: {path.name} is missing") from None
+        table = read_table(data, str(path))
+        if b"" not in table:
+            raise errors.DataLossError(f"{path} holds no header; it is not the index of a TensorBundle")
+        header = parse(BundleHeaderProto, table.pop(b""), f"the header of {path}")
+        self._check_header(header, path)
+        self.shards: int = header.num_shards
+        self._pieces = {key: value for key, value in table.items() if key[:1] == b"\x00"}
+        self._entries = {_key_text(key, path): value for key, value in table.items() if key[:1] != b"\x00"}
+        self._decoded: dict[str, Any] = {}
+
+    @staticmethod
+    def _check_header(header: Any, path: Path) -> None:
+        if header.endianness != BundleHeaderProto.LITTLE:
+            raise errors.UnimplementedError(f"{path} was written on a big-endian machine; expected little-endian data")
+        if header.version.min_consumer > _VERSION:
+            raise errors.UnimplementedError(
+                f"{path} needs a reader of version {header.version.min_consumer}; this one is {_VERSION}"
+            )
+        if not 0 < header.num_shards <= _MAX_SHARDS:
+            raise errors.DataLossError(f"{path} claims {header.num_shards} data files; expected 1 to {_MAX_SHARDS}")
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def entry(self, key: str) -> Any:
+        """The BundleEntryProto of a key.
+
+        Raises:
+            NotFoundError: the bundle has no such key.
+        """
+        if key not in self._decoded:
+            if key not in self._entries:
+                raise errors.NotFoundError(f"the checkpoint {str(self.prefix)!r} has no tensor {key!r}; it has {len(self)} tensors")
+            self._decoded[key] = parse(BundleEntryProto, self._entries[key], self._label(key))
+        return self._decoded[key]
+
+    def spec(self, key: str) -> tuple[DType, tuple[int, ...]]:
+        """The dtype and shape of a tensor."""
+        entry = self.entry(key)
+        return dtype_from_proto(entry.dtype, self._label(key)), concrete_shape(entry.shape, self._label(key))
+
+    def read(self, key: str) -> Array:
+        """The tensor of that key; strings as an object array of bytes.
+
+        Raises:
+            NotFoundError: the key, or the data file, is missing.
+            DataLossError: the data is truncated or its checksum differs.
+            InvalidArgumentError: the entry contradicts itself.
+        """
+        entry = self.entry(key)
+        dtype, shape = self.spec(key)
+        if entry.slices:
+            return self._read_slices(key, entry, dtype, shape)
+        return self._read_entry(entry, dtype, shape, self._label(key))
+
+    def _label(self, key: str) -> str:
+        return f"tensor {key!r} of the checkpoint {str(self.prefix)!r}"
+
+    def _read_slices(self, key: str, entry: Any, dtype: DType, shape: tuple[int, ...]) -> Array:
+        label = self._label(key)
+        windows = [slices.window(proto, shape, label) for proto in entry.slices]
+        if sum(math.prod(size for _, size in window) for window in windows) != math.prod(shape):
+            raise errors.DataLossError(f"{label}: its {len(windows)} slices do not add up to shape {list(shape)}")
+        pieces = []
+        for proto, window in zip(entry.slices, windows, strict=True):
+            raw = self._pieces.get(slices.encode_key(key, proto))
+            if raw is None:
+                raise errors.DataLossError(f"{label}: the slice {window} is missing from the index")
+            piece = parse(BundleEntryProto, raw, label)
+            sizes = tuple(size for _, size in window)
+            if piece.dtype != entry.dtype or concrete_shape(piece.shape, label) != sizes:
+                raise errors.DataLossError(f"{label}: the slice {window} has another dtype or shape than the whole tensor says")
+            pieces.append((window, self._read_entry(piece, dtype, sizes, label)))
+        whole = np.empty(shape, dtype.np_dtype)
+        for window, part in pieces:
+            whole[tuple(slice(start, start + size) for start, size in window)] = part
+        return whole
+
+    def _read_entry(self, entry: Any, dtype: DType, shape: tuple[int, ...], label: str) -> Array:
+        if not dtype.is_numpy_compatible:
+            raise errors.UnimplementedError(f"{label} is of {dtype.name}, which cannot be read from a checkpoint")
+        count = math.prod(shape)
+        strings = dtype is dtypes.string
+        if entry.size < count or not strings and entry.size != count * dtype.np_dtype.itemsize:
+            raise errors.DataLossError(f"{label} takes {entry.size} bytes, which does not fit {dtype.name} of shape {list(shape)}")
+        content = self._content(entry, label)
+        if strings:
+            return _parse_strings(content, count, entry.crc32c, label).reshape(shape)
+        _check_crc(crc32c(content), entry.crc32c, label)
+        return from_bytes(content, dtype, shape, label)
+
+    def _content(self, entry: Any, label: str) -> bytes:
+        if not 0 <= entry.shard_id < self.shards or entry.offset < 0:
+            raise errors.DataLossError(
+                f"{label} stands in data file {entry.shard_id} at {entry.offset}; the checkpoint has {self.shards} data files"
+            )
+        path = shard_path(self.prefix, entry.shard_id, self.shards)
+        try:
+            with path.open("rb") as file:
+                available = os.fstat(file.fileno()).st_size - entry.offset
+                if available < entry.size:
+                    raise errors.DataLossError(
+                        f"{label} takes {entry.size} bytes, but {path.name} holds {max(available, 0)} from there on"
+                    )
+                file.seek(entry.offset)
+                return file.read(entry.size)
+        except FileNotFoundError:
+            raise errors.NotFoundError(f"{label}: the data file {path.name} is missing") from None
+
+
+def _key_text(key: bytes, path: Path) -> str:
+    try:
+        return key.decode()
+    except UnicodeDecodeError:
+        raise errors.DataLossError(f"{path} is damaged: the key {key!r} is no UTF-8 text") from None
+
+
+def _check_crc(crc: int, expected: int, label: str) -> None:
+    if mask(crc) != expected:
+        raise errors.DataLossError(f"{label} is damaged: its checksum is {mask(crc):#010x}; the index says {expected:#010x}")
+
+
+def _parse_strings(content: bytes, count: int, expected: int, label: str) -> Array:
+    lengths, at = [], 0
+    for _ in range(count):
+        length, at = get_varint(content, at, label)
+        lengths.append(length)
+    if len(content) != at + 4 + sum(lengths):
+        raise errors.DataLossError(f"{label} is damaged: its strings take {at + 4 + sum(lengths)} bytes; {len(content)} are stored")
+    crc = crc32c(_fixed_lengths(lengths))
+    (stored,) = struct.unpack_from("<I", content, at)
+    _check_crc(crc, stored, label)
+    _check_crc(crc32c(content[at + 4 :], crc32c(content[at : at + 4], crc)), expected, label)
+    items = np.empty(count, dtype=object)
+    at += 4
+    for index, length in enumerate(lengths):
+        items[index] = content[at : at + length]
+        at += length
+    return items

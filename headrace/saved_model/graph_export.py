@@ -1,0 +1,250 @@
+"""ir.Graph to FunctionDef: the functions of a GraphDef's library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from headrace.core import dtypes
+from headrace.core.errors import UnimplementedError
+from headrace.dispatch.opdef import OpDef, find
+from headrace.ir.graph import Graph, Node, Value, subgraphs
+from headrace.proto.messages import AttrValue, FunctionDef, NodeDef
+from headrace.proto.tensors import shape_to_proto, to_proto
+from headrace.saved_model import attrs
+
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+_CALL_KINDS = {"Tin": "list(type)", "Tout": "list(type)", "f": "func"}
+_READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
+
+
+class FunctionExporter:
+    """Turns graphs, with those that they call, into FunctionDefs.
+
+    Attributes:
+        functions: the FunctionDefs by name, in the order in which they were finished: callees come first.
+    """
+
+    def __init__(self) -> None:
+        self.functions: dict[str, Any] = {}
+        self._names: dict[int, str] = {}
+        self._graphs: list[Graph] = []
+
+    def add(self, graph: Graph, stem: str | None = None, outputs: Sequence[str] | None = None) -> str:
+        """Adds a graph, once, and returns its name in the library.
+
+        Args:
+            graph: the function.
+            stem: what the name begins with; the graph's name by default.
+            outputs: names of the outputs.
+
+        Raises:
+            UnimplementedError: an op has no counterpart in TensorFlow.
+        """
+        known = self._names.get(id(graph))
+        if known is not None:
+            return known
+        # TensorFlow tells functions of one stem apart by a number at the end, and hashes the rest of the name.
+        name = f"__inference_{_UNFIT.sub('_', stem or graph.name) or 'function'}_{len(self._names)}"
+        self._names[id(graph)] = name
+        self._graphs.append(graph)  # ids stay valid only while the graphs live
+        self.functions[name] = _Body(self, graph, name).build(outputs)
+        return name
+
+
+def problem(graph: Graph) -> str | None:
+    """Why a graph cannot be written for TensorFlow, naming op and function; None when it can."""
+    for node in graph.nodes:
+        op = find(node.op)
+        if node.op not in CALLS and node.op != "Const" and (op is None or not op.exportable):
+            where = f" (from {node.source})" if node.source else ""
+            return f"TensorFlow has no op like {node.op!r}, node {node.name!r}{where} of function {graph.name!r}"
+        for body in subgraphs(node):
+            below = problem(body)
+            if below is not None:
+                return below
+    return None
+
+
+_UNFIT = re.compile(r"[^A-Za-z0-9_.\-/]")
+
+
+def argument_name(text: str) -> str:
+    """`text` as the name of a function's argument: lower case letters, digits and underscores, a letter first."""
+    name = re.sub(r"[^a-z0-9_]", "_", text.lower())
+    return name if name[:1].isalpha() else f"arg_{name}"
+
+
+def node_name(text: str) -> str:
+    """`text` as the name of a node."""
+    name = _UNFIT.sub("_", text)
+    return name if name[:1].isalnum() or name[:1] == "." else f"n{name}"
+
+
+class _Body:
+    """One function on its way to a FunctionDef."""
+
+    def __init__(self, exporter: FunctionExporter, graph: Graph, name: str) -> None:
+        self._exporter = exporter
+        self._graph = graph
+        self._taken: set[str] = set()
+        self._references: dict[Value, str] = {}
+        self._controls = _Order()
+        self.proto = FunctionDef()
+        self.proto.signature.name = name
+
+    def _unique(self, stem: str) -> str:
+        name, number = stem, 0
+        while name.lower() in self._taken:
+            number += 1
+            name = f"{stem}_{number}"
+        self._taken.add(name.lower())
+        return name
+
+    def build(self, outputs: Sequence[str] | None) -> Any:
+        for position, value in enumerate(self._graph.inputs):
+            self._add_argument(position, value)
+        for node in self._graph.nodes:
+            self._add_node(node)
+        names = outputs or ["identity"] * len(self._graph.outputs)
+        for text, value in zip(names, self._graph.outputs, strict=True):
+            self._add_output(text, value)
+        for node_def in self._controls.effects:
+            self.proto.signature.control_output.append(node_def)
+            self.proto.control_ret[node_def] = node_def
+        self.proto.signature.is_stateful = bool(self._controls.effects) or self._controls.stateful
+        return self.proto
+
+    def _add_argument(self, position: int, value: Value) -> None:
+        argument = self.proto.signature.input_arg.add(name=self._unique(argument_name(value.name)), type=value.dtype.enum)
+        self._references[value] = argument.name
+        known = self.proto.arg_attr[position].attr
+        known["_user_specified_name"].s = value.name.encode()
+        known["_output_shapes"].list.shape.append(shape_to_proto(value.shape))
+        if value.element is not None:
+            dtype, shape = value.element
+            argument.handle_data.add(dtype=dtype.enum, shape=shape_to_proto(shape))
+
+    def _add_node(self, node: Node) -> None:
+        name = self._unique(node_name(node.name))
+        proto = self.proto.node_def.add(name=name, op=node.op)
+        proto.input.extend(self._references[value] for value in node.inputs)
+        proto.input.extend(f"^{before}" for before in self._controls.add(node, name))
+        if node.op == "Const":
+            output_names = ["output:0"]
+            _fill_const(proto, node)
+        elif node.op in CALLS:
+            output_names = [f"output:{i}" for i in range(len(node.outputs))]
+            self._fill_call(proto, node)
+        else:
+            output_names = self._fill_op(proto, node)
+        for value, output in zip(node.outputs, output_names, strict=True):
+            self._references[value] = f"{name}:{output}"
+
+    def _fill_call(self, proto: Any, node: Node) -> None:
+        complete = node.attrs | {"Tin": tuple(v.dtype for v in node.inputs), "Tout": tuple(v.dtype for v in node.outputs)}
+        for key, kind in _CALL_KINDS.items():
+            proto.attr[key].CopyFrom(attrs.encode(kind, complete[key], self._exporter.add))
+        for key in ("config", "config_proto", "executor_type"):
+            proto.attr[key].s = b""
+        callee = self._exporter.functions[proto.attr["f"].func.name]
+        proto.op = CALLS[callee.signature.is_stateful]
+
+    def _fill_op(self, proto: Any, node: Node) -> list[str]:
+        op = find(node.op)
+        if op is None or not op.exportable:
+            raise UnimplementedError(f"{problem(self._graph)}; a function with such an op cannot be saved", op=node.op)
+        for key, attr in op.attrs.items():
+            proto.attr[key].CopyFrom(attrs.encode(attr.kind, node.attrs[key], self._exporter.add))
+        return output_labels(op, node.attrs)
+
+    def _add_output(self, text: str, value: Value) -> None:
+        output = self.proto.signature.output_arg.add(name=self._unique(argument_name(text)), type=value.dtype.enum)
+        name = self._unique(f"{output.name}_result")
+        identity = self.proto.node_def.add(name=name, op="Identity", input=[self._references[value]])
+        identity.attr["T"].type = value.dtype.enum
+        self.proto.ret[output.name] = f"{name}:output:0"
+
+
+def output_labels(op: OpDef, complete: dict[str, Any]) -> list[str]:
+    """`argument:index` for each flat output of an op."""
+    labels = []
+    counts: dict[str, int] = {}
+    for argument, _ in op.flat_args(op.outputs, complete):
+        index = counts.setdefault(argument.name, 0)
+        counts[argument.name] = index + 1
+        labels.append(f"{argument.name}:{index}")
+    return labels
+
+
+def _fill_const(proto: Any, node: Node) -> None:
+    value = node.attrs["value"]
+    dtype = node.attrs.get("dtype") or node.output.dtype
+    proto.attr["dtype"].type = dtype.enum
+    proto.attr["value"].tensor.CopyFrom(to_proto(np.asarray(value), dtype))
+
+
+class _Order:
+    """Control edges that keep effects in the order of the nodes.
+
+    A read waits for the last write of its variable, a write for what touched the variable since, and any other stateful
+    op for the stateful op before it.
+    """
+
+    def __init__(self) -> None:
+        self.effects: list[str] = []
+        self.stateful = False
+        self._last_write: dict[Value, str] = {}
+        self._reads: dict[Value, list[str]] = {}
+        self._last_other: str | None = None
+
+    def add(self, node: Node, name: str) -> list[str]:
+        """The names of the nodes that `node` must wait for."""
+        resources = [v for v in node.inputs if v.dtype is dtypes.resource]
+        op = find(node.op)
+        stateful = any(map(has_effects, subgraphs(node))) if node.op in CALLS else op is not None and _acts(op)
+        reads_only = node.op in _READS or node.op in CALLS and not stateful
+        before: list[str] = []
+        for value in resources:
+            if value in self._last_write:
+                before.append(self._last_write[value])
+            if reads_only:
+                self._reads.setdefault(value, []).append(name)
+            else:
+                before += self._reads.pop(value, [])
+                self._last_write[value] = name
+        self.stateful = self.stateful or bool(resources)
+        if stateful and not reads_only:
+            self.effects.append(name)
+            if not resources or node.op in CALLS:
+                if self._last_other is not None:
+                    before.append(self._last_other)
+                self._last_other = name
+        return list(dict.fromkeys(before))
+
+
+def has_effects(graph: Graph) -> bool:
+    """True when running the graph does more than to compute its outputs."""
+    for node in graph.nodes:
+        op = find(node.op)
+        if any(map(has_effects, subgraphs(node))) or node.op not in CALLS and op is not None and _acts(op):
+            return True
+    return False
+
+
+def _acts(op: OpDef) -> bool:
+    return op.stateful and op.name not in _READS
+
+
+def call_node(name: str, function: Any, inputs: Iterable[str]) -> Any:
+    """A NodeDef of the main graph that calls a FunctionDef."""
+    node = NodeDef(name=name, op=CALLS[function.signature.is_stateful], input=inputs)
+    for key, arguments in (("Tin", function.signature.input_arg), ("Tout", function.signature.output_arg)):
+        node.attr[key].CopyFrom(AttrValue(list=AttrValue.ListValue(type=[a.type for a in arguments])))
+    node.attr["f"].func.name = function.signature.name
+    for key in ("config", "config_proto", "executor_type"):
+        node.attr[key].s = b""
+    return node

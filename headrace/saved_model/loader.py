@@ -1,0 +1,340 @@
+"""`load`: a SavedModel as an object with variables, functions and signatures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+
+from headrace.core import nest
+from headrace.core.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
+from headrace.core.shapes import TensorShape
+from headrace.core.spec import TensorSpec
+from headrace.dispatch.tensor import EagerTensor, Tensor
+from headrace.proto.messages import SavedModel, TrackableObjectGraph, parse
+from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto
+from headrace.saved_model import fingerprint, structure
+from headrace.saved_model.bundle import BundleReader, index_path
+from headrace.saved_model.graph_import import FunctionImporter, Input, constant_tensor
+from headrace.saved_model.objects import DICT, GRAPH_KEY, LIST, SIGNATURES, TUPLE, SignatureMap
+from headrace.saved_model.restored import (
+    LazyConcrete,
+    LoadedObject,
+    RestoredFunction,
+    SignatureConcrete,
+    UnavailableFunction,
+    function_spec,
+    make_concrete,
+)
+from headrace.state.variable import Variable
+from headrace.trace.concrete import ConcreteFunction
+
+_MAX_TUPLES = 100
+
+
+def contains_saved_model(export_dir: str | os.PathLike[str]) -> bool:
+    """True when the folder holds a `saved_model.pb`."""
+    return (Path(export_dir) / fingerprint.MODEL).is_file()
+
+
+def load(export_dir: str | os.PathLike[str], tags: str | Iterable[str] | None = None, options: Any = None) -> Any:
+    """Reads a SavedModel written by Headrace, or by TensorFlow 2 with ops that Headrace has.
+
+    Checksums are verified before anything is used.
+
+    Args:
+        export_dir: the folder.
+        tags: the tags of the graph to load; may be left out when there is one graph only.
+        options: accepted for TensorFlow's sake, without effect.
+
+    Returns:
+        An object whose attributes are the saved children: variables, functions, lists, dicts and further objects.
+        `.signatures` maps names to functions that take tensors by name and return a dict.
+
+    Raises:
+        NotFoundError: there is no SavedModel in the folder, or none with these tags.
+        DataLossError: a file is truncated or damaged.
+        InvalidArgumentError: the model contradicts itself.
+        UnimplementedError: a signature needs something that Headrace does not have, such as an op; the message names it.
+    """
+    folder = Path(export_dir)
+    if not contains_saved_model(folder):
+        raise NotFoundError(f"there is no SavedModel in {str(folder)!r}: {fingerprint.MODEL} is missing")
+    fingerprint.verify(folder)
+    path = folder / fingerprint.MODEL
+    model = parse(SavedModel, path.read_bytes(), str(path))
+    meta = _choose(model, tags, str(folder))
+    if not meta.object_graph_def.nodes:
+        raise UnimplementedError(
+            f"the SavedModel {str(folder)!r} holds no objects: it was written by TensorFlow 1, which is not supported; load it in"
+            " TensorFlow and save it with tf.saved_model.save"
+        )
+    return _Loader(folder, meta).root()
+
+
+def _choose(model: Any, tags: str | Iterable[str] | None, folder: str) -> Any:
+    available = [sorted(meta.meta_info_def.tags) for meta in model.meta_graphs]
+    if tags is None:
+        if len(available) != 1:
+            raise NotFoundError(f"the SavedModel {folder!r} holds {len(available)} graphs, tagged {available}; say which by `tags`")
+        return model.meta_graphs[0]
+    wanted = sorted({tags} if isinstance(tags, str) else set(tags))
+    if wanted not in available:
+        raise NotFoundError(f"the SavedModel {folder!r} has no graph tagged {wanted}; it has {available}")
+    return model.meta_graphs[available.index(wanted)]
+
+
+class _Loader:
+    """One load."""
+
+    def __init__(self, folder: Path, meta: Any) -> None:
+        self._folder = folder
+        self._label = f"the SavedModel {str(folder)!r}"
+        self._meta = meta
+        self._graph = meta.object_graph_def
+        self._importer = FunctionImporter(meta.graph_def.library)
+        self._check_children()
+        self._variables: dict[int, Variable] = {}
+        self._by_storage: dict[int, Variable] = {}
+        self._constants: dict[int, EagerTensor] = {}
+        self._concretes: dict[str, LazyConcrete] = {}
+        self._objects: dict[int, Any] = {}
+
+    def _check_children(self) -> None:
+        count = len(self._graph.nodes)
+        for number, node in enumerate(self._graph.nodes):
+            if node.WhichOneof("kind") is None:
+                raise InvalidArgumentError(f"object {number} of {self._label} is of no kind")
+            names = [child.local_name for child in node.children]
+            if len(set(names)) != len(names) or not all(0 <= child.node_id < count for child in node.children):
+                raise InvalidArgumentError(f"the children of object {number} of {self._label} are damaged")
+
+    def root(self) -> Any:
+        """Builds every object and returns the first."""
+        self._restore_variables()
+        pending = [0]
+        while pending:
+            number = pending.pop()
+            if number not in self._objects:
+                self._object(number, 0)
+                pending.extend(self._below(number).values())
+        for number, value in self._objects.items():
+            self._attach(number, value)
+        root = self._objects[0]
+        if not isinstance(root, LoadedObject):
+            raise InvalidArgumentError(f"the root of {self._label} is a {type(root).__name__}; expected an object")
+        vars(root)[SIGNATURES] = self._signatures()
+        return root
+
+    def _below(self, number: int) -> dict[str, int]:
+        """The children that become attributes or elements: those of objects, without the signatures."""
+        node = self._graph.nodes[number]
+        if node.WhichOneof("kind") != "user_object":
+            return {}
+        return {c.local_name: c.node_id for c in node.children if number or c.local_name != SIGNATURES}
+
+    def _object(self, number: int, depth: int) -> Any:
+        if number not in self._objects:
+            self._objects[number] = self._make(number, depth)
+        return self._objects[number]
+
+    def _make(self, number: int, depth: int) -> Any:
+        node = self._graph.nodes[number]
+        kind = node.WhichOneof("kind")
+        if kind == "variable":
+            return self._variables[number]
+        if kind == "constant":
+            return self._constant(number)
+        if kind == "function":
+            return _or_reason(partial(self._function, node, self._name_of(number)))
+        if kind == "bare_concrete_function":
+            return _or_reason(self._concrete(node.bare_concrete_function.concrete_function_name).get)
+        if kind == "user_object":
+            if node.user_object.identifier == TUPLE:
+                return self._tuple(number, depth)
+            return {LIST: list, DICT: dict}.get(node.user_object.identifier, LoadedObject)()
+        return LoadedObject()
+
+    def _tuple(self, number: int, depth: int) -> tuple[Any, ...]:
+        if depth > _MAX_TUPLES:
+            raise InvalidArgumentError(f"tuples are nested more than {_MAX_TUPLES} deep in {self._label}")
+        items = self._below(number)
+        return tuple(self._object(items[key], depth + 1) for key in sorted(items, key=_position))
+
+    def _attach(self, number: int, value: Any) -> None:
+        children = {name: self._objects[child] for name, child in self._below(number).items()}
+        if isinstance(value, LoadedObject):
+            vars(value).update(children)
+        elif isinstance(value, dict):
+            value.update(children)
+        elif isinstance(value, list):
+            value.extend(children[key] for key in sorted(children, key=_position))
+
+    def _name_of(self, number: int) -> str:
+        names = (c.local_name for node in self._graph.nodes for c in node.children if c.node_id == number)
+        return next(names, "function")
+
+    def _restore_variables(self) -> None:
+        numbers = [i for i, node in enumerate(self._graph.nodes) if node.WhichOneof("kind") == "variable"]
+        prefix = self._folder / "variables" / "variables"
+        if not numbers and not index_path(prefix).exists():
+            return
+        reader = BundleReader(prefix)
+        keys = self._checkpoint_keys(reader) if numbers else {}
+        for number in numbers:
+            variable = self._variable(number)
+            if number not in keys:
+                raise DataLossError(f"the checkpoint of {str(self._folder)!r} holds no value for the variable {variable.name!r}")
+            value = reader.read(keys[number])
+            if value.dtype != variable.dtype.np_dtype or not variable.shape.is_compatible_with(value.shape):
+                raise DataLossError(
+                    f"the checkpoint of {str(self._folder)!r} holds {value.dtype}{list(value.shape)} for the variable"
+                    f" {variable.name!r}, which is {variable.dtype.name}{variable.shape}"
+                )
+            variable.handle.array.write(value if value.dtype.kind == "O" else jnp.asarray(value))
+
+    def _variable(self, number: int) -> Variable:
+        proto = self._graph.nodes[number].variable
+        what = f"variable {proto.name!r} of {self._label}"
+        dtype = dtype_from_proto(proto.dtype, what)
+        if not dtype.is_numpy_compatible:
+            raise UnimplementedError(f"{what} is of {dtype.name}; expected numbers or strings")
+        variable = Variable.uninitialized(shape_from_proto(proto.shape, what), dtype, proto.name or "Variable", proto.trainable)
+        self._variables[number] = variable
+        self._by_storage[id(variable.handle.array)] = variable
+        return variable
+
+    def _checkpoint_keys(self, reader: BundleReader) -> dict[int, str]:
+        """The checkpoint key of each variable, by walking the saved and the checkpoint's object graph in step."""
+        blob: Any = reader.read(GRAPH_KEY)
+        if blob.shape != () or not isinstance(blob[()], bytes):
+            raise DataLossError(f"{GRAPH_KEY} of the checkpoint of {str(self._folder)!r} is no single string")
+        nodes = parse(TrackableObjectGraph, blob[()], GRAPH_KEY).nodes
+        keys: dict[int, str] = {}
+        pending, seen = [(0, 0)], {(0, 0)}
+        while pending:
+            saved, stored = pending.pop()
+            if not 0 <= stored < len(nodes):
+                raise DataLossError(f"{GRAPH_KEY} of the checkpoint of {str(self._folder)!r} names an object that is not there")
+            for attribute in nodes[stored].attributes:
+                if attribute.name == "VARIABLE_VALUE":
+                    keys.setdefault(saved, attribute.checkpoint_key)
+            below = {child.local_name: child.node_id for child in nodes[stored].children}
+            for child in self._graph.nodes[saved].children:
+                pair = (child.node_id, below.get(child.local_name, -1))
+                if pair[1] >= 0 and pair not in seen:
+                    seen.add(pair)
+                    pending.append(pair)
+        return keys
+
+    def _constant(self, number: int) -> EagerTensor:
+        if number not in self._constants:
+            name = self._graph.nodes[number].constant.operation
+            node = next((n for n in self._meta.graph_def.node if n.name == name and n.op == "Const"), None)
+            if node is None:
+                raise InvalidArgumentError(f"object {number} stands for the constant {name!r}, which the main graph does not hold")
+            what = f"constant {name!r}"
+            value = from_proto(constant_tensor(node, what), what)
+            host = value.dtype.kind == "O"
+            self._constants[number] = EagerTensor(value if host else jnp.asarray(value))
+        return self._constants[number]
+
+    def _concrete(self, name: str) -> LazyConcrete:
+        if name not in self._concretes:
+            self._concretes[name] = LazyConcrete(name, partial(self._build, name))
+        return self._concretes[name]
+
+    def _build(self, name: str, kind: type[ConcreteFunction] = ConcreteFunction) -> ConcreteFunction:
+        if name not in self._graph.concrete_functions:
+            raise InvalidArgumentError(f"{self._label} does not describe its function {name!r}")
+        entry = self._graph.concrete_functions[name]
+        signature = structure.decode(entry.canonicalized_input_signature, f"the input signature of {name!r}")
+        if not (isinstance(signature, tuple) and list(map(type, signature)) == [tuple, dict]):
+            raise InvalidArgumentError(f"the input signature of {name!r} is {signature!r}; expected (args, kwargs)")
+        outputs = structure.decode(entry.output_signature, f"the output signature of {name!r}")
+        specs = [leaf for leaf in nest.flatten(signature) if isinstance(leaf, TensorSpec)]
+        captured = [self._captured(number, name) for number in entry.bound_inputs]
+        inputs = [Input(s.dtype, s.shape, s.name or f"input_{i}") for i, s in enumerate(specs)]
+        graph = self._importer.build(name, [*inputs, *map(_capture_input, captured)])
+        leaves = [leaf for leaf in nest.flatten(outputs) if leaf is not None]
+        if len(leaves) != len(graph.outputs):
+            raise InvalidArgumentError(
+                f"function {name!r} has {len(graph.outputs)} results; its output signature has {len(leaves)}"
+            )
+        return make_concrete(kind, graph, captured, signature, outputs, self._by_storage, _short(name))
+
+    def _captured(self, number: int, name: str) -> Tensor:
+        if not 0 <= number < len(self._graph.nodes):
+            raise InvalidArgumentError(f"function {name!r} captures object {number}, which does not exist")
+        kind = self._graph.nodes[number].WhichOneof("kind")
+        if kind == "variable":
+            return self._variables[number].handle
+        if kind == "constant":
+            return self._constant(number)
+        raise UnimplementedError(
+            f"function {name!r} captures object {number}, a {kind}; only variables and constants are supported"
+        )
+
+    def _function(self, node: Any, name: str) -> RestoredFunction:
+        proto = node.function.function_spec
+        argspec = structure.decode(proto.fullargspec, f"the parameters of {name!r}")
+        given = None
+        if proto.input_signature.WhichOneof("kind"):
+            given = structure.decode(proto.input_signature, f"the input signature of {name!r}")
+        spec = function_spec(name, argspec, given, proto.is_method)
+        return RestoredFunction(name, spec, [self._concrete(key) for key in node.function.concrete_functions])
+
+    def _signatures(self) -> SignatureMap:
+        numbers = [c.node_id for c in self._graph.nodes[0].children if c.local_name == SIGNATURES]
+        children = self._graph.nodes[numbers[0]].children if numbers else []
+        functions: dict[str, ConcreteFunction] = {}
+        for child in children:
+            node = self._graph.nodes[child.node_id]
+            if node.WhichOneof("kind") != "bare_concrete_function":
+                raise InvalidArgumentError(f"signature {child.local_name!r} of {self._label} is no function")
+            functions[child.local_name] = self._signature(child.local_name, node.bare_concrete_function.concrete_function_name)
+        return SignatureMap(functions)
+
+    def _signature(self, key: str, name: str) -> ConcreteFunction:
+        function = self._build(name, SignatureConcrete)
+        args, kwargs = function.structured_input_signature
+        if args or not all(isinstance(s, TensorSpec) for s in kwargs.values()) or not isinstance(function.structured_outputs, dict):
+            raise InvalidArgumentError(
+                f"signature {key!r} takes {args!r}, {kwargs!r}; expected tensors by name and a dict as the result"
+            )
+        function.structured_input_signature = ((), {k: TensorSpec.from_spec(s, k) for k, s in kwargs.items()})
+        function.specs = list(function.structured_input_signature[1].values())
+        if key in self._meta.signature_def:
+            vars(function)["method_name"] = self._meta.signature_def[key].method_name
+        return function
+
+
+def _or_reason(make: Callable[[], Any]) -> Any:
+    """What `make` gives; a stand-in that tells why when the function needs something that Headrace does not have."""
+    try:
+        return make()
+    except UnimplementedError as error:
+        return UnavailableFunction(error)
+
+
+def _position(key: str) -> int:
+    if not (key.isascii() and key.isdigit() and len(key) < 10):
+        raise InvalidArgumentError(f"{key!r} is no position in a list; the SavedModel is damaged")
+    return int(key)
+
+
+def _capture_input(tensor: Tensor) -> Input:
+    resource = getattr(tensor, "array", None)
+    if tensor.dtype.name == "resource" and resource is not None:
+        return Input(tensor.dtype, TensorShape(()), "variable", (resource.element_dtype, resource.element_shape))
+    return Input(tensor.dtype, tensor.shape, "capture")
+
+
+def _short(name: str) -> str:
+    """The name that the user's function had, out of the library's."""
+    stem, _, number = name.removeprefix("__inference_").rpartition("_")
+    return stem if stem and number.isdigit() else name

@@ -1,0 +1,144 @@
+"""Signatures: what `save` is given, as functions of named tensors that return a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headrace.core.errors import InvalidArgumentError, UnimplementedError
+from headrace.core.spec import TensorSpec
+from headrace.dispatch.tensor import Tensor
+from headrace.ir.graph import Graph, Value
+from headrace.saved_model.graph_export import problem
+from headrace.saved_model.objects import FunctionObject, SignatureMap, children_of
+from headrace.trace.concrete import ConcreteFunction
+from headrace.trace.function import Function
+
+DEFAULT = "serving_default"
+INIT_OP = "__saved_model_init_op"
+_RESERVED = frozenset({INIT_OP, "__saved_model_train_op"})
+
+
+class SignatureFunction:
+    """One signature: a graph that calls the user's function.
+
+    Attributes:
+        name: the signature's key.
+        graph: its inputs are the named tensors in order of their names, then the captures.
+        captured_inputs: what the function captures.
+        inputs, outputs: specs by name, in order of the names.
+    """
+
+    def __init__(self, name: str, concrete: ConcreteFunction) -> None:
+        """Wraps a concrete function.
+
+        Raises:
+            InvalidArgumentError: an input has no name or one used twice, or the result is no tensor, flat sequence or flat
+                dict of tensors.
+            UnimplementedError: an op has no counterpart in TensorFlow.
+        """
+        self.name = name
+        self.captured_inputs: list[Tensor] = list(concrete.captured_inputs)
+        reason = problem(concrete.graph)
+        if reason is not None:
+            raise UnimplementedError(f"signature {name!r} cannot be saved: {reason}")
+        body = concrete.graph
+        arguments = {_input_name(name, spec): value for spec, value in zip(concrete.specs, body.inputs, strict=False)}
+        if len(arguments) != len(concrete.specs):
+            raise InvalidArgumentError(
+                f"signature {name!r} has two inputs of one name ({[s.name for s in concrete.specs]}); rename a TensorSpec"
+            )
+        results = dict(zip(_output_names(name, concrete.structured_outputs), body.outputs, strict=True))
+        self.inputs = {key: TensorSpec(v.shape, v.dtype, key) for key, v in sorted(arguments.items())}
+        self.outputs = {key: TensorSpec(v.shape, v.dtype, key) for key, v in sorted(results.items())}
+        self.graph = self._wrapper(body, arguments, results)
+
+    def _wrapper(self, body: Graph, arguments: Mapping[str, Value], results: Mapping[str, Value]) -> Graph:
+        graph = Graph(f"signature_wrapper_{body.name}")
+        copies = {arguments[key]: graph.add_input(spec.dtype, spec.shape, key) for key, spec in self.inputs.items()}
+        for value in body.inputs[len(arguments) :]:
+            copies[value] = graph.add_input(value.dtype, value.shape, value.name, element=value.element)
+        outputs = [Value(v.dtype, v.shape) for v in body.outputs]
+        graph.add_node("StatefulPartitionedCall", [copies[v] for v in body.inputs], {"f": body}, outputs)
+        position = {name: i for i, name in enumerate(results)}
+        graph.outputs = [outputs[position[key]] for key in self.outputs]
+        return graph
+
+
+def _input_name(signature: str, spec: TensorSpec) -> str:
+    if not spec.name:
+        raise InvalidArgumentError(f"signature {signature!r} has an input without a name, {spec}; give the TensorSpec a name")
+    return spec.name
+
+
+def _output_names(signature: str, structure: Any) -> list[str]:
+    """A name for each flat output: the keys of a dict, else output_0, output_1 and so on."""
+    if isinstance(structure, Mapping):
+        names, leaves = sorted(structure), [structure[key] for key in sorted(structure)]
+    else:
+        leaves = list(structure) if isinstance(structure, list | tuple) else [structure]
+        names = [f"output_{i}" for i in range(len(leaves))]
+    if not all(isinstance(leaf, TensorSpec) for leaf in leaves) or not all(isinstance(name, str) for name in names):
+        raise InvalidArgumentError(
+            f"the function of signature {signature!r} returns {structure!r}; expected a tensor, a list of tensors or a dict from"
+            " strings to tensors"
+        )
+    return names
+
+
+def build(root: Any, signatures: Any) -> SignatureMap:
+    """The signatures to save.
+
+    Args:
+        root: the object that is saved; looked at when `signatures` is None, where its only function becomes the default.
+        signatures: a function, a dict from names to functions, or None.
+
+    Raises:
+        InvalidArgumentError: a value is no function, has no single set of argument types, or a name is reserved.
+        UnimplementedError: an op has no counterpart in TensorFlow.
+    """
+    if signatures is None:
+        only = _only_function(root)
+        return SignatureMap({} if only is None else {DEFAULT: only})
+    given = signatures if isinstance(signatures, Mapping) else {DEFAULT: signatures}
+    built: dict[str, SignatureFunction] = {}
+    for name, function in given.items():
+        if not isinstance(name, str) or not name or name in _RESERVED:
+            raise InvalidArgumentError(f"{name!r} cannot name a signature; expected a string other than {sorted(_RESERVED)}")
+        built[name] = SignatureFunction(name, _single(name, function))
+    return SignatureMap(built)
+
+
+def _single(name: str, function: Any) -> ConcreteFunction:
+    if isinstance(function, ConcreteFunction):
+        return function
+    if not isinstance(function, Function | FunctionObject):
+        raise InvalidArgumentError(
+            f"signature {name!r} is a {type(function).__name__}; expected a tf.function or what its get_concrete_function returns"
+        )
+    found = concrete_functions(function)
+    if len(found) != 1:
+        raise InvalidArgumentError(
+            f"signature {name!r} needs one set of argument types, but its function has {len(found)}; give the tf.function an"
+            " input_signature, or pass get_concrete_function(...)"
+        )
+    return found[0]
+
+
+def concrete_functions(function: Function | FunctionObject) -> Sequence[ConcreteFunction]:
+    """What was traced; a function with an input signature is traced now when it was not yet."""
+    found = function.concrete_functions()
+    if not found and isinstance(function, Function) and function.input_signature is not None:
+        return [function.get_concrete_function()]
+    return found
+
+
+def _only_function(root: Any) -> SignatureFunction | None:
+    """The default signature when none was asked for: the object's function, if it has one only and that one fits."""
+    functions = [f for f in children_of(root).values() if isinstance(f, Function | FunctionObject | ConcreteFunction)]
+    if len(functions) != 1:
+        return None
+    try:
+        return SignatureFunction(DEFAULT, _single(DEFAULT, functions[0]))
+    except (InvalidArgumentError, UnimplementedError):
+        return None

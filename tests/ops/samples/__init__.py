@@ -1,0 +1,1 @@
+"""Samples of the ops, one module a family: each defines `SAMPLES`."""
