@@ -111,8 +111,13 @@ def test_we_compute_the_same_from_a_model_of_tensorflow(foreign) -> None:
         assert sorted(found) == sorted(known["outputs"])
         for key, value in known["outputs"].items():
             np.testing.assert_allclose(np.asarray(found[key]), value, **TOLERANCE)
+
+
+def test_we_differentiate_a_model_of_tensorflow(foreign) -> None:
+    folder, known = foreign
+    loaded = saved_model.load(folder)
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(loaded.predict(x)["y"])
+        total = tf.reduce_sum(loaded.predict(np.array(known["x"], np.float32))["y"])
     np.testing.assert_allclose(np.asarray(tape.gradient(total, loaded.w)), known["gradient"], **TOLERANCE)
 
 

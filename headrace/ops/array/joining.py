@@ -112,7 +112,9 @@ def _split_gradient(values: list[Tensor], axis: Tensor, grad: Any) -> tuple[Tens
         sizes: list[Any] = [v.shape[int(known)] for v in values]
         if None not in sizes:
             return split_v.all(grad, np.array(sizes, np.int64), axis, num_split=len(values))
-    return split_v.all(grad, pack([get("GatherV2")(get("Shape")(v), axis, 0) for v in values]), axis, num_split=len(values))
+    position = get("FloorMod")(axis, get("Cast")(get("Rank")(values[0]), DstT=axis.dtype))
+    lengths = pack([get("GatherV2")(get("Shape")(v), position, 0) for v in values])
+    return split_v.all(grad, lengths, axis, num_split=len(values))
 
 
 def concat(values: Any, axis: Any, name: str | None = None) -> Tensor:

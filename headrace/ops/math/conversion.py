@@ -71,7 +71,7 @@ def _host_bitcast(x: Any, type: DType) -> Any:
         return np.frombuffer(x.tobytes(), type.np_dtype).reshape(*x.shape, source // target)
     if not x.ndim or x.shape[-1] != target // source:
         raise InvalidArgumentError(
-            f"a bitcast from {x.dtype} to {type.name} joins groups of {target // source} along the last axis; got shape {x.shape}"
+            f"a bitcast from {x.dtype} to {type.name} joins {target // source} elements along the last axis; got shape {x.shape}"
         )
     return np.frombuffer(x.tobytes(), type.np_dtype).reshape(x.shape[:-1])
 

@@ -167,8 +167,13 @@ def _within(dtype: DType, limit: Any, target: DType) -> Any:
     """The limit of `target` as a value of `dtype` that rounds towards zero, so that it stays inside the target's range."""
     if dtype.is_integer:
         return np.array(min(max(int(limit), int(dtype.min)), int(dtype.max)), dtype.np_dtype)
+    if not target.is_integer:
+        return np.array(max(float(dtype.min), min(float(dtype.max), float(limit)))).astype(dtype.np_dtype)
+    if float(dtype.max) < max(limit, -limit):
+        return np.asarray(dtype.max if limit > 0 else dtype.min, dtype.np_dtype)
     value = np.asarray(limit).astype(dtype.np_dtype)
-    if target.is_integer and int(value) != int(limit) and abs(int(value)) > abs(int(limit)):
+    outside = int(value) > int(limit) if limit > 0 else int(value) < int(limit)
+    if outside:
         value = np.nextafter(value, np.zeros((), dtype.np_dtype))
     return np.asarray(value, dtype.np_dtype)
 

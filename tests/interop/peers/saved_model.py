@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
+import io
 import json
 import os
 import subprocess
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool
+from tensorflow.python.tools import saved_model_cli
 
 
 def plain(values: Any) -> Any:
@@ -43,21 +46,20 @@ def run_v1(folder: str, feeds: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def run_cli(folder: str, feeds_file: str, feeds: dict[str, np.ndarray]) -> dict[str, Any]:
-    """What `saved_model_cli` prints and computes."""
+    """What `saved_model_cli` prints and computes; `show` is called here, since every start takes many seconds."""
     tool = str(Path(sys.executable).with_name("saved_model_cli"))
     chosen = ["--tag_set", "serve", "--signature_def", "serving_default"]
     inputs = ";".join(f"{key}={feeds_file}[{key}]" for key in feeds)
     with tempfile.TemporaryDirectory() as place:
-        commands = [["show", "--dir", folder, "--all"], ["run", "--dir", folder, *chosen, "--inputs", inputs, "--outdir", place]]
-        running = [subprocess.Popen([tool, *c], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for c in commands]
-        printed = []
-        for process in running:
-            output, errors = process.communicate(timeout=240)
-            if process.returncode:
-                raise RuntimeError(errors)
-            printed.append(output)
+        command = [tool, "run", "--dir", folder, *chosen, "--inputs", inputs, "--outdir", place]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
         outputs = {path.stem: plain(np.load(path)) for path in Path(place).glob("*.npy")}
-        return {"shown": printed[0], "outputs": outputs}
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        saved_model_cli._show_all(folder)
+    return {"shown": shown.getvalue(), "outputs": outputs}
 
 
 class Output(ctypes.Structure):

@@ -1,0 +1,162 @@
+"""Samples of neural-network ops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from tests.ops.harness import Sample
+
+RANDOM = np.random.RandomState(7)
+
+
+def f32(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray[Any, Any]:
+    """Random float32 numbers."""
+    return RANDOM.uniform(low, high, shape).astype(np.float32)
+
+
+def distinct(*shape: int) -> np.ndarray[Any, Any]:
+    """Numbers far enough apart that pooling has no near ties."""
+    return RANDOM.permutation(int(np.prod(shape))).reshape(shape).astype(np.float32)
+
+
+BF16 = ml_dtypes.bfloat16
+WHOLE = np.float32([-7.5, -2.5, -0.5, 0.5, 2.5, 7.5])
+
+ACTIVATIONS = [
+    *[Sample(op, (f32(3, 4, low=-8, high=8),)) for op in ("Relu", "Relu6", "Elu", "Selu", "Softplus", "Softsign", "Softmax", "LogSoftmax")],
+    *[Sample(op, (WHOLE.astype(BF16),), numeric=False) for op in ("Relu", "Relu6", "Softplus")],
+    Sample("Relu", (np.int32([-2, 0, 3]),), reference=lambda features: np.maximum(features, 0)),
+    Sample("LeakyRelu", (f32(3, 4),), {"alpha": 0.3}),
+    Sample("ReluGrad", (f32(3, 4), f32(3, 4))),
+    Sample("Relu6Grad", (f32(3, 4), f32(3, 4, low=-8, high=8))),
+    Sample("LeakyReluGrad", (f32(3, 4), f32(3, 4)), {"alpha": 0.1}),
+    Sample("EluGrad", (f32(3, 4), f32(3, 4, low=-0.9, high=2)), oracle_gradient=False),
+    Sample("SeluGrad", (f32(3, 4), f32(3, 4, low=-1.5, high=2)), oracle_gradient=False),
+    Sample("SoftplusGrad", (f32(3, 4), f32(3, 4)), oracle_gradient=False),
+    Sample("SoftsignGrad", (f32(3, 4), f32(3, 4)), oracle_gradient=False),
+    Sample("Softmax", (f32(2, 3).astype(np.float16),), numeric=False),
+]
+
+
+def _conv(x: tuple[int, ...], kernel: tuple[int, ...], strides: int = 1, padding: str = "SAME", **attrs: Any) -> list[Sample]:
+    """A convolution and both its gradients."""
+    steps = [1, strides, strides, 1]
+    full: dict[str, Any] = {"strides": steps, "padding": padding, **attrs}
+    images, filters = f32(*x), f32(*kernel)
+    dilation = attrs.get("dilations", [1, 1, 1, 1])[1]
+    reach = (kernel[0] - 1) * dilation + 1, (kernel[1] - 1) * dilation + 1
+    if padding == "SAME":
+        out = [-(-x[1] // strides), -(-x[2] // strides)]
+    else:
+        pads = attrs.get("explicit_paddings", [0] * 8)
+        out = [(x[i + 1] + pads[2 * i + 2] + pads[2 * i + 3] - reach[i]) // strides + 1 for i in (0, 1)]
+    upstream = f32(x[0], *out, kernel[3])
+    # TensorFlow's CPU kernels have no gradients of dilated convolutions.
+    close: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-4, "oracle_gradient": dilation == 1}
+    return [
+        Sample("Conv2D", (images, filters), full, **close),
+        Sample("Conv2DBackpropInput", (np.int32(x), filters, upstream), full, oracle=dilation == 1, **close),
+        Sample("Conv2DBackpropFilter", (images, np.int32(kernel), upstream), full, oracle=dilation == 1, **close),
+    ]
+
+
+CONVOLUTIONS = [
+    *_conv((2, 5, 6, 3), (3, 3, 3, 4)),
+    *_conv((2, 6, 5, 1), (3, 2, 1, 4), strides=2),
+    *_conv((1, 7, 7, 6), (3, 3, 6, 2), strides=2),
+    *_conv((1, 7, 6, 5), (3, 3, 5, 2), padding="VALID"),
+    *_conv((1, 9, 9, 2), (3, 3, 2, 3), dilations=[1, 2, 2, 1]),
+    *_conv((1, 5, 5, 2), (3, 3, 2, 3), padding="EXPLICIT", explicit_paddings=[0, 0, 1, 2, 0, 1, 0, 0]),
+    Sample("Conv2D", (f32(1, 4, 4, 2).astype(BF16), f32(2, 2, 2, 3).astype(BF16)), {"strides": [1, 1, 1, 1], "padding": "SAME"}, numeric=False),
+    Sample("DepthwiseConv2dNative", (f32(2, 5, 6, 3), f32(3, 3, 3, 2)), {"strides": [1, 1, 1, 1], "padding": "SAME"}, atol=1e-4),
+    Sample("DepthwiseConv2dNative", (f32(1, 7, 7, 2), f32(3, 3, 2, 1)), {"strides": [1, 2, 2, 1], "padding": "VALID"}, atol=1e-4),
+    Sample("Conv3D", (f32(1, 4, 5, 4, 2), f32(2, 3, 2, 2, 3)), {"strides": [1, 1, 1, 1, 1], "padding": "SAME"}, atol=1e-4),
+    Sample("BiasAdd", (f32(2, 3, 4), f32(4))),
+    Sample("BiasAdd", (f32(2, 4, 3, 3), f32(4)), {"data_format": "NCHW"}),
+    Sample("BiasAddGrad", (f32(2, 3, 4),), rtol=1e-4),
+    Sample("BiasAddGrad", (f32(2, 4, 3, 3),), {"data_format": "NCHW"}, rtol=1e-4, oracle_gradient=False),
+]
+
+
+def _pool(op: str, shape: tuple[int, ...], size: int, strides: int, padding: str) -> Sample:
+    full = {"ksize": [1, size, size, 1], "strides": [1, strides, strides, 1], "padding": padding}
+    return Sample(op, (distinct(*shape) if op == "MaxPool" else f32(*shape),), full, rtol=1e-4)
+
+
+TIES = np.float32([[1, 1, 0, 2], [1, 1, 2, 2], [0, 0, 3, 3], [0, 0, 3, 3]]).reshape(1, 4, 4, 1)
+TILES = {"ksize": [1, 2, 2, 1], "strides": [1, 2, 2, 1], "padding": "SAME"}
+
+POOLING = [
+    *[
+        _pool(op, (2, 6, 7, 3), size, strides, padding)
+        for op in ("MaxPool", "AvgPool")
+        for size, strides, padding in ((2, 2, "SAME"), (2, 2, "VALID"), (3, 2, "SAME"), (3, 1, "VALID"))
+    ],
+    _pool("MaxPool", (2, 6, 8, 3), 2, 2, "SAME"),
+    Sample("MaxPoolGrad", (TIES, np.float32([1, 2, 0, 3]).reshape(1, 2, 2, 1), f32(1, 2, 2, 1)), TILES, gradient=False),
+    Sample("AvgPoolGrad", (np.int32([1, 4, 4, 2]), f32(1, 2, 2, 2)), TILES),
+]
+
+def _batch_norm(is_training: bool, **attrs: Any) -> Sample:
+    channels = 4 if attrs.get("data_format") == "NCHW" else 5
+    moments = (f32(channels), f32(channels, low=0.5)) if not is_training or "exponential_avg_factor" in attrs else (EMPTY, EMPTY)
+    inputs = (f32(3, 4, 4, 5), f32(channels, low=0.5), f32(channels), *moments)
+    return Sample("FusedBatchNormV3", inputs, {"is_training": is_training, **attrs}, rtol=1e-4, atol=1e-4)
+
+
+EMPTY = np.zeros((0,), np.float32)
+NORMALIZATION = [
+    _batch_norm(True, epsilon=0.01),
+    _batch_norm(True, exponential_avg_factor=0.75),
+    _batch_norm(False, epsilon=0.001),
+    Sample(
+        "FusedBatchNormGradV3",
+        (f32(3, 4, 4, 5), f32(3, 4, 4, 5), f32(5), f32(5), f32(5, low=0.5), EMPTY),
+        {"is_training": False},
+        rtol=1e-3,
+        atol=1e-3,
+        gradient=False,
+    ),
+    Sample("L2Loss", (f32(3, 4),)),
+]
+
+
+def _fused(name: str, inputs: tuple[Any, ...], fused_ops: list[str], reference: Any, **attrs: Any) -> Sample:
+    full = {"fused_ops": fused_ops, **attrs}
+    return Sample(name, inputs, full, reference=reference, oracle=False, gradient=False, rtol=1e-4, atol=1e-4)
+
+
+def _relu_product(a: Any, b: Any, args: Any, **_: Any) -> Any:
+    return np.maximum(a @ b + args[0], 0)
+
+
+def _pointwise(x: Any, kernel: Any, args: Any, host_args: Any, **_: Any) -> Any:
+    scale, offset, mean, variance = args
+    return np.maximum((x @ kernel[0, 0] - mean) / np.sqrt(variance + 0.001) * scale + offset, 0)
+
+
+FUSED = [
+    _fused("_FusedMatMul", (f32(3, 4), f32(4, 5), [f32(5)]), ["BiasAdd", "Relu"], _relu_product),
+    _fused(
+        "_FusedConv2D",
+        (f32(1, 3, 3, 6), f32(1, 1, 6, 4), [f32(4), f32(4), f32(4), f32(4, low=0.5)], []),
+        ["FusedBatchNorm", "Relu"],
+        _pointwise,
+        num_args=4,
+        strides=[1, 1, 1, 1],
+        padding="SAME",
+        epsilon=0.001,
+    ),
+]
+
+LABELS = RANDOM.dirichlet(np.ones(4), 3).astype(np.float32)
+LOSSES = [
+    Sample("SoftmaxCrossEntropyWithLogits", (f32(3, 4), LABELS), rtol=1e-4, oracle_gradient=False),
+    Sample("SparseSoftmaxCrossEntropyWithLogits", (f32(3, 4), np.int32([0, 3, 1])), rtol=1e-4, oracle_gradient=False),
+    Sample("SparseSoftmaxCrossEntropyWithLogits", (f32(3, 4), np.int64([2, 2, 0])), rtol=1e-4, oracle_gradient=False),
+]
+
+SAMPLES = [*ACTIVATIONS, *CONVOLUTIONS, *POOLING, *NORMALIZATION, *FUSED, *LOSSES]
