@@ -66,6 +66,7 @@ def _derive(name: str) -> OpDef:
             op.attrs,
             _kernel(op, into, out_of),
             static=[op.input_names[i] for i in op.static],
+            known=[op.input_names[i] for i in op.known],
             exportable=False,
         )
     )

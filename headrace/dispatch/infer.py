@@ -3,7 +3,8 @@
 Each unknown dimension is replaced by a size, twice with different sizes, and the op's kernel is evaluated abstractly
 (`jax.eval_shape`). Dimensions on which both trials agree are known; the others are unknown. Small integer tensors are
 computed for real in both trials, so `tf.reshape(x, [tf.shape(x)[0], -1])` is understood with no rule of its own.
-The sizes have many divisors, so that reshapes by small factors work out.
+The sizes have many divisors, so that reshapes by small factors work out. That makes `n % 7`, or `min(n, 100)`, look known;
+so the content of integer tensors is computed for two small sizes as well, and counts as known only where those agree too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ from headrace.ir.graph import Probe, Probes, Value
 
 SIZES = (14_414_400, 17_297_280)
 """What stands in for an unknown dimension in the two trials."""
+
+SMALL_SIZES = (60, 7)
+"""The sizes of the two trials that only check contents."""
+
+_NOTHING = Probe(None)
 
 MOST_CONTENT = 1024
 """Tensors of more elements are not computed during inference."""
@@ -69,15 +75,15 @@ class Inferred(NamedTuple):
 def probes_of(shape: TensorShape) -> Probes:
     """The two trials of a value of which the static shape alone is known."""
     if shape.rank is None:
-        return (Probe(None), Probe(None))
+        return (_NOTHING, _NOTHING, _NOTHING, _NOTHING)
     first, second = (tuple(size if d is None else d for d in shape) for size in SIZES)
-    return (Probe(first), Probe(second))
+    return (Probe(first), Probe(second), _NOTHING, _NOTHING)
 
 
 def content_probes(array: np.ndarray[Any, Any]) -> Probes:
     """The trials of a constant."""
     probe = Probe(array.shape, array if array.size <= MOST_CONTENT and array.dtype.kind != "O" else None)
-    return (probe, probe)
+    return (probe, probe, probe, probe)
 
 
 def constant_value(value: Value) -> np.ndarray[Any, Any] | None:
@@ -115,7 +121,7 @@ def infer(op: OpDef, inputs: Sequence[Value], complete: Mapping[str, Any]) -> tu
         op.name,
         attrs.key,
         tuple(complete[a.name] for a in op.attrs.values() if a.implied),
-        tuple((v.dtype, _trial_key(t[0]), _trial_key(t[1]), v.element) for v, t in zip(inputs, trials, strict=True)),
+        tuple((v.dtype, *map(_trial_key, t), v.element) for v, t in zip(inputs, trials, strict=True)),
     )
     found = _cache.get(key)
     if found is None:
@@ -153,8 +159,47 @@ def _infer(
             if certain:
                 raise _named(op, inputs, error) from None
             results.append([Probe(None)] * len(declared))
-    first, second = results[0], results[-1]
-    return tuple(Inferred(d, _agreement(a, b), (a, b)) for d, a, b in zip(declared, first, second, strict=True))
+    if certain:
+        checks = [results[0], results[0]]
+    else:
+        checks = [_check(op, complete, attrs, trials, side, len(declared)) for side in (0, 1)]
+    probes = [_reconciled(p) for p in zip(results[0], results[-1], *checks, strict=True)]
+    return tuple(Inferred(d, _agreement(p[0], p[1]), p) for d, p in zip(declared, probes, strict=True))
+
+
+def _check(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, trials: Sequence[Probes], side: int, count: int) -> list[Probe]:
+    """The contents of the outputs for a small size, where they can be told."""
+    arguments: list[Any] = [t[2 + side].content for t in trials]
+    kernel = op.host
+    if op.metadata:
+        kernel = op.kernel
+        arguments = [_shrunk(t, SMALL_SIZES[side]) for t in trials]
+    if kernel is None or any(a is None for a in arguments):
+        return [_NOTHING] * count
+    try:
+        return [_content(r)._replace(shape=None) for r in as_tuple(kernel(*op.group(arguments, complete), **attrs))]
+    except (HeadraceError, TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError):
+        return [_NOTHING] * count
+
+
+def _shrunk(trial: Probes, size: int) -> Any:
+    """A shape in which the dimensions that differ between the trials are made small."""
+    first, second = trial[0].shape, trial[1].shape
+    if first is None or second is None or len(first) != len(second):
+        return None
+    return _StringStruct(tuple(a if a == b else max(a * size // SIZES[0], 1) for a, b in zip(first, second, strict=True)))
+
+
+def _reconciled(probes: Probes) -> Probes:
+    """Without its content where an element on which both large trials agree comes out otherwise for a small size."""
+    first, second = probes[0].content, probes[1].content
+    if first is None or second is None or first.shape != second.shape:
+        return probes
+    same = first == second
+    for check in (probes[2].content, probes[3].content):
+        if check is not None and (check.shape != first.shape or bool(np.any((check != first) & same))):
+            return (probes[0]._replace(content=None), probes[1]._replace(content=None), _NOTHING, _NOTHING)
+    return probes
 
 
 def _named(op: OpDef, inputs: Sequence[Any], error: Exception) -> Exception:
@@ -202,12 +247,20 @@ def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list
     if op.metadata:
         return [_content(np.asarray(r)) for r in as_tuple(op.kernel(*op.group(arguments, complete), **attrs))]
     if op.shape is not None:
-        described = [a if i in statics else tuple(a.shape) for i, a in enumerate(arguments)]
+        described = [a if i in statics else _described(a, i in op.known) for i, a in enumerate(arguments)]
         shapes = op.shape(*op.group(described, complete), **attrs)
         return [Probe(None if s is None else tuple(s)) for s in (shapes if isinstance(shapes, list) else [shapes])]
     if op.host_only:
         raise Unknown
-    return _evaluate(op, complete, attrs, arguments, statics, declared)
+    known_too = {i for i in op.known if isinstance(arguments[i], np.ndarray)}
+    return _evaluate(op, complete, attrs, arguments, statics | known_too, declared)
+
+
+def _described(argument: Any, wants_value: bool) -> Any:
+    """What a shape rule gets of an input: its shape, or where it wants the value this, if it is known."""
+    if wants_value:
+        return argument if isinstance(argument, np.ndarray) else None
+    return tuple(argument.shape)
 
 
 def _evaluate(

@@ -101,6 +101,9 @@ class OpDef:
             A resource input arrives as the variable's present array; `updates` names those that the kernel returns anew,
             before its outputs.
         static: positions of declared inputs that the kernel needs as numpy values at compile time.
+        known: positions of inputs that the kernel takes as numpy values where they are known and as JAX arrays elsewhere
+            (the indices of a slice). The shape rule gets their value, or None.
+        eager: runs on arrays at hand without compiling for each value of the static inputs; may return NotImplemented.
         host: a numpy version of the kernel, for shape arithmetic and for values that live on the host.
         metadata: the outputs depend on the input's shape and dtype alone (`Shape`, `Rank`).
         shape: overrides shape inference: takes the inputs' shapes (a static input's value instead) and attributes, and
@@ -122,6 +125,8 @@ class OpDef:
         kernel: Kernel,
         *,
         static: Iterable[str] = (),
+        known: Iterable[str] = (),
+        eager: Kernel | None = None,
         host: Kernel | None = None,
         metadata: bool = False,
         shape: Kernel | None = None,
@@ -139,6 +144,8 @@ class OpDef:
         self.kernel = kernel
         names = [arg.name for arg in inputs]
         self.static = frozenset(names.index(s) for s in static)
+        self.known = frozenset(names.index(k) for k in known)
+        self.eager = eager
         self.updates = tuple(names.index(u) for u in updates)
         self.host = host
         self.metadata = metadata
@@ -159,7 +166,7 @@ class OpDef:
         self._canonical_calls: dict[Any, Attrs] = {}
         self.compiled: dict[Any, Any] = {}
         """Kernels compiled for one set of attributes and static inputs (see runtime/eager.py)."""
-        plain = not (self.has_lists or self.has_resources or self.static or metadata or host_only or random)
+        plain = not (self.has_lists or self.has_resources or self.static or self.known or eager or metadata or host_only or random)
         self.fast: dict[Any, Any] | None = {} if plain else None
         """Compiled kernels by attributes and input dtypes, for ops that need nothing but a call of their kernel."""
         self.__doc__ = inspect.getdoc(kernel)

@@ -25,8 +25,8 @@ class Probe(NamedTuple):
     content: np.ndarray[Any, Any] | None = None
 
 
-Probes = tuple[Probe, Probe]
-"""Two trial evaluations, with different sizes in place of unknown dimensions; see dispatch/infer.py."""
+Probes = tuple[Probe, Probe, Probe, Probe]
+"""Trial evaluations with different sizes in place of unknown dimensions: two for shapes, two checks; see dispatch/infer.py."""
 
 
 class Value:

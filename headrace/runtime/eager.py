@@ -90,8 +90,12 @@ class EagerExecutor:
         if op.has_resources:
             return self._compute_stateful(op, attrs, arrays, inputs)
         key: list[Any] = [generator.key(attrs.get("seed", 0), attrs.get("seed2", 0))] if op.random else []
-        if op.static:
-            statics = {i: np.asarray(arrays[i]) for i in op.static_positions(counts)}
+        if op.eager is not None:
+            at_once = op.eager(*arrays, **attrs)
+            if at_once is not NotImplemented:
+                return as_tuple(at_once)
+        if op.static or op.known:
+            statics = {i: np.asarray(arrays[i]) for i in op.static_positions(counts) | op.known}
             compiled = self._compiled_for(op, attrs, statics, inputs, counts)
             return as_tuple(compiled(*key, *[a for i, a in enumerate(arrays) if i not in statics]))
         compiled = self._compiled_for(op, attrs, {}, inputs, counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -124,14 +125,18 @@ def _sliced(input: Any, begin: Any, end: Any, strides: Any, masks: dict[str, int
 def _strided_shape(input: Dims, begin: Any, end: Any, strides: Any, **masks: int) -> Dims:
     result: list[int] = []
     axis = 0
-    for piece in _pieces(len(input), begin, end, strides, masks):
+    known = begin is not None and end is not None
+    first, last = (begin, end) if known else (np.zeros_like(strides), np.zeros_like(strides))
+    for piece in _pieces(len(input), first, last, strides, masks):
         if piece.kind == "new":
             result.append(1)
             continue
         if piece.kind == "all":
             result.append(input[axis])
-        elif piece.kind == "index" and not is_trial(input[axis]):
+        elif piece.kind == "index" and known and not is_trial(input[axis]):
             _index(int(piece.begin), input[axis], axis)
+        elif piece.kind == "range" and not known:
+            raise InvalidArgumentError("the bounds of a slice depend on data; use tf.slice with a known size, or tf.gather")
         elif piece.kind == "range":
             result.append(_range_size(piece, input[axis]))
         axis += 1
@@ -149,11 +154,41 @@ def of_unknown(length: int, size: int) -> int:
     return length if length >= SMALLEST_TRIAL or not is_trial(size) else size + 1 + length
 
 
+@partial(jax.jit, static_argnames=("sizes", "shape"))
+def _window(input: Any, starts: Any, sizes: Dims, shape: Dims) -> Any:
+    return jax.lax.dynamic_slice(input, starts, sizes).reshape(shape)
+
+
+def _at_once(input: Any, begin: Any, end: Any, strides: Any, **masks: int) -> Any:
+    """A slice in steps of 1, compiled once for its size rather than for each position."""
+    starts, sizes, shape = [], [], []
+    pieces = _pieces(input.ndim, np.asarray(begin), np.asarray(end), np.asarray(strides), masks)
+    for piece in pieces:
+        if piece.kind == "new":
+            shape.append(1)
+            continue
+        size = input.shape[len(starts)]
+        if piece.kind == "index":
+            starts.append(_index(int(piece.begin), size, len(starts)))
+            sizes.append(1)
+            continue
+        first, last = (None if v is None else int(v) for v in (piece.begin, piece.end))
+        if piece.stride != 1:
+            return NotImplemented
+        chosen = range(*slice(first, last).indices(size))
+        starts.append(chosen.start)
+        sizes.append(len(chosen))
+        shape.append(len(chosen))
+    return _window(input, np.array(starts, np.int32), tuple(sizes), tuple(shape)) if starts else NotImplemented
+
+
 @portable_op(
     "StridedSlice",
     "input: T, begin: Index, end: Index, strides: Index -> output: T",
     Index=(int16, *INDEX),
-    static=("begin", "end", "strides"),
+    static=("strides",),
+    known=("begin", "end"),
+    eager=_at_once,
     shape=_strided_shape,
 )
 def strided_slice_op(
@@ -196,7 +231,8 @@ def _strided_slice_gradient(record: Any, grad: Any) -> Any:
     "StridedSliceGrad",
     "shape: Index, begin: Index, end: Index, strides: Index, dy: T -> output: T",
     Index=INDEX,
-    static=("shape", "begin", "end", "strides"),
+    static=("shape", "strides"),
+    known=("begin", "end"),
     shape=lambda shape, *_, **__: integers(shape),
 )
 def strided_slice_grad(
@@ -214,7 +250,7 @@ def strided_slice_grad(
 ) -> Any:
     """Zeros of shape `shape` with `dy` where the slice was taken."""
     masks = _masks(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
-    if jnp.issubdtype(dy.dtype, jnp.inexact):
+    if jnp.issubdtype(dy.dtype, jnp.inexact):  # also right for indices that are computed at run time
         source = jax.ShapeDtypeStruct(integers(shape), dy.dtype)
         (gradient,) = jax.linear_transpose(lambda x: _sliced(x, begin, end, strides, masks), source)(jnp.asarray(dy))
         return gradient
@@ -298,8 +334,8 @@ def tensor_slice_update(tensor: Any, key: Any, value: Any, name: str | None = No
 
 def _slice_sizes(input: Dims, begin: Any, size: Any) -> Dims:
     rank = len(input)
-    if size.shape != (rank,) or begin.shape != (rank,):
-        raise InvalidArgumentError(f"begin {begin.shape} and size {size.shape} must be vectors of {rank} entries")
+    if size.shape != (rank,) or begin is not None and begin.shape != (rank,):
+        raise InvalidArgumentError(f"begin and size must be vectors of {rank} entries; size has shape {size.shape}")
     sizes = []
     for axis, (dim, length) in enumerate(zip(input, integers(size), strict=True)):
         if length < -1:
@@ -313,7 +349,7 @@ def _slice_sizes(input: Dims, begin: Any, size: Any) -> Dims:
     return tuple(sizes)
 
 
-@portable_op("Slice", "input: T, begin: Index, size: Index -> output: T", Index=INDEX, static=("begin", "size"), shape=_slice_sizes)
+@portable_op("Slice", "input: T, begin: Index, size: Index -> output: T", Index=INDEX, static=("size",), known=("begin",), shape=_slice_sizes)
 def slice_op(input: Any, begin: Any, size: Any) -> Any:
     """`size` elements from `begin` on in each dimension; a size of -1 takes the rest."""
     sizes = _slice_sizes(input.shape, begin, size)

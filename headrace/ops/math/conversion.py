@@ -71,7 +71,7 @@ def _host_bitcast(x: Any, type: DType) -> Any:
         return np.frombuffer(x.tobytes(), type.np_dtype).reshape(*x.shape, source // target)
     if not x.ndim or x.shape[-1] != target // source:
         raise InvalidArgumentError(
-            f"a bitcast from {x.dtype} to {type.name} joins {target // source} elements along the last axis; got shape {x.shape}"
+            f"a bitcast from {x.dtype} to {type.name} joins {target // source} elements of the last axis; got {x.shape}"
         )
     return np.frombuffer(x.tobytes(), type.np_dtype).reshape(x.shape[:-1])
 
@@ -84,7 +84,7 @@ def bitcast(input: Any, *, type: DType) -> Any:
         return _bitcast_complex(input, type)
     if narrow > wide and (not input.ndim or input.shape[-1] != narrow // wide):
         raise InvalidArgumentError(
-            f"a bitcast from {input.dtype} to {type.name} joins {narrow // wide} elements along the last axis; got shape {input.shape}"
+            f"bitcasting {input.dtype} to {type.name} joins {narrow // wide} elements along the last axis; got shape {input.shape}"
         )
     return jax.lax.bitcast_convert_type(input, type.np_dtype)
 
