@@ -21,7 +21,9 @@ CORE = ("headrace", "jax", "jaxlib", "numpy", "scipy", "ml_dtypes", "opt_einsum"
 def run(python: str, *arguments: str, peer: bool = False) -> dict[str, float]:
     """The JSON that a script printed."""
     environment = clean_environment() if peer else None
-    done = subprocess.run([python, *arguments], capture_output=True, text=True, timeout=900, check=False, env=environment, cwd=HERE.parent)
+    done = subprocess.run(
+        [python, *arguments], capture_output=True, text=True, timeout=900, check=False, env=environment, cwd=HERE.parent
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -61,12 +63,22 @@ def main() -> None:
         table.add_row(what, f"{mine:,.1f} {unit}", f"{other:,.1f} {unit}", f"{mine / other:.2f}")
 
     jax_seconds = import_seconds(ours, "jax")
-    row("import (of it jax: %.2f s)" % jax_seconds, import_seconds(ours, "headrace"), import_seconds(theirs, "tensorflow", peer=True), "s")
+    row(
+        f"import (of it jax: {jax_seconds:.2f} s)",
+        import_seconds(ours, "headrace"),
+        import_seconds(theirs, "tensorflow", peer=True),
+        "s",
+    )
     row("installed", installed_megabytes(CORE), tree_megabytes(site), "MB")
-    eager = [run(p, str(HERE / "eager_work.py"), m, peer=peer) for p, m, peer in ((ours, "headrace", False), (theirs, "tensorflow", True))]
+    eager = [
+        run(p, str(HERE / "eager_work.py"), m, peer=peer)
+        for p, m, peer in ((ours, "headrace", False), (theirs, "tensorflow", True))
+    ]
     row("eager 2x2 add", eager[0]["add_us"], eager[1]["add_us"], "us")
     row("tape over four ops and its gradient", eager[0]["tape_us"], eager[1]["tape_us"], "us")
-    step = [run(p, str(HERE / "step_work.py"), m, peer=peer) for p, m, peer in ((ours, "headrace", False), (theirs, "tensorflow", True))]
+    step = [
+        run(p, str(HERE / "step_work.py"), m, peer=peer) for p, m, peer in ((ours, "headrace", False), (theirs, "tensorflow", True))
+    ]
     row("eager training step of the demo, batch 128", step[0]["eager_ms"], step[1]["eager_ms"], "ms")
     row("compiled training step of the demo, batch 128", step[0]["compiled_ms"], step[1]["compiled_ms"], "ms")
     console = Console()

@@ -1,5 +1,6 @@
-"""tf.config: devices, and how functions run."""
+"""tf.config: devices, how functions run, and the optimizer's options."""
 
+from headrace.passes import options as optimizer
 from headrace.runtime.devices import PhysicalDevice as PhysicalDevice
 from headrace.runtime.devices import list_physical_devices as list_physical_devices
 from headrace.trace.function import functions_run_eagerly as functions_run_eagerly

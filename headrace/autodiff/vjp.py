@@ -87,8 +87,9 @@ def _kernel(op: OpDef, into: list[int], out_of: list[int]) -> Any:
             return as_tuple([declared[i] for i in out_of])
 
         results, pull = jax.vjp(forward, *[primals[i] for i in into])
-        flat = [jnp.asarray(c, r.dtype) for c, r in zip(as_tuple(list(cotangents)), results, strict=True)]
-        gradients = pull(tuple(flat))
+        # JAX and TensorFlow differ by a conjugation for complex numbers.
+        flat = [jnp.conj(jnp.asarray(c, r.dtype)) for c, r in zip(as_tuple(list(cotangents)), results, strict=True)]
+        gradients = jax.tree_util.tree_map(jnp.conj, pull(tuple(flat)))
         return gradients if len(gradients) > 1 else gradients[0]
 
     kernel.__name__ = f"vjp_{op.__name__}"

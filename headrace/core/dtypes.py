@@ -85,7 +85,7 @@ class DType:
 
     def _limits(self) -> Any:
         if self.is_integer:
-            return np.iinfo(self.np_dtype)
+            return ml_dtypes.iinfo(self.np_dtype)
         if self.is_floating:
             return ml_dtypes.finfo(self.np_dtype)
         raise TypeError(f"{self.name} has no smallest or largest value; use a real numeric type")
@@ -200,7 +200,7 @@ def as_dtype(value: Any) -> DType:
     elif isinstance(value, type):
         found = _PYTHON_TYPES.get(value)
     if found is None and value is not None:
-        inner = getattr(value, "dtype", value)
+        inner = value if isinstance(value, type) else getattr(value, "dtype", value)
         if isinstance(inner, DType):
             return inner
         try:

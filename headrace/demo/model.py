@@ -107,7 +107,7 @@ def scaled(images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def export(model: FashionClassifier, path: str) -> None:
     """Writes a SavedModel whose serving signature gives class probabilities."""
 
-    @tf.function(input_signature=[tf.TensorSpec(shape=[None, 28, 28], dtype=tf.float32)])
+    @tf.function(input_signature=[tf.TensorSpec(shape=[None, 28, 28], dtype=tf.float32)])  # type: ignore[untyped-decorator]
     def predict_fn(x: Any) -> Any:
         return tf.nn.softmax(model(x))
 

@@ -145,9 +145,7 @@ def _infer(
     elements: Sequence[Probes | None],
 ) -> tuple[Inferred, ...]:
     declared = [dtype for _, dtype in op.flat_args(op.outputs, complete)]
-    certain = all(_trial_key(t[0]) == _trial_key(t[1]) for t in trials) and all(
-        value.shape.is_fully_defined() for value in inputs
-    )
+    certain = all(_trial_key(t[0]) == _trial_key(t[1]) for t in trials) and all(value.shape.is_fully_defined() for value in inputs)
     results: list[list[Probe]] = []
     for side in (0,) if certain else (0, 1):
         arguments = [_abstract(v, t[side], e[side] if e else None) for v, t, e in zip(inputs, trials, elements, strict=True)]

@@ -291,7 +291,8 @@ class OpDef:
         if not self.has_lists or not self.static:
             return self.static
         lengths = iter(counts)
-        positions, start = set(), 0
+        positions: set[int] = set()
+        start = 0
         for index, arg in enumerate(self.inputs):
             length = next(lengths) if arg.is_list else 1
             if index in self.static:

@@ -82,7 +82,9 @@ class Operators:
         return get("Identity")(self)
 
     def __abs__(self) -> Tensor:
-        return get("ComplexAbs" if self.dtype.is_complex else "Abs")(self)
+        if self.dtype.is_complex:
+            return get("ComplexAbs")(self, Tout=self.dtype.real_dtype)
+        return get("Abs")(self)
 
     def __invert__(self) -> Tensor:
         return get("LogicalNot" if self.dtype.is_bool else "Invert")(self)
@@ -118,10 +120,10 @@ class Operators:
         return get("GreaterEqual")(self, other)
 
     def __eq__(self, other: object) -> Any:
-        return False if other is None else get("Equal")(self, other)
+        return False if other is None else get("Equal")(self, other, incompatible_shape_error=False)
 
     def __ne__(self, other: object) -> Any:
-        return True if other is None else get("NotEqual")(self, other)
+        return True if other is None else get("NotEqual")(self, other, incompatible_shape_error=False)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -164,6 +166,7 @@ def _pack(parts: list[Any]) -> Any:
 
 def _boolean_mask(tensor: Any, key: Any) -> Tensor | None:
     """x[mask] for a boolean tensor or array; None when the key is an ordinary slice."""
-    if isinstance(key, np.ndarray | Operators) and key.dtype == dtypes.bool_ and len(key.shape):
+    is_array = isinstance(key, np.ndarray | Operators)
+    if is_array and key.dtype == dtypes.bool_ and len(key.shape):
         return get("GatherNd")(tensor, get("Where")(key))
     return None

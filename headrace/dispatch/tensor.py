@@ -262,7 +262,7 @@ class GraphTensor(Tensor):
     def _refuse(self, what: str) -> NoReturn:
         raise OperatorNotAllowedInGraphError(
             f"{what} is not allowed: {self.name} (shape {self.shape}, dtype {self.dtype.name}) is a symbolic tensor of graph"
-            f" {self.builder.graph.name!r} and has no value while the function is traced. Use tf ops instead, or do it outside tf.function."
+            f" {self.builder.graph.name!r} and has no value while it is traced. Use tf ops instead, or do it outside tf.function."
         )
 
     def __bool__(self) -> NoReturn:
@@ -278,9 +278,7 @@ class GraphTensor(Tensor):
         raise NotImplementedError(f"numpy() is only available when executing eagerly; {self.name} is a symbolic tensor")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
-        raise NotImplementedError(
-            f"the symbolic tensor {self.name} has no numpy value; call numpy code outside tf.function"
-        )
+        raise NotImplementedError(f"the symbolic tensor {self.name} has no numpy value; call numpy code outside tf.function")
 
     def __int__(self) -> NoReturn:
         self._refuse("int() of a symbolic tensor")

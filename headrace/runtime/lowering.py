@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from headrace.core import dtypes
@@ -85,7 +86,7 @@ class Interpreter:
         positions = op.static_positions(op.list_lengths(node.attrs))
         statics = {i: _static(op, node, i, arguments[i]) for i in positions}
         cells = {i: a for i, a in enumerate(arguments) if isinstance(a, Cell)}
-        dynamic = [_read(a) if isinstance(a, Cell) else a for i, a in enumerate(arguments) if i not in statics]
+        dynamic = [a if i in op.known else _operand(a) for i, a in enumerate(arguments) if i not in statics]
         _check_initialized(op, cells)
         if op.random:
             self._random_nodes += 1
@@ -102,8 +103,11 @@ def _on_device(node: Node, kernel: Any, arguments: Sequence[Any]) -> tuple[Any, 
         return as_tuple(kernel(*arguments))
 
 
-def _read(cell: Cell) -> Any:
-    return cell.array
+def _operand(argument: Any) -> Any:
+    """What a kernel gets: a variable's array, and constants as JAX arrays, since numpy would promote bfloat16."""
+    if isinstance(argument, Cell):
+        return argument.array
+    return jnp.asarray(argument) if isinstance(argument, np.ndarray) else argument
 
 
 def _check_initialized(op: OpDef, cells: Mapping[int, Cell]) -> None:
@@ -118,8 +122,8 @@ def _static(op: OpDef, node: Node, position: int, argument: Any) -> np.ndarray[A
     if isinstance(argument, jax.Array) and not isinstance(argument, jax.core.Tracer):
         return np.asarray(argument)
     raise InvalidArgumentError(
-        f"input {position} of {op.name} ({op.signature()}; node {node.name}) must be known when the function is compiled, but it depends"
-        f" on data{_where(node)}; compute it from constants or shapes, or pass it as a Python value",
+        f"input {position} of {op.name} ({op.signature()}; node {node.name}) must be known when the function is compiled, but it"
+        f" depends on data{_where(node)}; compute it from constants or shapes, or pass it as a Python value",
         op=op.name,
     )
 

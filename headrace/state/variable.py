@@ -277,7 +277,7 @@ class Variable(Operators, Trackable):
         return self.value().__index__()  # type: ignore[attr-defined, no-any-return]
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter(self.value())  # type: ignore[call-overload]
+        return iter(self.value())
 
     def __len__(self) -> int:
         return len(self.value())

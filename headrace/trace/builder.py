@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 from headrace.autodiff.reverse import Backward, Record
@@ -117,8 +118,8 @@ class GraphBuilder:
         """
         if not self._may_create_variables:
             raise ValueError(
-                f"tf.function {self.graph.name!r} tried to create a variable when it was traced again; create variables once, outside the"
-                " function or behind `if self.v is None`, so that only the first trace makes them"
+                f"tf.function {self.graph.name!r} tried to create a variable when it was traced again; create variables once, outside of"
+                " it or behind `if self.v is None`, so that only the first trace makes them"
             )
         self.created.append(value)
         if isinstance(value, GraphTensor):
@@ -134,8 +135,8 @@ class GraphBuilder:
         known = {t.value: outside for outside, t in zip(self.captured, self._capture_inputs.values(), strict=True)}
         if any(v not in known for v in lifted.inputs):
             raise ValueError(
-                f"the initial value of a variable created in {self.graph.name!r} depends on the function's arguments; give a function"
-                " without arguments (a lambda) or compute it outside"
+                f"the initial value of a variable created in {self.graph.name!r} depends on the function's arguments; give a"
+                " function without arguments (a lambda) or compute it outside"
             )
         lifted.nodes = [node for node in self.graph.nodes if node in needed]
         lifted.outputs = [tensor.value]
@@ -161,6 +162,8 @@ class GraphBuilder:
             value = self.graph.add_input(tensor.dtype, tensor.shape, "capture")
         else:
             outer = tensor.value  # type: ignore[attr-defined]
+            if outer.node is not None and outer.node.op == "Const":
+                return self.constant(outer.node.attrs["value"], outer.dtype)
             value = self.graph.add_input(outer.dtype, outer.shape, "capture", outer.probes, outer.element)
         found = self._capture_inputs[id(tensor)] = GraphTensor(value, self)
         self.captured.append(tensor)
@@ -173,12 +176,12 @@ def _identifier(name: str) -> str:
 
 def _user_frame() -> str | None:
     """`file:line` of the innermost frame outside of Headrace."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         filename = frame.f_code.co_filename
         if not filename.startswith(_PACKAGE):
             return f"{filename}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 

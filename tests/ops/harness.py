@@ -185,9 +185,7 @@ def assert_close(actual: Any, expected: Any, sample: Sample, what: str, factor: 
     np.testing.assert_allclose(actual.astype(wide), expected.astype(wide), rtol=rtol, atol=atol, err_msg=what)
 
 
-def assert_gradients_close(
-    actual: Sequence[Any], expected: Sequence[Any], sample: Sample, what: str, factor: float = 4.0
-) -> None:
+def assert_gradients_close(actual: Sequence[Any], expected: Sequence[Any], sample: Sample, what: str, factor: float = 4.0) -> None:
     """Gradients agree; None counts as zero."""
     assert len(actual) == len(expected), f"{what}: {len(actual)} gradients, expected {len(expected)}"
     for index, (a, e) in enumerate(zip(actual, expected, strict=True)):

@@ -103,6 +103,7 @@ def test_every_op_has_a_sample(family: str) -> None:
     declared = {
         name
         for name, definition in opdef.registered().items()
-        if definition.__module__.startswith(f"headrace.ops.{family}.") and not (definition.random or definition.has_resources or name == "Placeholder")
+        if definition.__module__.startswith(f"headrace.ops.{family}.")
+        and not (definition.random or definition.has_resources or name == "Placeholder")
     }
     assert not sorted(declared - sampled)

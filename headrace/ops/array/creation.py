@@ -277,9 +277,7 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int
     return get("AddV2")(low, get("Mul")(get("Sub")(high, low), weights), name=name)
 
 
-def eye(
-    num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = float32, name: str | None = None
-) -> Tensor:
+def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = float32, name: str | None = None) -> Tensor:
     """Identity matrices.
 
     Args:
@@ -342,4 +340,3 @@ def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = bool_, name: st
     mask = get("Less")(row, get("ExpandDims")(lengths, -1), name=name)
     chosen = dtypes.as_dtype(dtype)
     return mask if chosen is bool_ else get("Cast")(mask, DstT=chosen)
-

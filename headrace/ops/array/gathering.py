@@ -184,9 +184,7 @@ def _shape_type(indices: Tensor) -> Any:
     return indices.dtype if indices.dtype in INDEX else INDEX[0]
 
 
-def gather_nd(
-    params: Any, indices: Any, batch_dims: int = 0, name: str | None = None, bad_indices_policy: str = ""
-) -> Tensor:
+def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: str | None = None, bad_indices_policy: str = "") -> Tensor:
     """The slices of `params` at the coordinates in the last dimension of `indices`.
 
     Args:

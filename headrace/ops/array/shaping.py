@@ -220,5 +220,3 @@ def unravel_index(indices: Any, dims: Any) -> Any:
     strides = xp.concatenate([xp.cumprod(dims[:0:-1], dtype=dims.dtype)[::-1], xp.ones((1,), dims.dtype)])
     column = (-1, *[1] * indices.ndim)
     return (indices[None] // strides.reshape(column)) % dims.reshape(column)
-
-

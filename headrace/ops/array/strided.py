@@ -161,7 +161,9 @@ def _window(input: Any, starts: Any, sizes: Dims, shape: Dims) -> Any:
 
 def _at_once(input: Any, begin: Any, end: Any, strides: Any, **masks: int) -> Any:
     """A slice in steps of 1, compiled once for its size rather than for each position."""
-    starts, sizes, shape = [], [], []
+    starts: list[Any] = []
+    sizes: list[int] = []
+    shape: list[int] = []
     pieces = _pieces(input.ndim, np.asarray(begin), np.asarray(end), np.asarray(strides), masks)
     for piece in pieces:
         if piece.kind == "new":
@@ -349,7 +351,9 @@ def _slice_sizes(input: Dims, begin: Any, size: Any) -> Dims:
     return tuple(sizes)
 
 
-@portable_op("Slice", "input: T, begin: Index, size: Index -> output: T", Index=INDEX, static=("size",), known=("begin",), shape=_slice_sizes)
+@portable_op(
+    "Slice", "input: T, begin: Index, size: Index -> output: T", Index=INDEX, static=("size",), known=("begin",), shape=_slice_sizes
+)
 def slice_op(input: Any, begin: Any, size: Any) -> Any:
     """`size` elements from `begin` on in each dimension; a size of -1 takes the rest."""
     sizes = _slice_sizes(input.shape, begin, size)

@@ -60,8 +60,6 @@ def _cast_gradient(record: Any, grad: Any) -> Any:
     return cast_op(grad, DstT=source)
 
 
-
-
 def _host_bitcast(x: Any, type: DType) -> Any:
     source, target = x.dtype.itemsize, type.np_dtype.itemsize
     if source == target:

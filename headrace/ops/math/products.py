@@ -76,9 +76,7 @@ def _batch_product(x: Any, y: Any, adj_x: bool, adj_y: bool, dtype: Any = None) 
 
 
 @op("BatchMatMul", BATCH, T=WIDE, shape=_batch_shape)
-def batch_matmul_v1(
-    x: Any, y: Any, *, adj_x: bool = False, adj_y: bool = False, grad_x: bool = False, grad_y: bool = False
-) -> Any:
+def batch_matmul_v1(x: Any, y: Any, *, adj_x: bool = False, adj_y: bool = False, grad_x: bool = False, grad_y: bool = False) -> Any:
     """Products of the matrices in the last two axes, each adjoint on request."""
     return _batch_product(x, y, adj_x, adj_y)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from headrace.core.dtypes import FLOATING, REAL, int32
+from headrace.core.dtypes import FLOATING, NUMERIC, int32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Ints, get, op
 from headrace.dispatch.tensor import Tensor
@@ -151,7 +151,7 @@ def conv2d_backprop_input(
     return jax.linear_transpose(forward, x)(out_backprop)[0]
 
 
-@op("Conv2DBackpropFilter", "input: T, filter_sizes: int32, out_backprop: T -> output: T", T=CONV_TYPES, static=("filter_sizes",))
+@op("Conv2DBackpropFilter", "input: T, filter_sizes: int32, out_backprop: T -> output: T", T=FLOATING, static=("filter_sizes",))
 def conv2d_backprop_filter(
     input: Any,
     filter_sizes: Any,
@@ -236,7 +236,7 @@ def conv3d_op(
     return convolve(input, filter, strides, padding, (), data_format, dilations)
 
 
-@op("BiasAdd", "value: T, bias: T -> output: T", T=REAL)
+@op("BiasAdd", "value: T, bias: T -> output: T", T=NUMERIC)
 def bias_add_op(value: Any, bias: Any, *, data_format: str = "NHWC") -> Any:
     """Adds a bias [channels] along the channel axis."""
     if bias.ndim != 1 or bias.shape[0] != value.shape[1 if data_format == "NCHW" else -1]:
@@ -253,7 +253,7 @@ def _bias_add_gradient(record: Any, grad: Any) -> Any:
     return grad, bias_add_grad(grad, data_format=record.attrs["data_format"])
 
 
-@op("BiasAddGrad", "out_backprop: T -> output: T", T=REAL)
+@op("BiasAddGrad", "out_backprop: T -> output: T", T=NUMERIC)
 def bias_add_grad(out_backprop: Any, *, data_format: str = "NHWC") -> Any:
     """The sum over everything but the channel axis."""
     channel = 1 if data_format == "NCHW" else out_backprop.ndim - 1

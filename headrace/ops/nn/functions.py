@@ -75,10 +75,10 @@ def embedding_lookup(params: Any, ids: Any, max_norm: float | None = None, name:
     """Rows of `params` [rows, ...] at `ids`; rows longer than `max_norm` are scaled down to it."""
     rows = params.sparse_read(ids) if hasattr(params, "sparse_read") else get("GatherV2")(params, ids, 0)
     if max_norm is None:
-        return rows  # type: ignore[no-any-return]
+        return rows
     axes = list(range(len(convert_to_tensor(ids).shape), len(rows.shape)))
     norm = get("Sqrt")(get("Sum")(rows * rows, axes, keep_dims=True))
-    return rows * (max_norm / get("Maximum")(norm, convert_to_tensor(max_norm, rows.dtype)))  # type: ignore[no-any-return]
+    return rows * (max_norm / get("Maximum")(norm, convert_to_tensor(max_norm, rows.dtype)))
 
 
 def zero_fraction(value: Any, name: str | None = None) -> Tensor:

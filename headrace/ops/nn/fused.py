@@ -1,6 +1,6 @@
 """What the remapper pass makes: a convolution or a matrix product with what follows it, in one kernel call.
 
-Names and attributes are those of TensorFlow's own fused ops.
+Names and attributes are those of TensorFlow's own fused ops, which are private to it: graphs that hold them are not exported.
 """
 
 from __future__ import annotations
@@ -50,7 +50,12 @@ def _finish(y: Any, args: Sequence[Any], fused_ops: Strs, epsilon: float, alpha:
     return y
 
 
-@op("_FusedConv2D", "input: T, filter: T, args: TArgs[], host_args: num_host_args*float32 -> output: T", T=FLOATING)
+@op(
+    "_FusedConv2D",
+    "input: T, filter: T, args: TArgs[], host_args: num_host_args*float32 -> output: T",
+    T=FLOATING,
+    exportable=False,
+)
 def fused_conv2d(
     input: Any,
     filter: Any,
@@ -75,7 +80,7 @@ def fused_conv2d(
     return _finish(y, args, fused_ops, epsilon, leakyrelu_alpha, shape)
 
 
-@op("_FusedMatMul", "a: T, b: T, args: num_args*T -> product: T", T=FLOATING)
+@op("_FusedMatMul", "a: T, b: T, args: num_args*T -> product: T", T=FLOATING, exportable=False)
 def fused_matmul(
     a: Any,
     b: Any,

@@ -35,9 +35,11 @@ def _logits_gradient(record: Any, loss_grad: Any, backprop_grad: Any) -> Any:
 @softmax_cross_entropy.gradient
 def _softmax_cross_entropy_gradient(record: Any, loss_grad: Any, backprop_grad: Any) -> Any:
     of_logits = _logits_gradient(record, loss_grad, backprop_grad)
-    if loss_grad is None:
-        return of_logits, None
-    return of_logits, -get("LogSoftmax")(record.inputs[0]) * get("ExpandDims")(loss_grad, -1)
+    of_labels = None if backprop_grad is None else -backprop_grad
+    if loss_grad is not None:
+        cross = -get("LogSoftmax")(record.inputs[0]) * get("ExpandDims")(loss_grad, -1)
+        of_labels = cross if of_labels is None else cross + of_labels
+    return of_logits, of_labels
 
 
 @op(

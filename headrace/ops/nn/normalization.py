@@ -71,15 +71,16 @@ def fused_batch_norm_v3(
 
 @fused_batch_norm_v3.gradient
 def _fused_batch_norm_gradient(record: Any, grad: Any, *_: Any) -> Any:
-    x, scale, _, mean, variance = record.inputs
-    _, _, _, saved_mean, saved_variance, reserve = record.outputs
+    x, scale, _offset, mean, variance = record.inputs
+    saved_mean, saved_variance, reserve = record.outputs[3:]
     training = record.attrs["is_training"]
-    used = (saved_mean, saved_variance) if training else (mean, variance)
-    of_x, of_scale, of_offset, _, _ = fused_batch_norm_grad_v3.all(
+    used_mean, used_variance = (saved_mean, saved_variance) if training else (mean, variance)
+    of_x, of_scale, of_offset, *_rest = fused_batch_norm_grad_v3.all(
         grad,
         x,
         get("Cast")(scale, DstT=float32),
-        *used,
+        used_mean,
+        used_variance,
         reserve,
         epsilon=record.attrs["epsilon"],
         data_format=record.attrs["data_format"],
@@ -158,4 +159,5 @@ def batch_normalization(
     if scale is not None:
         inverse = inverse * scale
     shifted = -mean * inverse if offset is None else offset - mean * inverse
-    return convert_to_tensor(x) * inverse + shifted
+    y: Tensor = convert_to_tensor(x) * inverse + shifted
+    return y

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from headrace.core.dtypes import FLOATING, REAL
+from headrace.core.dtypes import FLOATING, REAL, int8, int16, int32, int64, uint8, uint16
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Ints, get, op
 from headrace.dispatch.tensor import Tensor
@@ -20,8 +20,8 @@ def _window(x: Any, ksize: Ints, strides: Ints, padding: str, explicit: Ints, da
     """Window, strides and padding, one entry a dimension."""
     if x.ndim != len(data_format) or len(ksize) != x.ndim or len(strides) != x.ndim:
         raise InvalidArgumentError(
-            f"pooling in {data_format} takes {len(data_format)} dimensions and as many ksize and strides; got shape {tuple(x.shape)},"
-            f" ksize {list(ksize)}, strides {list(strides)}"
+            f"pooling in {data_format} takes {len(data_format)} dimensions and as many ksize and strides; got shape"
+            f" {tuple(x.shape)}, ksize {list(ksize)}, strides {list(strides)}"
         )
     inner = [i for i, letter in enumerate(data_format) if letter not in "NC"]
     pairs = iter(
@@ -47,7 +47,7 @@ def _max_pool(x: Any, ksize: Ints, strides: Ints, padding: str, explicit: Ints, 
     return jax.lax.reduce_window(x, _lowest(x.dtype), jax.lax.max, window, steps, pads)
 
 
-@op("MaxPool", "input: T -> output: T", T=REAL)
+@op("MaxPool", "input: T -> output: T", T=(*FLOATING, int8, int16, int32, int64, uint8, uint16))
 def max_pool_op(
     input: Any, *, ksize: Ints, strides: Ints, padding: str, explicit_paddings: Ints = (), data_format: str = "NHWC"
 ) -> Any:

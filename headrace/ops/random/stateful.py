@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from headrace.core.dtypes import FLOATING, INDEX
+from headrace.core.dtypes import FLOATING, INDEX, REAL, DType, int64
 from headrace.core.errors import InvalidArgumentError
-from headrace.dispatch.opdef import DType, op
+from headrace.dispatch.opdef import op
 
 
 def _dims(shape: Any) -> tuple[int, ...]:
@@ -68,14 +68,15 @@ def random_shuffle(key: Any, value: Any, *, seed: int = 0, seed2: int = 0) -> An
 @op(
     "Multinomial",
     "logits: T, num_samples: int32 -> output: output_dtype",
-    T=FLOATING,
+    T=REAL,
     output_dtype=INDEX,
     static=("num_samples",),
     random=True,
     differentiable=False,
 )
-def multinomial(key: Any, logits: Any, num_samples: Any, *, seed: int = 0, seed2: int = 0, output_dtype: DType) -> Any:
+def multinomial(key: Any, logits: Any, num_samples: Any, *, seed: int = 0, seed2: int = 0, output_dtype: DType = int64) -> Any:
     """Classes drawn from each row of unnormalized log-probabilities [n, classes]."""
     shape = (logits.shape[0], int(num_samples))
-    drawn = jax.random.categorical(key, logits[:, None, :], axis=-1, shape=shape)
+    scores = jnp.asarray(logits, jnp.promote_types(logits.dtype, jnp.float32))
+    drawn = jax.random.categorical(key, scores[:, None, :], axis=-1, shape=shape)
     return jnp.asarray(drawn, output_dtype.np_dtype)

@@ -7,10 +7,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from headrace.core.dtypes import INDEX, NUMERIC, int32
+from headrace.core.dtypes import INDEX, NUMERIC, DType, int32
 from headrace.core.errors import UnimplementedError
+from headrace.core.shapes import TensorShape
 from headrace.dispatch.composite import IndexedSlices
-from headrace.dispatch.opdef import DType, Strs, TensorShape, get, op
+from headrace.dispatch.opdef import Strs, get, op
 
 
 @op("VarHandleOp", " -> resource: resource", stateful=True, host_only=True)
