@@ -19,10 +19,6 @@ from headrace.runtime import devices
 from headrace.runtime.lowering import Cell, Interpreter, is_random, written_inputs
 from headrace.runtime.randomness import generator
 
-_CPU_OPTIONS = {"xla_cpu_enable_concurrency_optimized_scheduler": False}
-"""XLA's CPU back end orders nodes for concurrency by default. On a training step that costs locality: 46 ms became 28 ms on the
-demo's step (batch 128, two cores) with the order that keeps values short-lived."""
-
 _NO_ENTROPY = np.zeros(4, np.uint32)
 
 
@@ -78,7 +74,7 @@ class Executable:
             if aliasing not in self._by_aliasing:
                 written = {aliasing[n] for n, i in enumerate(self._resource_inputs) if i in self._written}
                 ordered = tuple(sorted(written))
-                compiled = jax.jit(self._function(aliasing, ordered), donate_argnums=(0,), compiler_options=_compiler_options())
+                compiled = jax.jit(self._function(aliasing, ordered), donate_argnums=(0,))
                 self._by_aliasing[aliasing] = compiled, ordered
             return self._by_aliasing[aliasing]  # type: ignore[no-any-return]
 
@@ -108,10 +104,6 @@ class Executable:
             if id(resource.array) in held:
                 resource.shared = True
         return outputs
-
-
-def _compiler_options() -> dict[str, Any] | None:
-    return _CPU_OPTIONS if jax.default_backend() == "cpu" else None
 
 
 def _result(output: Any) -> Any:
