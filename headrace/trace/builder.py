@@ -118,8 +118,8 @@ class GraphBuilder:
         """
         if not self._may_create_variables:
             raise ValueError(
-                f"tf.function {self.graph.name!r} tried to create a variable when it was traced again; create variables once, outside of"
-                " it or behind `if self.v is None`, so that only the first trace makes them"
+                f"tf.function {self.graph.name!r} tried to create a variable when it was traced again; create variables once,"
+                " outside of it or behind `if self.v is None`, so that only the first trace makes them"
             )
         self.created.append(value)
         if isinstance(value, GraphTensor):
