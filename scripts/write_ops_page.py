@@ -14,7 +14,8 @@ HEAD = """# Ops
 Every declared op, with TensorFlow's raw name. This page is written by `scripts/write_ops_page.py`.
 
 *kernel*: `XLA`, or `host` for ops on numpy (strings, shapes that depend on data); `random` draws a key, `state` changes a variable.
-*gradient*: `rule` is written in public ops, `VJP` is the kernel's own, `-` stops gradients. *GraphDef*: whether a SavedModel may hold it.
+*gradient*: `rule` is written in public ops, `VJP` is the kernel's own, `-` stops gradients.
+*GraphDef*: whether a SavedModel may hold it.
 
 | op | family | kernel | gradient | GraphDef |
 |---|---|---|---|---|

@@ -90,11 +90,11 @@ def _greatest(dtype: Any) -> Any:
 
 
 def _host_max(input: Any, axis: Any, keepdims: bool) -> Any:
-    return np.max(input, axis=axis, keepdims=keepdims, initial=np.iinfo(input.dtype).min)
+    return np.max(input, axis=axis, keepdims=keepdims, initial=_least(input.dtype))
 
 
 def _host_min(input: Any, axis: Any, keepdims: bool) -> Any:
-    return np.min(input, axis=axis, keepdims=keepdims, initial=np.iinfo(input.dtype).max)
+    return np.min(input, axis=axis, keepdims=keepdims, initial=_greatest(input.dtype))
 
 
 @op("Max", SPEC, T=REAL, Tidx=INDEX, static=AXES, host=_on_host(_host_max), shape=_reduced_shape)

@@ -55,3 +55,62 @@ def categorical(logits: Any, num_samples: Any, dtype: Any = None, seed: int | No
     """Classes [n, num_samples] drawn from unnormalized log-probabilities [n, classes]."""
     kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     return get("Multinomial")(logits, num_samples, output_dtype=kind, seed2=seed or 0, name=name)
+
+
+def _seeded(seed: Any) -> tuple[Tensor, ...]:
+    """Key, counter and algorithm of a seed of two integers."""
+    key, counter = get("StatelessRandomGetKeyCounter").all(seed)
+    return key, counter, get("StatelessRandomGetAlg")()
+
+
+def stateless_uniform(
+    shape: Any,
+    seed: Any,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: Any = dtypes.float32,
+    name: str | None = None,
+    alg: str = "auto_select",
+) -> Tensor:
+    """Uniform numbers in [minval, maxval) that the seed (two integers) decides; TensorFlow's bits.
+
+    Raises:
+        ValueError: `maxval` is missing for an integer dtype.
+    """
+    kind = dtypes.as_dtype(dtype)
+    if maxval is None:
+        if kind.is_integer:
+            raise ValueError(f"stateless_uniform needs maxval for the integer dtype {kind.name}")
+        maxval = 1
+    low, high = convert_to_tensor(minval, kind), convert_to_tensor(maxval, kind)
+    if kind.is_integer:
+        return get("StatelessRandomUniformIntV2")(shape, *_seeded(seed), low, high, name=name)
+    return get("StatelessRandomUniformV2")(shape, *_seeded(seed), dtype=kind, name=name) * (high - low) + low
+
+
+def stateless_normal(
+    shape: Any,
+    seed: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = dtypes.float32,
+    name: str | None = None,
+    alg: str = "auto_select",
+) -> Tensor:
+    """Normally distributed numbers that the seed (two integers) decides; TensorFlow's."""
+    drawn = get("StatelessRandomNormalV2")(shape, *_seeded(seed), dtype=dtype, name=name)
+    return drawn * convert_to_tensor(stddev, drawn.dtype) + convert_to_tensor(mean, drawn.dtype)
+
+
+def stateless_truncated_normal(
+    shape: Any,
+    seed: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = dtypes.float32,
+    name: str | None = None,
+    alg: str = "auto_select",
+) -> Tensor:
+    """Normally distributed numbers within two standard deviations that the seed decides."""
+    drawn = get("StatelessTruncatedNormalV2")(shape, *_seeded(seed), dtype=dtype, name=name)
+    return drawn * convert_to_tensor(stddev, drawn.dtype) + convert_to_tensor(mean, drawn.dtype)

@@ -12,7 +12,12 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import op
 
 
-def _dims(shape: Any) -> tuple[int, ...]:
+def dims_of(shape: Any) -> tuple[int, ...]:
+    """A shape input as ints.
+
+    Raises:
+        InvalidArgumentError: a dimension is negative.
+    """
     dims = tuple(int(d) for d in shape.reshape(-1))
     if any(d < 0 for d in dims):
         raise InvalidArgumentError(f"a shape has no negative dimensions; got {list(dims)}")
@@ -22,7 +27,7 @@ def _dims(shape: Any) -> tuple[int, ...]:
 @op("RandomUniform", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, static=("shape",), random=True, differentiable=False)
 def random_uniform(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
     """Uniform in [0, 1)."""
-    return jax.random.uniform(key, _dims(shape), dtype.np_dtype)
+    return jax.random.uniform(key, dims_of(shape), dtype.np_dtype)
 
 
 @op(
@@ -36,7 +41,7 @@ def random_uniform(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype
 )
 def random_uniform_int(key: Any, shape: Any, minval: Any, maxval: Any, *, seed: int = 0, seed2: int = 0) -> Any:
     """Uniform integers in [minval, maxval)."""
-    return jax.random.randint(key, _dims(shape), minval, maxval, maxval.dtype)
+    return jax.random.randint(key, dims_of(shape), minval, maxval, maxval.dtype)
 
 
 @op(
@@ -50,13 +55,13 @@ def random_uniform_int(key: Any, shape: Any, minval: Any, maxval: Any, *, seed: 
 )
 def random_standard_normal(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
     """Normal with mean 0 and standard deviation 1."""
-    return jax.random.normal(key, _dims(shape), dtype.np_dtype)
+    return jax.random.normal(key, dims_of(shape), dtype.np_dtype)
 
 
 @op("TruncatedNormal", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, static=("shape",), random=True, differentiable=False)
 def truncated_normal_op(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
     """Standard normal, redrawn beyond two standard deviations."""
-    return jax.random.truncated_normal(key, -2.0, 2.0, _dims(shape), dtype.np_dtype)
+    return jax.random.truncated_normal(key, -2.0, 2.0, dims_of(shape), dtype.np_dtype)
 
 
 @op("RandomShuffle", "value: T -> output: T", random=True, differentiable=False)
