@@ -47,7 +47,12 @@ def words(key: Any, counter: Any, groups: int) -> Any:
     index = jnp.arange(groups, dtype=jnp.uint64)
     start = counter[0] + index
     carried = counter[1] + (start < index).astype(jnp.uint64)
-    block = [start & low, start >> shift, jnp.broadcast_to(carried & low, start.shape), jnp.broadcast_to(carried >> shift, start.shape)]
+    block = [
+        start & low,
+        start >> shift,
+        jnp.broadcast_to(carried & low, start.shape),
+        jnp.broadcast_to(carried >> shift, start.shape),
+    ]
     return jnp.stack(_rounds(block, [key[0] & low, key[0] >> shift], jnp), -1)
 
 

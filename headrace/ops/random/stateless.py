@@ -106,19 +106,22 @@ def stateless_random_uniform_int_v2(shape: Any, key: Any, counter: Any, alg: Any
 @op("StatelessRandomUniform", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), differentiable=False)
 def stateless_random_uniform(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
-    return _uniform(*_key_counter(seed), dims_of(shape), dtype)
+    key, counter = _key_counter(seed)
+    return _uniform(key, counter, dims_of(shape), dtype)
 
 
 @op("StatelessRandomNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), differentiable=False)
 def stateless_random_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
-    return _normal(*_key_counter(seed), dims_of(shape), dtype)
+    key, counter = _key_counter(seed)
+    return _normal(key, counter, dims_of(shape), dtype)
 
 
 @op("StatelessTruncatedNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), differentiable=False)
 def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Standard normal within two standard deviations."""
-    return _truncated(*_key_counter(seed), dims_of(shape), dtype)
+    key, counter = _key_counter(seed)
+    return _truncated(key, counter, dims_of(shape), dtype)
 
 
 @op(
@@ -132,4 +135,5 @@ def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32)
 )
 def stateless_random_uniform_int(shape: Any, seed: Any, minval: Any, maxval: Any) -> Any:
     """Uniform integers in [minval, maxval)."""
-    return _integers(*_key_counter(seed), dims_of(shape), minval, maxval)
+    key, counter = _key_counter(seed)
+    return _integers(key, counter, dims_of(shape), minval, maxval)

@@ -20,7 +20,10 @@ SAMPLES = [
         for dtype in (dtypes.float32, dtypes.float64, dtypes.float16, dtypes.bfloat16)
         if op.endswith("Uniform") or dtype.size >= 4
     ],
-    *[Sample(op, ([13], KEY, COUNTER, np.int32(1)), rtol=1e-4, atol=1e-6) for op in ("StatelessRandomUniformV2", "StatelessRandomNormalV2")],
+    *[
+        Sample(op, ([13], KEY, COUNTER, np.int32(1)), rtol=1e-4, atol=1e-6)
+        for op in ("StatelessRandomUniformV2", "StatelessRandomNormalV2")
+    ],
     Sample("StatelessRandomUniformInt", ([9], SEEDS[0], np.int32(-3), np.int32(11))),
     Sample("StatelessRandomUniformInt", ([9], SEEDS[1], np.int64(-(2**50)), np.int64(2**50))),
     Sample("StatelessRandomUniformIntV2", ([9], KEY, COUNTER, np.int32(1), np.int32(0), np.int32(1000))),
