@@ -18,6 +18,11 @@ def relu_grad(gradients: Any, features: Any) -> Any:
     return jnp.where(features > 0, gradients, 0).astype(gradients.dtype)
 
 
+@relu_grad.gradient
+def _relu_grad_gradient(record: Any, grad: Any) -> Any:
+    return relu_grad(grad, record.inputs[1]), None
+
+
 @op("Relu", "features: T -> activations: T", T=REAL)
 def relu(features: Any) -> Any:
     """max(features, 0), elementwise."""
@@ -33,6 +38,11 @@ def _relu_gradient(record: Any, grad: Any) -> Any:
 def relu6_grad(gradients: Any, features: Any) -> Any:
     """The gradient of Relu6; 0 outside of (0, 6)."""
     return jnp.where((features > 0) & (features < 6), gradients, 0).astype(gradients.dtype)
+
+
+@relu6_grad.gradient
+def _relu6_grad_gradient(record: Any, grad: Any) -> Any:
+    return relu6_grad(grad, record.inputs[1]), None
 
 
 @op("Relu6", "features: T -> activations: T", T=REAL)
@@ -52,13 +62,18 @@ def leaky_relu_grad(gradients: Any, features: Any, *, alpha: float = 0.2) -> Any
     return jnp.where(features > 0, gradients, gradients * jnp.asarray(alpha, gradients.dtype))
 
 
+@leaky_relu_grad.gradient
+def _leaky_relu_grad_gradient(record: Any, grad: Any) -> Any:
+    return leaky_relu_grad(grad, record.inputs[1], alpha=record.attrs["alpha"]), None
+
+
 @op("LeakyRelu", "features: T -> activations: T", T=FLOATING)
-def leaky_relu(features: Any, *, alpha: float = 0.2) -> Any:
+def leaky_relu_op(features: Any, *, alpha: float = 0.2) -> Any:
     """features where above 0, else alpha * features."""
     return jnp.where(features > 0, features, features * jnp.asarray(alpha, features.dtype))
 
 
-@leaky_relu.gradient
+@leaky_relu_op.gradient
 def _leaky_relu_gradient(record: Any, grad: Any) -> Any:
     return leaky_relu_grad(grad, record.inputs[0], alpha=record.attrs["alpha"])
 
@@ -67,6 +82,18 @@ def _leaky_relu_gradient(record: Any, grad: Any) -> Any:
 def elu_grad(gradients: Any, outputs: Any) -> Any:
     """The gradient of Elu from its outputs."""
     return jnp.where(outputs < 0, (outputs + 1) * gradients, gradients)
+
+
+def _where_negative(outputs: Any, value: Any) -> Any:
+    """`value` where the output is below 0, else 0."""
+    zeros = get("ZerosLike")(value)
+    return get("SelectV2")(get("Less")(outputs, get("ZerosLike")(outputs)), value, zeros)
+
+
+@elu_grad.gradient
+def _elu_grad_gradient(record: Any, grad: Any) -> Any:
+    upstream, outputs = record.inputs
+    return elu_grad(grad, outputs), _where_negative(outputs, grad * upstream)
 
 
 @op("Elu", "features: T -> activations: T", T=FLOATING)
@@ -90,6 +117,12 @@ def selu_grad(gradients: Any, outputs: Any) -> Any:
     return jnp.where(outputs < 0, gradients * (outputs + _SELU_SCALE_ALPHA), gradients * _SELU_SCALE)
 
 
+@selu_grad.gradient
+def _selu_grad_gradient(record: Any, grad: Any) -> Any:
+    upstream, outputs = record.inputs
+    return selu_grad(grad, outputs), _where_negative(outputs, grad * upstream)
+
+
 @op("Selu", "features: T -> activations: T", T=FLOATING)
 def selu(features: Any) -> Any:
     """Self-normalizing activation (Klambauer et al., 2017)."""
@@ -105,6 +138,13 @@ def _selu_gradient(record: Any, grad: Any) -> Any:
 def softplus_grad(gradients: Any, features: Any) -> Any:
     """The gradient of Softplus."""
     return gradients * jax.nn.sigmoid(features)
+
+
+@softplus_grad.gradient
+def _softplus_grad_gradient(record: Any, grad: Any) -> Any:
+    upstream, features = record.inputs
+    slope = get("Sigmoid")(features)
+    return softplus_grad(grad, features), grad * upstream * slope * (1.0 - slope)
 
 
 @op("Softplus", "features: T -> activations: T", T=FLOATING)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from headrace.core.dtypes import float32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
-from headrace.ops.nn.activation import log_softmax_last, softmax_last
+from headrace.ops.nn.activation import leaky_relu_op, log_softmax_last, softmax_last
 
 
 def _along(op: Any, logits: Any, axis: int | None, name: str | None) -> Tensor:
@@ -35,6 +36,18 @@ def softmax(logits: Any, axis: int | None = None, name: str | None = None) -> Te
 def log_softmax(logits: Any, axis: int | None = None, name: str | None = None) -> Tensor:
     """The logarithm of softmax along `axis` (the last)."""
     return _along(log_softmax_last, logits, axis, name)
+
+
+def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Tensor:
+    """features where above 0, else alpha * features; integers become float32."""
+    x = convert_to_tensor(features)
+    return leaky_relu_op(get("Cast")(x, DstT=float32) if x.dtype.is_integer else x, alpha=alpha, name=name)
+
+
+def crelu(features: Any, axis: int = -1, name: str | None = None) -> Tensor:
+    """Relu of the features and of their negatives, side by side along `axis`."""
+    x = convert_to_tensor(features)
+    return get("Relu")(get("ConcatV2")([x, -x], axis), name=name)
 
 
 def silu(features: Any, beta: float = 1.0, name: str | None = None) -> Tensor:

@@ -9,6 +9,19 @@ from headrace.core.errors import InvalidArgumentError
 Pairs = list[tuple[int, int]]
 
 
+LAYOUTS = frozenset({"NHWC", "NCHW", "NDHWC", "NCDHW", "NWC", "NCW"})
+
+
+def check_layout(data_format: str) -> None:
+    """Refuses what is no data layout.
+
+    Raises:
+        InvalidArgumentError: it is none of LAYOUTS.
+    """
+    if data_format not in LAYOUTS:
+        raise InvalidArgumentError(f"data_format must be one of {', '.join(sorted(LAYOUTS))}; got {data_format!r}")
+
+
 def spatial(values: Sequence[int], data_format: str, what: str) -> tuple[int, ...]:
     """The spatial entries of a list of one number a dimension, such as strides.
 
@@ -36,11 +49,15 @@ def padding_of(
     """Padding before and after, for each spatial dimension; SAME puts the odd one after, as TensorFlow does.
 
     Raises:
-        InvalidArgumentError: the padding is none of SAME, VALID, EXPLICIT.
+        InvalidArgumentError: the padding is none of SAME, VALID, EXPLICIT, or the explicit numbers do not fit.
     """
     if padding == "VALID":
         return [(0, 0)] * len(sizes)
     if padding == "EXPLICIT":
+        if len(explicit) != 2 * len(data_format) or min(explicit) < 0:
+            raise InvalidArgumentError(
+                f"explicit padding in {data_format} takes {2 * len(data_format)} numbers >= 0; got {list(explicit)}"
+            )
         pairs = list(zip(explicit[::2], explicit[1::2], strict=True))
         return [pair for i, pair in enumerate(pairs) if i not in (0, data_format.index("C"))]
     if padding != "SAME":
@@ -57,19 +74,20 @@ def spatial_sizes(shape: Sequence[int], data_format: str) -> tuple[int, ...]:
     return tuple(size for size, letter in zip(shape, data_format, strict=True) if letter not in "NC")
 
 
-def per_dimension(value: int | Sequence[int], data_format: str) -> list[int]:
+def per_dimension(value: int | Sequence[int], data_format: str) -> tuple[int, ...]:
     """A public argument (one number, one a spatial dimension, or one a dimension) as one number a dimension.
 
     Raises:
         InvalidArgumentError: the number of entries fits neither.
     """
+    check_layout(data_format)
     rank = len(data_format)
     entries = [value] * (rank - 2) if isinstance(value, int) else [int(v) for v in value]
     if len(entries) == 1:
         entries *= rank - 2
     if len(entries) == rank:
-        return entries
+        return tuple(entries)
     if len(entries) != rank - 2:
         raise InvalidArgumentError(f"expected 1, {rank - 2} or {rank} numbers for {data_format}; got {list(entries)}")
     inner = iter(entries)
-    return [1 if letter in "NC" else next(inner) for letter in data_format]
+    return tuple(1 if letter in "NC" else next(inner) for letter in data_format)

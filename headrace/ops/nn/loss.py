@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -105,3 +106,37 @@ def sigmoid_cross_entropy_with_logits(labels: Any = None, logits: Any = None, na
     zeros = get("ZerosLike")(x)
     select = get("SelectV2")
     return select(positive, x, zeros) - x * z + get("Log1p")(get("Exp")(select(positive, -x, x)))
+
+
+def weighted_cross_entropy_with_logits(labels: Any, logits: Any, pos_weight: Any, name: str | None = None) -> Tensor:
+    """Sigmoid cross-entropy in which the positive part counts `pos_weight` times.
+
+    Raises:
+        ValueError: labels and logits differ in shape.
+    """
+    x = convert_to_tensor(logits)
+    z = convert_to_tensor(labels, x.dtype)
+    if not x.shape.is_compatible_with(z.shape):
+        raise ValueError(f"logits and labels must have the same shape; got {x.shape} and {z.shape}")
+    weight = 1.0 + (pos_weight - 1.0) * z
+    tail = get("Log1p")(get("Exp")(-get("Abs")(x))) + get("Relu")(-x)
+    return get("AddV2")((1.0 - z) * x, weight * tail, name=name)
+
+
+def log_poisson_loss(targets: Any, log_input: Any, compute_full_loss: bool = False, name: str | None = None) -> Tensor:
+    """exp(c) - z * c for log-inputs c and targets z; the full loss adds Stirling's approximation of log(z!) where z > 1.
+
+    Raises:
+        ValueError: targets and log-inputs differ in shape.
+    """
+    c = convert_to_tensor(log_input)
+    z = convert_to_tensor(targets, c.dtype)
+    if not c.shape.is_compatible_with(z.shape):
+        raise ValueError(f"log_input and targets must have the same shape; got {c.shape} and {z.shape}")
+    loss: Tensor = get("Exp")(c) - c * z
+    if not compute_full_loss:
+        return loss
+    log = get("Log")
+    stirling = z * log(z) - z + 0.5 * log((2.0 * math.pi) * z)
+    small = get("LogicalAnd")(z >= 0.0, z <= 1.0)
+    return get("AddV2")(loss, get("SelectV2")(small, get("ZerosLike")(z), stirling), name=name)

@@ -180,4 +180,169 @@ LOSSES = [
     Sample("SparseSoftmaxCrossEntropyWithLogits", (f32(3, 4), np.int64([2, 2, 0])), rtol=1e-4, oracle_gradient=False),
 ]
 
-SAMPLES = [*ACTIVATIONS, *CONVOLUTIONS, *POOLING, *NORMALIZATION, *FUSED, *LOSSES]
+VALUES = np.float32([[0.1, 0.9, 0.3], [0.5, 0.5, 0.1], [np.nan, 0.1, 0.2], [0.1, 0.2, 0.3]])
+RANKING = [
+    Sample("InTopKV2", (VALUES, np.int32([2, 1, 1, 0]), np.int32(2))),
+    Sample("InTopKV2", (VALUES, np.int64([1, 0, 1, 5]), np.int64(1))),
+    Sample("InTopK", (VALUES, np.int32([2, 1, 1, -1])), {"k": 3}),
+]
+
+
+def _triple(op: str, backprop: str, shapes: list[tuple[int, ...]], attrs: dict[str, Any]) -> list[Sample]:
+    """A convolution of other ranks and both its gradients."""
+    images, filters, upstream = (f32(*shape) for shape in shapes)
+    suffix = "V2" if op == "Conv3D" else ""
+    close: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-4}
+    return [
+        Sample(op, (images, filters), attrs, **close),
+        Sample(f"{backprop}Input{suffix}", (np.int32(shapes[0]), filters, upstream), attrs, **close),
+        Sample(f"{backprop}Filter{suffix}", (images, np.int32(shapes[1]), upstream), attrs, **close),
+    ]
+
+
+OTHER_CONVOLUTIONS = [
+    *_triple(
+        "Conv3D",
+        "Conv3DBackprop",
+        [(1, 4, 5, 4, 2), (2, 3, 2, 2, 3), (1, 2, 3, 2, 3)],
+        {"strides": [1, 2, 2, 2, 1], "padding": "SAME"},
+    ),
+    *_triple(
+        "DepthwiseConv2dNative",
+        "DepthwiseConv2dNativeBackprop",
+        [(2, 5, 6, 3), (3, 2, 3, 2), (2, 3, 3, 6)],
+        {"strides": [1, 2, 2, 1], "padding": "SAME"},
+    ),
+    *_triple(
+        "DepthwiseConv2dNative",
+        "DepthwiseConv2dNativeBackprop",
+        [(1, 5, 5, 2), (3, 3, 2, 1), (1, 5, 6, 2)],
+        {"strides": [1, 1, 1, 1], "padding": "EXPLICIT", "explicit_paddings": [0, 0, 1, 1, 2, 1, 0, 0]},
+    ),
+    # Groups, and channels first: TensorFlow's CPU kernels have neither gradient nor, in part, the op.
+    Sample(
+        "Conv2D", (f32(1, 5, 5, 4), f32(3, 3, 2, 6)), {"strides": [1, 1, 1, 1], "padding": "SAME"}, atol=1e-4, oracle_gradient=False
+    ),
+    Sample(
+        "Conv2D",
+        (f32(2, 3, 6, 5), f32(3, 3, 3, 4)),
+        {"strides": [1, 1, 2, 2], "padding": "SAME", "data_format": "NCHW"},
+        oracle=False,
+    ),
+    Sample(
+        "DepthwiseConv2dNative",
+        (f32(1, 3, 5, 5), f32(3, 3, 3, 2)),
+        {"strides": [1, 1, 1, 1], "padding": "VALID", "data_format": "NCHW"},
+        oracle=False,
+    ),
+    *[
+        Sample(
+            "Conv2D",
+            (f32(1, 4, 4, 2).astype(dtype), f32(2, 2, 2, 3).astype(dtype)),
+            {"strides": [1, 1, 1, 1], "padding": "SAME"},
+            numeric=False,
+            rtol=1e-2 if dtype is np.float16 else None,
+            atol=1e-2 if dtype is np.float16 else None,
+        )
+        for dtype in (np.float16, np.float64)
+    ],
+    Sample("BiasAddV1", (f32(2, 3, 4), f32(4))),
+]
+
+
+def _cube_max(x: Any) -> Any:
+    """The largest of each 2 x 2 x 2 block."""
+    n, d, h, w, c = x.shape
+    return x.reshape(n, d // 2, 2, h // 2, 2, w // 2, 2, c).max((2, 4, 6))
+
+
+CUBE = {"ksize": [1, 2, 2, 2, 1], "strides": [1, 2, 2, 2, 1], "padding": "SAME"}
+OVERLAP = {"ksize": [1, 3, 3, 1], "strides": [1, 1, 1, 1], "padding": "SAME"}
+WINDOW = np.int32([1, 3, 2, 1]), np.int32([1, 2, 2, 1])
+BLOCKS = f32(1, 2, 3, 2, 2)
+OTHER_POOLING = [
+    Sample("MaxPool3D", (distinct(1, 4, 5, 4, 2),), CUBE),
+    Sample("AvgPool3D", (f32(1, 4, 5, 4, 2),), CUBE, rtol=1e-4),
+    Sample("MaxPool3DGrad", (CELLS := distinct(1, 4, 6, 4, 2), _cube_max(CELLS), BLOCKS), CUBE, gradient=False),
+    Sample("AvgPool3DGrad", (np.int32([1, 4, 5, 4, 2]), BLOCKS), CUBE),
+    Sample("MaxPoolV2", (distinct(2, 6, 5, 2), *WINDOW), {"padding": "SAME"}),
+    Sample(
+        "MaxPoolGradV2",
+        (TIES, TIES[:, :2, :2], f32(1, 2, 2, 1), [1, 2, 2, 1], [1, 2, 2, 1]),
+        {"padding": "VALID"},
+        oracle=False,
+        gradient=False,
+    ),
+    Sample("MaxPool", (TIES,), OVERLAP, numeric=False),
+    Sample("MaxPool", (f32(1, 5, 5, 2).astype(BF16),), OVERLAP, numeric=False),
+    Sample(
+        "MaxPool",
+        (distinct(1, 5, 5, 2),),
+        OVERLAP | {"padding": "EXPLICIT", "explicit_paddings": [0, 0, 1, 0, 0, 1, 0, 0]},
+        oracle_gradient=False,
+    ),
+    Sample("AvgPool", (f32(1, 5, 5, 2).astype(BF16),), OVERLAP, numeric=False),
+    Sample(
+        "AvgPool",
+        (f32(1, 2, 5, 5),),
+        {"ksize": [1, 1, 2, 2], "strides": [1, 1, 2, 2], "padding": "SAME", "data_format": "NCHW"},
+        oracle=False,
+    ),
+]
+OLDER = {"epsilon": 0.01}
+MOMENTS = f32(5), f32(5, low=0.5)
+OTHER_NORMALIZATION = [
+    Sample("LRN", (f32(1, 3, 2, 7),), {"depth_radius": 2, "alpha": 0.3, "beta": 0.75}, rtol=1e-4),
+    Sample("LRN", (f32(1, 3, 2, 7),), rtol=1e-4),
+    Sample("LRNGrad", (f32(1, 2, 2, 7), f32(1, 2, 2, 7), f32(1, 2, 2, 7)), {"depth_radius": 2}, oracle=False, gradient=False),
+    *[
+        Sample(
+            op,
+            (f32(3, 4, 4, 5), f32(5, low=0.5), f32(5), *moments),
+            OLDER | {"is_training": training},
+            # Outside training TensorFlow leaves the statistics it returns unset.
+            oracle=training,
+            rtol=1e-3,
+            atol=1e-4,
+        )
+        for op in ("FusedBatchNorm", "FusedBatchNormV2")
+        for training, moments in ((True, (EMPTY, EMPTY)), (False, MOMENTS))
+    ],
+    *[
+        Sample(
+            op, (f32(2, 3, 3, 5), f32(2, 3, 3, 5), f32(5), *MOMENTS), {"is_training": False}, rtol=1e-3, atol=1e-3, gradient=False
+        )
+        for op in ("FusedBatchNormGrad", "FusedBatchNormGradV2")
+    ],
+    Sample(
+        "FusedBatchNormV3",
+        (f32(2, 2, 3, 2, 5), f32(5, low=0.5), f32(5), *MOMENTS),
+        {"is_training": False, "data_format": "NDHWC"},
+        oracle=False,
+        rtol=1e-3,
+        atol=1e-3,
+    ),
+    Sample("FusedBatchNormV3", (f32(3, 2, 3, 5).astype(BF16), f32(5, low=0.5), f32(5), EMPTY, EMPTY), oracle=False, numeric=False),
+]
+MORPH = {"strides": [1, 2, 1, 1], "rates": [1, 1, 2, 1], "padding": "SAME"}
+DILATION = [
+    Sample("Dilation2D", (f32(2, 5, 6, 2), f32(2, 3, 2)), MORPH),
+    Sample("Dilation2D", (f32(1, 5, 6, 2), f32(3, 2, 2)), MORPH | {"padding": "VALID"}),
+    Sample("Dilation2D", (np.int32(distinct(1, 4, 4, 2)), np.int32(distinct(2, 2, 2))), MORPH),
+    Sample("Dilation2DBackpropInput", (f32(2, 5, 6, 2), f32(2, 3, 2), f32(2, 3, 6, 2)), MORPH),
+    Sample("Dilation2DBackpropFilter", (f32(2, 5, 6, 2), f32(2, 3, 2), f32(2, 3, 6, 2)), MORPH),
+]
+
+SAMPLES = [
+    *ACTIVATIONS,
+    *CONVOLUTIONS,
+    *POOLING,
+    *NORMALIZATION,
+    *FUSED,
+    *LOSSES,
+    *RANKING,
+    *OTHER_CONVOLUTIONS,
+    *OTHER_POOLING,
+    *OTHER_NORMALIZATION,
+    *DILATION,
+]
