@@ -30,6 +30,10 @@ def to_numpy(value: Any, dtype: DType | None = None, hint: DType | None = None) 
         ValueError: the value is ragged.
     """
     array = _as_array(value)
+    if not array.size and isinstance(value, list | tuple) and not _first_leaf_is_numpy(value):
+        # A list without elements says nothing about their dtype, so it suits any.
+        chosen = dtype or hint or dtypes.float32
+        return np.empty(array.shape, chosen.np_dtype), chosen
     natural = _natural_dtype(array, value)
     if dtype is None:
         dtype = hint if hint is not None and _suits(hint, natural, value) else natural
@@ -68,7 +72,7 @@ def _natural_dtype(array: np.ndarray[Any, Any], value: Any) -> DType:
     if natural is dtypes.float64:
         return dtypes.float32
     if natural is dtypes.int64 and (not array.size or (array.min() >= _INT32.min and array.max() <= _INT32.max)):
-        return dtypes.int32 if array.size or not isinstance(value, list | tuple) else dtypes.float32
+        return dtypes.int32
     return natural
 
 

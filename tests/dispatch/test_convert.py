@@ -29,6 +29,20 @@ def test_inferred_dtypes(value, dtype):
     assert tf.convert_to_tensor(value).dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", [tf.int32, tf.float64, tf.bool, tf.string, tf.complex64])
+@pytest.mark.parametrize("value", [[], (), [[], []]])
+def test_lists_without_elements_suit_any_dtype(value, dtype):
+    tensor = tf.convert_to_tensor(value, dtype)
+    assert tensor.dtype == dtype
+    assert tensor.shape == np.shape(value)
+
+
+def test_an_empty_list_is_a_scalar_shape():
+    assert tf.random.normal([]).shape == ()
+    assert tf.reshape([3.0], []).numpy() == 3.0
+    assert tf.concat([tf.constant([1, 2]), []], 0).dtype == tf.int32
+
+
 def test_tensors_decide_for_plain_values():
     x = tf.constant([1.0, 2.0], tf.float64)
     assert (x + 1).dtype == tf.float64

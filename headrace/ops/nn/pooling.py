@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,20 +86,19 @@ def _max_pool_grad(x: Any, y: Any, grad: Any, ksize: Ints, strides: Ints, paddin
 
 
 def _tiled_max_grad(x: Any, y: Any, grad: Any, window: Sequence[int]) -> Any:
-    """The gradient where windows tile the input: XLA's general form scatters and is some fifteen times slower on a CPU."""
+    """The gradient where windows tile the input: XLA's general form scatters and is some thirty times slower on a CPU."""
     split: list[int] = []
     for size, width in zip(x.shape, window, strict=True):
         split += [size // width, width]
     inner = tuple(range(1, 2 * x.ndim, 2))
     tiles = x.reshape(split)
-    is_max = tiles == jnp.expand_dims(y, inner)
-    place = jnp.zeros((1,) * (2 * x.ndim), jnp.int32)
-    for axis in inner:
-        place = place * split[axis] + jax.lax.broadcasted_iota(
-            jnp.int32, [split[a] if a == axis else 1 for a in range(2 * x.ndim)], axis
-        )
-    first = jnp.min(jnp.where(is_max, place, np.int32(2**31 - 1)), inner, keepdims=True)
-    chosen = jnp.where(place == first, jnp.expand_dims(grad, inner), jnp.zeros((), grad.dtype))
+    taps = list(itertools.product(*map(range, window)))
+    first = jnp.full(y.shape, len(taps) - 1, jnp.int32)
+    for number, tap in reversed(list(enumerate(taps[:-1]))):
+        place = tuple(part for index in tap for part in (slice(None), index))
+        first = jnp.where(tiles[place] == y, np.int32(number), first)
+    numbers = jnp.arange(len(taps), dtype=jnp.int32).reshape([split[a] if a in inner else 1 for a in range(2 * x.ndim)])
+    chosen = jnp.where(numbers == jnp.expand_dims(first, inner), jnp.expand_dims(grad, inner), jnp.zeros((), grad.dtype))
     return chosen.reshape(x.shape)
 
 
