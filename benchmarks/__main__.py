@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,9 @@ CORE = ("headrace", "jax", "jaxlib", "numpy", "scipy", "ml_dtypes", "opt_einsum"
 
 def run(python: str, *arguments: str, peer: bool = False) -> dict[str, float]:
     """The JSON that a script printed."""
-    environment = clean_environment() if peer else None
+    environment = clean_environment() if peer else dict(os.environ)
+    # An installed package's bytecode is cached from its second import on; so it is here.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [python, *arguments], capture_output=True, text=True, timeout=900, check=False, env=environment, cwd=HERE.parent
     )
@@ -31,9 +34,9 @@ def run(python: str, *arguments: str, peer: bool = False) -> dict[str, float]:
 
 
 def import_seconds(python: str, module: str, *, peer: bool = False) -> float:
-    """Seconds that `import module` takes in a new process, the least of five."""
+    """Seconds that `import module` takes in a new process, the least of five after the first, which writes bytecode."""
     code = f"import json, time; t = time.perf_counter(); import {module}; print(json.dumps({{'s': time.perf_counter() - t}}))"
-    return min(run(python, "-c", code, peer=peer)["s"] for _ in range(5))
+    return min([run(python, "-c", code, peer=peer)["s"] for _ in range(6)][1:])
 
 
 def installed_megabytes(packages: tuple[str, ...]) -> float:
@@ -60,11 +63,11 @@ def main() -> None:
         table.add_column(column, justify="left" if column == "what" else "right")
 
     def row(what: str, mine: float, other: float, unit: str) -> None:
-        table.add_row(what, f"{mine:,.1f} {unit}", f"{other:,.1f} {unit}", f"{mine / other:.2f}")
+        table.add_row(what, f"{mine:,.2f} {unit}", f"{other:,.2f} {unit}", f"{mine / other:.2f}")
 
     jax_seconds = import_seconds(ours, "jax")
     row(
-        f"import (of it jax: {jax_seconds:.2f} s)",
+        f"import (jax alone: {jax_seconds:.2f} s)",
         import_seconds(ours, "headrace"),
         import_seconds(theirs, "tensorflow", peer=True),
         "s",
