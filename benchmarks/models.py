@@ -6,6 +6,7 @@ Each has `variables` (what is trained), `inputs(batch)` (a batch of random input
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +49,7 @@ class Mlp(Model):
     def __init__(self, tf: Any, sizes: Sequence[int] = (784, 1024, 1024, 10)) -> None:
         super().__init__(tf)
         self.sizes = sizes
-        self.layers = [(self.weight(a, b), self.filled(0.0, b)) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+        self.layers = [(self.weight(a, b), self.filled(0.0, b)) for a, b in itertools.pairwise(sizes)]
 
     def inputs(self, batch: int) -> tuple[Any, Any]:
         """Features [batch, 784] and labels [batch]."""
@@ -85,7 +86,9 @@ class Cnn(Model):
 class Encoder(Model):
     """A transformer encoder (pre-norm, GELU) over token ids, with a classifier at every position."""
 
-    def __init__(self, tf: Any, *, layers: int = 4, width: int = 512, heads: int = 8, length: int = 128, vocabulary: int = 1000) -> None:
+    def __init__(
+        self, tf: Any, *, layers: int = 4, width: int = 512, heads: int = 8, length: int = 128, vocabulary: int = 1000
+    ) -> None:
         super().__init__(tf)
         self.heads, self.width, self.length, self.vocabulary = heads, width, length, vocabulary
         self.tokens = self.weight(vocabulary, width, fan_in=width)
