@@ -15,7 +15,22 @@ from rich.table import Table
 from tests.interop.environments import clean_environment, ensure
 
 HERE = Path(__file__).parent
-CORE = ("headrace", "jax", "jaxlib", "numpy", "scipy", "ml_dtypes", "opt_einsum", "protobuf", "google-crc32c", "click", "rich")
+CORE = (
+    "headrace",
+    "jax",
+    "jaxlib",
+    "numpy",
+    "scipy",
+    "ml_dtypes",
+    "opt_einsum",
+    "protobuf",
+    "google-crc32c",
+    "click",
+    "rich",
+    "diastatic-malt",
+    "termcolor",
+    "filelock",
+)
 """What `pip install headrace` brings; Rich's small dependencies are left out."""
 
 

@@ -1,20 +1,26 @@
 """Headrace: TensorFlow's API, formats and protocols on a small, readable implementation. `import headrace as tf`."""
 
+from headrace import autograph as autograph
 from headrace import bitwise as bitwise
 from headrace import config as config
+from headrace import debugging as debugging
 from headrace import dtypes as dtypes
 from headrace import errors as errors
+from headrace import image as image
 from headrace import io as io
 from headrace import linalg as linalg
+from headrace import lookup as lookup
 from headrace import math as math
 from headrace import nest as nest
 from headrace import nn as nn
 from headrace import ops as _ops
 from headrace import optimizers as optimizers
+from headrace import quantization as quantization
 from headrace import random as random
 from headrace import raw_ops as raw_ops
 from headrace import saved_model as saved_model
 from headrace import signal as signal
+from headrace import strings as strings
 from headrace import train as train
 from headrace.autodiff.tape import GradientTape as GradientTape
 from headrace.autodiff.tape import UnconnectedGradients as UnconnectedGradients
@@ -89,6 +95,8 @@ from headrace.ops.array.space import batch_to_space as batch_to_space
 from headrace.ops.array.space import space_to_batch as space_to_batch
 from headrace.ops.array.strided import slice_ as slice
 from headrace.ops.array.strided import strided_slice as strided_slice
+from headrace.ops.host.printing import print_function as print
+from headrace.ops.host.python import numpy_function as numpy_function
 from headrace.ops.linalg.functions import norm as norm
 from headrace.ops.math.clipping import clip_by_global_norm as clip_by_global_norm
 from headrace.ops.math.clipping import clip_by_norm as clip_by_norm
@@ -153,6 +161,7 @@ from headrace.ops.math.unary import sqrt as sqrt
 from headrace.ops.math.unary import square as square
 from headrace.ops.math.unary import tan as tan
 from headrace.ops.math.unary import tanh as tanh
+from headrace.ops.strings.numeric import as_string as as_string
 from headrace.runtime.placement import device as device
 from headrace.runtime.startup import start as _start
 from headrace.state.module import Module as Module

@@ -3,9 +3,12 @@
 from headrace.ops.random.functions import categorical as categorical
 from headrace.ops.random.functions import normal as normal
 from headrace.ops.random.functions import shuffle as shuffle
+from headrace.ops.random.functions import stateless_categorical as stateless_categorical
 from headrace.ops.random.functions import stateless_normal as stateless_normal
 from headrace.ops.random.functions import stateless_truncated_normal as stateless_truncated_normal
 from headrace.ops.random.functions import stateless_uniform as stateless_uniform
 from headrace.ops.random.functions import truncated_normal as truncated_normal
 from headrace.ops.random.functions import uniform as uniform
+from headrace.ops.random.stateless_functions import fold_in as fold_in
+from headrace.ops.random.stateless_functions import split as split
 from headrace.runtime.randomness import set_seed as set_seed

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from headrace.core.dtypes import DType, from_numpy
+from headrace.core.dtypes import DType, from_numpy, string
 from headrace.core.errors import HeadraceError, InternalError, InvalidArgumentError
 from headrace.core.shapes import UNKNOWN, TensorShape
 from headrace.dispatch.opdef import Attrs, OpDef
@@ -269,15 +269,20 @@ def _evaluate(
     static_positions: frozenset[int],
     declared: Sequence[DType],
 ) -> list[Probe]:
-    dynamic = [a for i, a in enumerate(arguments) if i not in static_positions]
+    dynamic = [_standing_in(a) for i, a in enumerate(arguments) if i not in static_positions]
     statics = {i: arguments[i] for i in static_positions}
     key = [jax.ShapeDtypeStruct((2,), np.uint32)] if op.random else []
     outputs = jax.eval_shape(partial(run_kernel, op, complete, attrs, statics), *key, *dynamic)
     results = jax.tree_util.tree_leaves(outputs)[len(op.updates) :]
     for result, dtype in zip(results, declared, strict=True):
-        if from_numpy(result.dtype) is not dtype:
+        if dtype is not string and from_numpy(result.dtype) is not dtype:
             raise InternalError(f"the kernel of {op.name} returned {result.dtype}; its declaration says {dtype.name}", op=op.name)
     return [Probe(tuple(r.shape)) for r in results]
+
+
+def _standing_in(argument: Any) -> Any:
+    """What JAX sees of a tensor: kernels that move elements about treat strings, which it lacks, like bytes."""
+    return jax.ShapeDtypeStruct(argument.shape, np.uint8) if isinstance(argument, _StringStruct) else argument
 
 
 def run_kernel(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, statics: Mapping[int, Any], *dynamic: Any) -> Any:

@@ -1,117 +1,94 @@
-"""Executables: an optimized graph compiled by XLA, one for each set of input shapes, with variables donated."""
+"""Executables: an optimized graph, partitioned into compiled segments and host segments, ready to be called."""
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
-from headrace.dispatch import context
-from headrace.dispatch.resource import Resource
-from headrace.ir.graph import Graph
+from headrace.core.errors import InvalidArgumentError
+from headrace.ir.graph import Graph, Value
 from headrace.passes import pipeline
-from headrace.runtime import devices
-from headrace.runtime.lowering import Cell, Interpreter, is_random, written_inputs
-from headrace.runtime.randomness import generator
+from headrace.runtime.host import run_segment
+from headrace.runtime.partition import Segment, partition
+from headrace.runtime.segments import Compiled
 
-_NO_ENTROPY = np.zeros(4, np.uint32)
+Run = Callable[[Sequence[Any]], list[Any]]
 
 
 class Executable:
-    """A graph ready to be called on arrays and Resources."""
+    """A graph ready to be called on arrays and Resources.
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = pipeline.optimize(graph)
-        self._random = is_random(self.graph)
-        self._resource_inputs = [i for i, value in enumerate(self.graph.inputs) if value.element is not None]
-        self._tensor_inputs = [i for i, value in enumerate(self.graph.inputs) if value.element is None]
-        self._written = written_inputs(self.graph)
-        self._by_aliasing: dict[tuple[int, ...], Any] = {}
-        self._lock = threading.Lock()
+    Attributes:
+        graph: the optimized graph.
+        plan: its segments, and what keeps it from being compiled as a whole.
+        run: takes one argument an input of the graph (an array, or a Resource) and gives the output arrays; variables that
+            the graph assigns are updated.
+    """
+
+    def __init__(self, graph: Graph, *, optimized: bool = False) -> None:
+        self.graph = graph if optimized else pipeline.optimize(graph)
+        self.plan = partition(self.graph)
+        self.run: Run = Partitioned(self.graph, self.plan.segments) if self.plan.obstacles else Compiled(self.graph)
 
     def __call__(self, arguments: Sequence[Any]) -> list[Any]:
-        """Runs the graph; variables that it assigns are updated.
+        """Runs the graph; see `run`."""
+        return self.run(arguments)
 
-        Args:
-            arguments: one an input of the graph: an array, or a Resource.
+    def require_compiled(self, name: str) -> None:
+        """Checks that the whole graph is compiled, as `jit_compile=True` asks.
 
-        Returns:
-            The output arrays.
+        Raises:
+            InvalidArgumentError: something runs on the host; every such node is named, with its place.
         """
-        resources, aliasing = self._distinct([arguments[i] for i in self._resource_inputs])
-        compiled, written = self._by_aliasing.get(aliasing) or self._build(aliasing)
-        tensors = [arguments[i] for i in self._tensor_inputs]
-        device = context.state().device
-        if device:
-            target = devices.resolve(device)
-            tensors = [jax.device_put(t, target) if t.dtype.kind != "O" else t for t in tensors]
-        changing = [resource.take() if resource.array is not None else None for resource in (resources[i] for i in written)]
-        reading = [r.array for i, r in enumerate(resources) if i not in written]
-        entropy = generator.entropy() if self._random else _NO_ENTROPY
-        outputs, state = compiled(changing, reading, tensors, entropy)
-        for position, array in zip(written, state, strict=True):
-            resources[position].write(array)
-        return self._released(outputs, resources)
-
-    @staticmethod
-    def _distinct(resources: list[Resource]) -> tuple[list[Resource], tuple[int, ...]]:
-        """The different resources, and for each input which of them it is."""
-        order: dict[int, int] = {}
-        distinct: list[Resource] = []
-        for resource in resources:
-            if id(resource) not in order:
-                order[id(resource)] = len(distinct)
-                distinct.append(resource)
-        return distinct, tuple(order[id(resource)] for resource in resources)
-
-    def _build(self, aliasing: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
-        with self._lock:
-            if aliasing not in self._by_aliasing:
-                written = {aliasing[n] for n, i in enumerate(self._resource_inputs) if i in self._written}
-                ordered = tuple(sorted(written))
-                compiled = jax.jit(self._function(aliasing, ordered), donate_argnums=(0,))
-                self._by_aliasing[aliasing] = compiled, ordered
-            return self._by_aliasing[aliasing]  # type: ignore[no-any-return]
-
-    def _function(self, aliasing: tuple[int, ...], written: tuple[int, ...]) -> Any:
-        names = {aliasing[n]: self.graph.inputs[i].name for n, i in enumerate(self._resource_inputs)}
-
-        def function(changing: list[Any], reading: list[Any], tensors: list[Any], entropy: Any) -> Any:
-            rest = iter(reading)
-            changed = dict(zip(written, changing, strict=True))
-            cells = [Cell(changed[i] if i in changed else next(rest), names[i]) for i in range(len(names))]
-            inputs: list[Any] = [None] * len(self.graph.inputs)
-            for position, index in zip(self._resource_inputs, aliasing, strict=True):
-                inputs[position] = cells[index]
-            for position, tensor in zip(self._tensor_inputs, tensors, strict=True):
-                inputs[position] = tensor
-            outputs = Interpreter(entropy).run(self.graph, inputs)
-            return [_result(o) for o in outputs], [cells[i].array for i in written]
-
-        function.__name__ = self.graph.name.replace("-", "_")
-        return function
-
-    @staticmethod
-    def _released(outputs: list[Any], resources: list[Resource]) -> list[Any]:
-        """Marks variables whose very array is also an output, so that a later call does not donate it."""
-        held = {id(array) for array in outputs}
-        for resource in resources:
-            if id(resource.array) in held:
-                resource.shared = True
-        return outputs
+        if self.plan.obstacles:
+            listed = "".join(f"\n  {obstacle}" for obstacle in self.plan.obstacles)
+            raise InvalidArgumentError(
+                f"tf.function {name} has jit_compile=True, but cannot be compiled as a whole; leave jit_compile out, or move these"
+                f" operations out of it:{listed}",
+                op=self.plan.obstacles[0].node.op,
+            )
 
 
-def _result(output: Any) -> Any:
-    return jnp.asarray(output) if isinstance(output, np.ndarray) else output
+class Partitioned:
+    """Segments run one after the other; values live until their last use."""
+
+    def __init__(self, graph: Graph, segments: Sequence[Segment]) -> None:
+        self._graph = graph
+        self._steps = [(segment, None if segment.on_host else _compiled(graph, segment, i)) for i, segment in enumerate(segments)]
+        last: dict[Value, int] = dict.fromkeys(graph.inputs, -1)
+        for position, segment in enumerate(segments):
+            last.update((value, position) for value in (*segment.inputs, *segment.outputs))
+        kept = set(graph.outputs)
+        self._dead: list[list[Value]] = [[] for _ in segments]
+        for value, position in last.items():
+            if value not in kept and position >= 0:
+                self._dead[position].append(value)
+
+    def __call__(self, arguments: Sequence[Any]) -> list[Any]:
+        """The outputs of the graph; see Executable.run."""
+        environment: dict[Value, Any] = dict(zip(self._graph.inputs, arguments, strict=True))
+        for (segment, compiled), dead in zip(self._steps, self._dead, strict=True):
+            if compiled is None:
+                run_segment(segment, environment, run_body)
+            else:
+                results = compiled([environment[value] for value in segment.inputs])
+                environment.update(zip(segment.outputs, results, strict=True))
+            for value in dead:
+                del environment[value]
+        return [environment[value] for value in self._graph.outputs]
+
+
+def _compiled(graph: Graph, segment: Segment, number: int) -> Compiled:
+    part = Graph(f"{graph.name}_segment{number}")
+    part.inputs, part.nodes, part.outputs = segment.inputs, segment.nodes, segment.outputs
+    return Compiled(part, [i for i, value in enumerate(segment.inputs) if value in segment.statics])
 
 
 _executables: weakref.WeakKeyDictionary[Graph, Executable] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
+_bodies: weakref.WeakKeyDictionary[Graph, Executable] = weakref.WeakKeyDictionary()
+_lock = threading.RLock()
 
 
 def of(graph: Graph) -> Executable:
@@ -123,3 +100,14 @@ def of(graph: Graph) -> Executable:
             if found is None:
                 found = _executables[graph] = Executable(graph)
     return found
+
+
+def run_body(graph: Graph, arguments: Sequence[Any]) -> list[Any]:
+    """Runs a graph held by a node of an optimized graph, which is optimized itself."""
+    found = _bodies.get(graph)
+    if found is None:
+        with _lock:
+            found = _bodies.get(graph)
+            if found is None:
+                found = _bodies[graph] = Executable(graph, optimized=True)
+    return found.run(arguments)

@@ -5,6 +5,7 @@ import os
 import jax
 
 from headrace.dispatch import context
+from headrace.runtime import cache
 from headrace.runtime.eager import EagerExecutor
 
 LOCALITY_FLAG = "xla_cpu_enable_concurrency_optimized_scheduler"
@@ -19,4 +20,5 @@ def start() -> None:
     if LOCALITY_FLAG not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --{LOCALITY_FLAG}=false".strip()
     jax.config.update("jax_enable_x64", True)
+    cache.configure()
     context.install(EagerExecutor())

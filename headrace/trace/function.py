@@ -15,8 +15,10 @@ from headrace.dispatch import context
 from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import GraphTensor, Tensor
+from headrace.runtime import executable
 from headrace.state.tracking import Trackable
 from headrace.state.variable import Variable
+from headrace.trace.autograph.calls import convert
 from headrace.trace.builder import GraphBuilder
 from headrace.trace.concrete import ConcreteFunction
 from headrace.trace.gradients import DifferentiableGraph
@@ -49,12 +51,14 @@ class Function(Trackable):
         jit_compile: bool | None = None,
         reduce_retracing: bool = False,
         owner: Any = None,
+        autograph: bool = True,
     ) -> None:
         self._python_function = python_function
         self._spec = FunctionSpec(python_function, input_signature)
         self._jit_compile = jit_compile
         self._reduce_retracing = reduce_retracing
         self._owner = owner
+        self._autograph = autograph
         self._cache: dict[Any, ConcreteFunction] = {}
         self._kept: list[Any] = []
         self._lock = threading.RLock()
@@ -116,7 +120,7 @@ class Function(Trackable):
 
         parameters = list(self._spec.signature.parameters.values())[1:]
         method.__signature__ = self._spec.signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        return Function(method, self._spec.input_signature, self._jit_compile, self._reduce_retracing, reference)
+        return Function(method, self._spec.input_signature, self._jit_compile, self._reduce_retracing, reference, self._autograph)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the function: compiled when called eagerly; while another function is traced, traced into that one."""
@@ -126,10 +130,22 @@ class Function(Trackable):
         if self._spec.input_signature is not None:
             args, kwargs = apply_signature(self._spec, args, kwargs)
         if not context.executing_eagerly():
-            return self._python_function(*args, **kwargs)
+            return self._run_traced(args, kwargs)
         concrete = self._lookup(args, kwargs)
+        if self._jit_compile:
+            executable.of(concrete.graph).require_compiled(self._spec.name)
         leaves = nest.flatten((args, kwargs)) if kwargs or any(type(a) in (list, tuple, dict) for a in args) else args
         return concrete.call_flat([convert_to_tensor(leaf) for leaf in leaves if is_tensor_argument(leaf)])
+
+    def _run_traced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Runs the Python function, converted by AutoGraph, into the graph under construction."""
+        if not self._autograph:
+            return self._python_function(*args, **kwargs)
+        if self._owner is None:
+            return convert(self._python_function)(*args, **kwargs)
+        return convert(self._python_function.__wrapped__)(  # type: ignore[attr-defined]
+            self._owner(), *args, **kwargs
+        )
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
         """The concrete function for these arguments, where a TensorSpec may stand for any tensor.
@@ -211,7 +227,7 @@ class Function(Trackable):
                 leaves.append(leaf)
         traced_args, traced_kwargs = nest.pack_sequence_as((args, kwargs), leaves)
         with _scope_of(builder):
-            result = self._python_function(*traced_args, **traced_kwargs)
+            result = self._run_traced(traced_args, traced_kwargs)
             structure, outputs = _outputs(builder, result, self._spec.name)
         builder.graph.outputs = [t.value for t in outputs]
         return builder, _finish(builder, inputs, outputs, structure, nest.pack_sequence_as((args, kwargs), specs), self._spec.name)
@@ -281,8 +297,9 @@ def function(
     Args:
         func: the function.
         input_signature: a TensorSpec (or structure of them) for each argument; then one trace serves every call.
-        autograph: accepted; Python control flow over tensors is not converted yet (see docs/limitations.md).
-        jit_compile: accepted; every graph is compiled by XLA.
+        autograph: whether Python control flow over tensors becomes control flow of the graph (see docs/autograph.md).
+        jit_compile: True asks that all of the graph is compiled: a call raises when an operation needs the host. Otherwise
+            such a graph is cut into compiled segments and host segments.
         reduce_retracing: widens shapes instead of tracing again for each new one.
         experimental_implements, experimental_autograph_options, experimental_attributes, experimental_compile,
             experimental_follow_type_hints: accepted for TensorFlow's sake, without effect.
@@ -294,6 +311,6 @@ def function(
     relax = bool(reduce_retracing or experimental_relax_shapes)
 
     def decorate(target: Callable[..., Any]) -> Function:
-        return Function(target, input_signature, jit_compile, relax)
+        return Function(target, input_signature, jit_compile, relax, autograph=autograph)
 
     return decorate if func is None else decorate(func)

@@ -21,7 +21,7 @@ def _each(samples: list[Sample]) -> pytest.MarkDecorator:
 
 
 def _arrays(values: Any) -> list[np.ndarray[Any, Any]]:
-    return [np.asarray(v.numpy()) for v in values]
+    return [np.asarray(v) for v in values]
 
 
 @_each([s for s in ALL if s.reference is not None])

@@ -201,7 +201,11 @@ def ceil(x: Any) -> Any:
     return jnp.ceil(x)
 
 
-@op("Round", "x: T -> y: T", T=SIGNED, host=np.asarray, shape=elementwise, differentiable=False)
+def _host_round(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return x if np.issubdtype(x.dtype, np.integer) else np.rint(x)
+
+
+@op("Round", "x: T -> y: T", T=SIGNED, host=_host_round, shape=elementwise, differentiable=False)
 def round_op(x: Any) -> Any:
     """The nearest whole number; halves go to the even one."""
     return x if jnp.issubdtype(x.dtype, jnp.integer) else jnp.round(x)

@@ -74,18 +74,31 @@ def stateless_uniform(
 ) -> Tensor:
     """Uniform numbers in [minval, maxval) that the seed (two integers) decides; TensorFlow's bits.
 
+    Args:
+        shape: the shape wanted.
+        seed: two integers.
+        minval, maxval: the range, of floats 0 to 1 by default; None for both gives integers of the dtype's whole range.
+        dtype: floating, or an integer of 32 or 64 bits (unsigned ones need None for both bounds).
+
     Raises:
-        ValueError: `maxval` is missing for an integer dtype.
+        ValueError: `maxval` is missing, or a bound is given for an unsigned dtype.
     """
     kind = dtypes.as_dtype(dtype)
-    if maxval is None:
-        if kind.is_integer:
-            raise ValueError(f"stateless_uniform needs maxval for the integer dtype {kind.name}")
-        maxval = 1
-    low, high = convert_to_tensor(minval, kind), convert_to_tensor(maxval, kind)
     if kind.is_integer:
-        return get("StatelessRandomUniformIntV2")(shape, *_seeded(seed), low, high, name=name)
+        return _stateless_integers(shape, seed, minval, maxval, kind, name)
+    low, high = convert_to_tensor(0 if minval is None else minval, kind), convert_to_tensor(1 if maxval is None else maxval, kind)
     return get("StatelessRandomUniformV2")(shape, *_seeded(seed), dtype=kind, name=name) * (high - low) + low
+
+
+def _stateless_integers(shape: Any, seed: Any, minval: Any, maxval: Any, kind: dtypes.DType, name: str | None) -> Tensor:
+    if minval is None and maxval is None:
+        return get("StatelessRandomUniformFullIntV2")(shape, *_seeded(seed), dtype=kind, name=name)
+    if kind.is_unsigned:
+        raise ValueError(f"stateless_uniform of {kind.name} draws from the whole range; give None for minval and maxval")
+    if minval is None or maxval is None:
+        raise ValueError(f"stateless_uniform needs maxval (and minval) for the integer dtype {kind.name}, or None for both")
+    low, high = convert_to_tensor(minval, kind), convert_to_tensor(maxval, kind)
+    return get("StatelessRandomUniformIntV2")(shape, *_seeded(seed), low, high, name=name)
 
 
 def stateless_normal(
@@ -114,3 +127,8 @@ def stateless_truncated_normal(
     """Normally distributed numbers within two standard deviations that the seed decides."""
     drawn = get("StatelessTruncatedNormalV2")(shape, *_seeded(seed), dtype=dtype, name=name)
     return drawn * convert_to_tensor(stddev, drawn.dtype) + convert_to_tensor(mean, drawn.dtype)
+
+
+def stateless_categorical(logits: Any, num_samples: Any, seed: Any, dtype: Any = dtypes.int64, name: str | None = None) -> Tensor:
+    """Classes [n, num_samples] drawn from unnormalized log-probabilities [n, classes] as the seed (two integers) decides."""
+    return get("StatelessMultinomial")(logits, num_samples, seed, output_dtype=dtypes.as_dtype(dtype), name=name)

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
-import jax.scipy.special
 import numpy as np
 
 from headrace.core.dtypes import FLOATING, INDEX, DType, float32, int32, int64, uint32, uint64
@@ -15,33 +14,59 @@ from headrace.dispatch.opdef import op
 from headrace.ops.random import philox
 from headrace.ops.random.stateful import dims_of
 
-PHILOX = 1
-"""The number of the Philox algorithm; 3 leaves the choice to us."""
+PHILOX, AUTO_SELECT = 1, 3
+"""The numbers of the Philox algorithm and of leaving the choice to us."""
+
+
+_UNSIGNED = {4: np.uint32, 8: np.uint64}
 
 
 def _key_counter(seed: Any) -> Any:
-    xp = np if isinstance(seed, np.ndarray) else jnp
+    if seed.shape != (2,):
+        raise InvalidArgumentError(f"a seed is a vector of two integers; got shape {tuple(seed.shape)}")
     with np.errstate(over="ignore"):
-        return philox.key_and_counter(seed, xp)
+        return philox.key_and_counter(seed, np if isinstance(seed, np.ndarray) else jnp)
 
 
 @op(
     "StatelessRandomGetKeyCounter",
     "seed: Tseed -> key: uint64, counter: uint64",
     Tseed=INDEX,
+    host=_key_counter,
+    shape=lambda seed: [(1,), (2,)],
     differentiable=False,
 )
 def get_key_counter(seed: Any) -> Any:
     """The scrambled key [1] and counter [2] of a seed [2]."""
-    if seed.shape != (2,):
-        raise InvalidArgumentError(f"a seed is a vector of two integers; got shape {tuple(seed.shape)}")
     return _key_counter(seed)
 
 
-@op("StatelessRandomGetAlg", " -> alg: int32", differentiable=False)
+@op("StatelessRandomGetAlg", " -> alg: int32", host=lambda: np.int32(PHILOX), differentiable=False)
 def get_alg() -> Any:
     """The algorithm's number."""
     return jnp.int32(PHILOX)
+
+
+def _drawn_shape(shape: Any, *others: Any, **attrs: Any) -> tuple[int, ...]:
+    return dims_of(shape)
+
+
+def _check(key: Any, counter: Any, alg: Any) -> None:
+    if int(alg) not in (PHILOX, AUTO_SELECT):
+        raise InvalidArgumentError(f"random algorithm {int(alg)} is not there; use {PHILOX} (Philox) or {AUTO_SELECT} (any)")
+    if key.shape != (1,) or len(counter.shape) != 1 or counter.shape[0] < 2:
+        raise InvalidArgumentError(
+            f"Philox takes a key of shape (1,) and a counter of shape (2,); got {tuple(key.shape)} and {tuple(counter.shape)}"
+        )
+
+
+def _check_range(shape: Any, *others: Any) -> Any:
+    """Refuses an empty range whose bounds are at hand; the kernel does the rest."""
+    low, high = others[-2:]
+    at_hand = isinstance(low, np.ndarray) and isinstance(high, np.ndarray)
+    if at_hand and low.shape == high.shape == () and low >= high and math.prod(dims_of(shape)):
+        raise InvalidArgumentError(f"integers are drawn from [minval, maxval); got minval {low} and maxval {high}")
+    return NotImplemented
 
 
 def _uniform(key: Any, counter: Any, shape: tuple[int, ...], dtype: DType) -> Any:
@@ -53,40 +78,55 @@ def _normal(key: Any, counter: Any, shape: tuple[int, ...], dtype: DType) -> Any
 
 
 def _truncated(key: Any, counter: Any, shape: tuple[int, ...], dtype: DType) -> Any:
-    """By the inverse of the cumulative distribution; see the Limitation `stateless-truncated-normal-stream`."""
-    wide = np.dtype(np.float64) if dtype.name == "float64" else np.dtype(np.float32)
-    low, high = 0.02275013194817921, 0.9772498680518208
-    uniform = philox.uniform(key, counter, math.prod(shape), wide)
-    drawn = jax.scipy.special.ndtri(low + (high - low) * uniform)
-    return jnp.clip(drawn, -2.0, 2.0).reshape(shape).astype(dtype.np_dtype)
+    return philox.truncated_normal(key, counter, math.prod(shape), dtype.np_dtype).reshape(shape)
+
+
+def _full_integers(key: Any, counter: Any, shape: tuple[int, ...], kind: np.dtype[Any]) -> Any:
+    drawn = philox.bits(key, counter, math.prod(shape), kind.itemsize * 8)
+    return drawn.astype(_UNSIGNED[kind.itemsize]).astype(kind).reshape(shape)
 
 
 def _integers(key: Any, counter: Any, shape: tuple[int, ...], low: Any, high: Any) -> Any:
+    if low.shape != () or high.shape != ():
+        raise InvalidArgumentError(f"minval and maxval are scalars; got shapes {tuple(low.shape)} and {tuple(high.shape)}")
     kind = high.dtype
-    unsigned = np.uint64 if kind.itemsize == 8 else np.uint32
-    drawn = philox.bits(key, counter, math.prod(shape), kind.itemsize * 8).astype(unsigned)
-    return (low + (drawn % (high - low).astype(unsigned)).astype(kind)).reshape(shape)
+    unsigned = _UNSIGNED[kind.itemsize]
+    drawn = _full_integers(key, counter, shape, np.dtype(unsigned))
+    return low + (drawn % (high - low).astype(unsigned)).astype(kind)
 
 
 _V2 = "shape: Tshape, key: uint64, counter: uint64, alg: int32 -> output: dtype"
 _V1 = "shape: T, seed: Tseed -> output: dtype"
 
 
-@op("StatelessRandomUniformV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape",), differentiable=False)
+@op(
+    "StatelessRandomUniformV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape", "alg"), shape=_drawn_shape, differentiable=False
+)
 def stateless_random_uniform_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
+    _check(key, counter, alg)
     return _uniform(key, counter, dims_of(shape), dtype)
 
 
-@op("StatelessRandomNormalV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape",), differentiable=False)
+@op("StatelessRandomNormalV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape", "alg"), shape=_drawn_shape, differentiable=False)
 def stateless_random_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
+    _check(key, counter, alg)
     return _normal(key, counter, dims_of(shape), dtype)
 
 
-@op("StatelessTruncatedNormalV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape",), differentiable=False)
+@op(
+    "StatelessTruncatedNormalV2",
+    _V2,
+    Tshape=INDEX,
+    dtype=FLOATING,
+    static=("shape", "alg"),
+    shape=_drawn_shape,
+    differentiable=False,
+)
 def stateless_truncated_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Standard normal within two standard deviations."""
+    _check(key, counter, alg)
     return _truncated(key, counter, dims_of(shape), dtype)
 
 
@@ -95,29 +135,58 @@ def stateless_truncated_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, 
     "shape: Tshape, key: uint64, counter: uint64, alg: int32, minval: dtype, maxval: dtype -> output: dtype",
     Tshape=INDEX,
     dtype=(int32, int64, uint32, uint64),
-    static=("shape",),
+    static=("shape", "alg"),
+    shape=_drawn_shape,
+    eager=_check_range,
     differentiable=False,
 )
 def stateless_random_uniform_int_v2(shape: Any, key: Any, counter: Any, alg: Any, minval: Any, maxval: Any) -> Any:
     """Uniform integers in [minval, maxval)."""
+    _check(key, counter, alg)
     return _integers(key, counter, dims_of(shape), minval, maxval)
 
 
-@op("StatelessRandomUniform", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), differentiable=False)
+@op(
+    "StatelessRandomUniformFullIntV2",
+    _V2,
+    Tshape=INDEX,
+    dtype=(int32, int64, uint32, uint64),
+    static=("shape", "alg"),
+    shape=_drawn_shape,
+    differentiable=False,
+)
+def stateless_random_uniform_full_int_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = uint64) -> Any:
+    """Uniform integers of the dtype's whole range."""
+    _check(key, counter, alg)
+    return _full_integers(key, counter, dims_of(shape), dtype.np_dtype)
+
+
+@op(
+    "StatelessRandomUniform", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=_drawn_shape, differentiable=False
+)
 def stateless_random_uniform(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
     key, counter = _key_counter(seed)
     return _uniform(key, counter, dims_of(shape), dtype)
 
 
-@op("StatelessRandomNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), differentiable=False)
+@op("StatelessRandomNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=_drawn_shape, differentiable=False)
 def stateless_random_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
     key, counter = _key_counter(seed)
     return _normal(key, counter, dims_of(shape), dtype)
 
 
-@op("StatelessTruncatedNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), differentiable=False)
+@op(
+    "StatelessTruncatedNormal",
+    _V1,
+    T=INDEX,
+    Tseed=INDEX,
+    dtype=FLOATING,
+    static=("shape",),
+    shape=_drawn_shape,
+    differentiable=False,
+)
 def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Standard normal within two standard deviations."""
     key, counter = _key_counter(seed)
@@ -131,6 +200,8 @@ def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32)
     Tseed=INDEX,
     dtype=INDEX,
     static=("shape",),
+    shape=_drawn_shape,
+    eager=_check_range,
     differentiable=False,
 )
 def stateless_random_uniform_int(shape: Any, seed: Any, minval: Any, maxval: Any) -> Any:

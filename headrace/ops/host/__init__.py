@@ -1,0 +1,1 @@
+"""Ops that run on the host: printing, assertions, Python functions."""

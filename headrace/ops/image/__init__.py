@@ -1,0 +1,1 @@
+"""Images: resizing, cropping, colour, boxes, warping and codecs."""

@@ -1,0 +1,1 @@
+"""Ops on lookup tables, which live on the host."""

@@ -1,0 +1,1 @@
+"""Signals cut into windows and put together again."""

@@ -1,0 +1,6 @@
+"""tf.quantization: quantization simulated in floating point."""
+
+from headrace.ops.quantization.fake import fake_quant_with_min_max_args as fake_quant_with_min_max_args
+from headrace.ops.quantization.fake import fake_quant_with_min_max_args_gradient as fake_quant_with_min_max_args_gradient
+from headrace.ops.quantization.fake import fake_quant_with_min_max_vars as fake_quant_with_min_max_vars
+from headrace.ops.quantization.fake import fake_quant_with_min_max_vars_per_channel as fake_quant_with_min_max_vars_per_channel

@@ -1,0 +1,59 @@
+"""The host executor: runs nodes by their numpy kernels, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from headrace.core.errors import HeadraceError, InternalError
+from headrace.dispatch.infer import as_tuple, explain
+from headrace.dispatch.opdef import OpDef, get
+from headrace.dispatch.resource import Resource
+from headrace.ir.graph import Graph, Node, Value
+from headrace.passes.effects import CALLS
+from headrace.runtime.partition import Segment
+
+Call = Callable[[Graph, Sequence[Any]], list[Any]]
+"""Runs another graph (already optimized) on arrays and Resources."""
+
+
+def run_segment(segment: Segment, environment: dict[Value, Any], call: Call) -> None:
+    """Runs a host segment; its values are added to `environment`."""
+    local = {value: environment[value] for value in segment.inputs}
+    for node in segment.nodes:
+        arguments = [local[value] for value in node.inputs]
+        local.update(zip(node.outputs, run_node(node, arguments, call), strict=True))
+    environment.update((value, local[value]) for value in segment.outputs)
+
+
+def run_node(node: Node, arguments: Sequence[Any], call: Call) -> Sequence[Any]:
+    """The outputs of one node, as numpy arrays.
+
+    Raises:
+        HeadraceError: what the kernel objects to, with the node's place in the user's program.
+    """
+    if node.op == "Const":
+        return (node.attrs["value"],)
+    if node.op in CALLS:
+        return call(node.attrs["f"], arguments)
+    op = get(node.op)
+    try:
+        return _apply(op, node, arguments)
+    except HeadraceError as error:
+        if node.source:
+            error.add_note(f"raised by {node.op} (node {node.name}), from {node.source}")
+        raise
+    except (TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+        raise explain(op, node.inputs, error) from error
+
+
+def _apply(op: OpDef, node: Node, arguments: Sequence[Any]) -> tuple[Any, ...]:
+    kernel = op.kernel if op.host_only or op.metadata else op.host
+    if kernel is None:
+        raise InternalError(f"{op.name} (node {node.name}) was put on the host but has no numpy kernel", op=op.name)
+    attrs = op.kernel_attrs(node.attrs)
+    if not op.metadata:
+        arguments = [a if isinstance(a, Resource) else np.asarray(a) for a in arguments]
+    return tuple(map(np.asarray, as_tuple(kernel(*op.group(arguments, node.attrs), **attrs))))

@@ -1,0 +1,19 @@
+"""tf.strings."""
+
+from headrace.ops.strings.editing import length as length
+from headrace.ops.strings.editing import lower as lower
+from headrace.ops.strings.editing import strip as strip
+from headrace.ops.strings.editing import substr as substr
+from headrace.ops.strings.editing import upper as upper
+from headrace.ops.strings.formatting import format as format
+from headrace.ops.strings.hashing import to_hash_bucket as to_hash_bucket
+from headrace.ops.strings.hashing import to_hash_bucket_fast as to_hash_bucket_fast
+from headrace.ops.strings.hashing import to_hash_bucket_strong as to_hash_bucket_strong
+from headrace.ops.strings.joining import join as join
+from headrace.ops.strings.joining import reduce_join as reduce_join
+from headrace.ops.strings.joining import unsorted_segment_join as unsorted_segment_join
+from headrace.ops.strings.matching import regex_full_match as regex_full_match
+from headrace.ops.strings.matching import regex_replace as regex_replace
+from headrace.ops.strings.numeric import as_string as as_string
+from headrace.ops.strings.numeric import to_number as to_number
+from headrace.ops.strings.unicode import unicode_transcode as unicode_transcode
