@@ -167,6 +167,16 @@ from headrace.runtime.startup import start as _start
 from headrace.state.module import Module as Module
 from headrace.state.module import name_scope as name_scope
 from headrace.state.variable import Variable as Variable
+from headrace.trace.control.branching import case as case
+from headrace.trace.control.branching import cond as cond
+from headrace.trace.control.branching import switch_case as switch_case
+from headrace.trace.control.looping import while_loop as while_loop
+from headrace.trace.control.mapping import foldl as foldl
+from headrace.trace.control.mapping import foldr as foldr
+from headrace.trace.control.mapping import map_fn as map_fn
+from headrace.trace.control.mapping import scan as scan
+from headrace.trace.control.mapping import vectorized_map as vectorized_map
+from headrace.trace.control.tensor_array import TensorArray as TensorArray
 from headrace.trace.function import function as function
 
 _start()

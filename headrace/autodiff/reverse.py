@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from headrace.autodiff.vjp import differentiable_inputs, differentiable_outputs, vjp_op
+from headrace.core.dtypes import resource, variant
 from headrace.core.errors import InternalError, NoGradientError
 from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor, resolve_types
@@ -128,7 +129,17 @@ def _list_counts(op: OpDef, record: Record) -> list[int] | None:
 
 
 def _filled(output: Tensor, gradient: Gradient) -> Tensor:
-    return get("ZerosLike")(output) if gradient is None else convert_to_tensor(gradient)
+    return zeros_like(output) if gradient is None else convert_to_tensor(gradient)
+
+
+def zeros_like(tensor: Tensor) -> Tensor:
+    """The gradient of something that nothing depends on; a list of zeros for a list, the variable's zeros for a handle."""
+    if tensor.dtype is variant:
+        return get("_TensorListZeros")(tensor)
+    if tensor.dtype is resource:
+        held = tensor.value.element[0] if isinstance(tensor, GraphTensor) and tensor.value.element else tensor.array.element_dtype  # type: ignore[attr-defined]
+        return get("ZerosLike")(get("ReadVariableOp")(tensor, dtype=held))
+    return get("ZerosLike")(tensor)
 
 
 def _accumulate(pending: dict[int, Tensor | IndexedSlices], key: int, gradient: Gradient) -> None:
@@ -143,7 +154,7 @@ def add_gradients(a: Tensor | IndexedSlices, b: Tensor | IndexedSlices) -> Tenso
     if isinstance(a, IndexedSlices) and isinstance(b, IndexedSlices):
         concat = get("ConcatV2")
         return IndexedSlices(concat([a.values, b.values], 0), concat([a.indices, b.indices], 0), a.dense_shape)
-    return get("AddV2")(convert_to_tensor(a), convert_to_tensor(b))
+    return get("_TensorListAdd" if a.dtype is variant else "AddV2")(convert_to_tensor(a), convert_to_tensor(b))
 
 
 def by_source(found: Mapping[int, Tensor | IndexedSlices], keys: Sequence[int]) -> list[Gradient]:

@@ -9,6 +9,7 @@
     │   ├── InternalError             ├── UnavailableError        ├── DataLossError
     │   └── UnimplementedError
     │       └── NoGradientError       (also a LookupError)
+    ├── NotCompilable                 caught where graphs are run: the part runs on the host instead
     └── OperatorNotAllowedInGraphError (also a TypeError)
 
 Errors carry no HTTP or gRPC status: each protocol maps `code` in one table of its own.
@@ -117,6 +118,20 @@ class InternalError(OpError):
     """An invariant of Headrace itself is broken: a bug."""
 
     code = "INTERNAL"
+
+
+class NotCompilable(HeadraceError):
+    """Part of a graph cannot be compiled, which shows while it is lowered; it runs on the host instead.
+
+    Attributes:
+        reason: why, for people.
+        node: the node of the outermost graph that holds the part.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.node: object = None
 
 
 class UnavailableError(OpError):

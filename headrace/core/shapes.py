@@ -195,6 +195,7 @@ class TensorShape:
 
 UNKNOWN = TensorShape(None)
 SCALAR = TensorShape(())
+SCALAR = TensorShape(())
 
 
 def _dimension(value: Any) -> int | None:

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from headrace.core.dtypes import DType, from_numpy, string
+from headrace.core.dtypes import DType, from_numpy, string, variant
 from headrace.core.errors import HeadraceError, InternalError, InvalidArgumentError
-from headrace.core.shapes import UNKNOWN, TensorShape
+from headrace.core.shapes import SCALAR, UNKNOWN, TensorShape
 from headrace.dispatch.opdef import Attrs, OpDef
 from headrace.ir.graph import Probe, Probes, Value
 
@@ -162,7 +162,8 @@ def _infer(
     else:
         checks = [_check(op, complete, attrs, trials, side, len(declared)) for side in (0, 1)]
     probes = [_reconciled(p) for p in zip(results[0], results[-1], *checks, strict=True)]
-    return tuple(Inferred(d, _agreement(p[0], p[1]), p) for d, p in zip(declared, probes, strict=True))
+    shapes = [SCALAR if d is variant else _agreement(p[0], p[1]) for d, p in zip(declared, probes, strict=True)]
+    return tuple(map(Inferred, declared, shapes, probes))
 
 
 def _check(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, trials: Sequence[Probes], side: int, count: int) -> list[Probe]:

@@ -159,14 +159,17 @@ class OpDef:
         self.input_names = tuple(names)
         self.explicit = tuple(a for a in self.attrs.values() if not a.implied)
         self.has_lists = any(arg.is_list for arg in inputs)
-        self.has_resources = any(arg.dtype in (dtypes.resource, dtypes.variant) for arg in inputs)
+        self.has_resources = any(arg.dtype is dtypes.resource for arg in inputs)
+        self.on_lists = any(arg.dtype is dtypes.variant for arg in (*inputs, *outputs))
+        """Its kernel calls methods of TensorLists, which have a form for compiled code and one for the host."""
         self.defaults = _default_attrs(self.explicit)
         self.accepted: set[Any] = set()
         """Combinations of input dtypes already checked against the declaration (see dispatch/convert.py)."""
         self._canonical_calls: dict[Any, Attrs] = {}
         self.compiled: dict[Any, Any] = {}
         """Kernels compiled for one set of attributes and static inputs (see runtime/eager.py)."""
-        plain = not (self.has_lists or self.has_resources or self.static or self.known or eager or metadata or host_only or random)
+        special = self.has_lists or self.has_resources or self.on_lists or self.static or self.known
+        plain = not (special or eager or metadata or host_only or random)
         self.fast: dict[Any, Any] | None = {} if plain else None
         """Compiled kernels by attributes and input dtypes, for ops that need nothing but a call of their kernel."""
         self.__doc__ = inspect.getdoc(kernel)

@@ -213,6 +213,35 @@ class ResourceTensor(EagerTensor):
     __str__ = __repr__
 
 
+class ListTensor(EagerTensor):
+    """A TensorList at hand (see dispatch/lists.py): a scalar of dtype variant."""
+
+    __slots__ = ()
+
+    @property
+    def dtype(self) -> DType:
+        """tf.variant."""
+        return dtypes.variant
+
+    @property
+    def shape(self) -> TensorShape:
+        """The empty shape: a list is a scalar."""
+        return TensorShape(())
+
+    def numpy(self) -> Any:
+        """Refused: a list is no array.
+
+        Raises:
+            InvalidArgumentError: always.
+        """
+        raise InvalidArgumentError("a variant tensor has no numpy value; use tf.raw_ops.TensorListStack or a TensorArray")
+
+    def __repr__(self) -> str:
+        return "<tf.Tensor: a list of tensors, dtype=variant>"
+
+    __str__ = __repr__
+
+
 class GraphTensor(Tensor):
     """A tensor of a graph under construction: `value` is its place there and `builder` the graph's builder."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,8 +11,8 @@ from headrace.core.dtypes import DType
 from headrace.core.errors import InternalError
 from headrace.core.shapes import TensorShape
 from headrace.dispatch.opdef import Arg, OpDef, find
+from headrace.ir.functional import ATTRIBUTES, FUNCTIONAL, branches, first_input
 from headrace.ir.graph import Graph, Node, Value, subgraphs
-from headrace.passes.effects import CALLS
 
 CONSTRAINTS = {
     101: "every op is declared",
@@ -73,8 +74,8 @@ class _Check:
     def run(self) -> None:
         if self.node.op == "Const":
             self.check_constant()
-        elif self.node.op in CALLS:
-            self.check_call()
+        elif self.node.op in FUNCTIONAL:
+            self.check_bodies()
         else:
             op = find(self.node.op)
             if op is None:
@@ -109,19 +110,33 @@ class _Check:
                 107, f"the array is {array.dtype}{array.shape}, `dtype` {dtype.name}, the output {output.dtype.name}{output.shape}"
             )
 
-    def check_call(self) -> None:
-        body = self.node.attrs.get("f")
-        if not isinstance(body, Graph):
-            self.fail(108, f"attribute `f` is {body!r:.80}; expected a graph")
-        for what, given, taken in (("input", self.node.inputs, body.inputs), ("output", self.node.outputs, body.outputs)):
-            if len(given) != len(taken):
-                self.fail(108, f"the call has {len(given)} {what}s; @{body.name} has {len(taken)}")
-            for position, (a, b) in enumerate(zip(given, taken, strict=True)):
-                self.check_pair(f"{what} {position}", a, b)
+    def check_bodies(self) -> None:
+        for name in ATTRIBUTES[self.node.op]:
+            held = self.node.attrs.get(name)
+            if not all(isinstance(body, Graph) for body in (held if isinstance(held, tuple) else (held,))) or not held:
+                self.fail(108, f"attribute `{name}` is {held!r:.80}; expected a graph")
+        given = self.node.inputs[first_input(self.node) :]
+        if "cond" in self.node.attrs:
+            condition, body = self.node.attrs["cond"], self.node.attrs["body"]
+            self.check_body(condition, given, condition.outputs)
+            self.check_body(body, given, self.node.outputs)
+            self.check_values_of("carried value", body, body.inputs, body.outputs)
+            if len(condition.outputs) != 1:
+                self.fail(108, f"the condition @{condition.name} has {len(condition.outputs)} outputs; expected one")
+        else:
+            for body in (self.node.attrs["f"],) if "f" in self.node.attrs else branches(self.node):
+                self.check_body(body, given, self.node.outputs)
 
-    def check_pair(self, what: str, given: Value, taken: Value) -> None:
-        if given.dtype is not taken.dtype or not given.shape.is_compatible_with(taken.shape):
-            self.fail(108, f"{what} is {given.dtype.name}{given.shape}; the function's is {taken.dtype.name}{taken.shape}")
+    def check_body(self, body: Graph, inputs: Sequence[Value], outputs: Sequence[Value]) -> None:
+        self.check_values_of("input", body, inputs, body.inputs)
+        self.check_values_of("output", body, outputs, body.outputs)
+
+    def check_values_of(self, what: str, body: Graph, given: Sequence[Value], taken: Sequence[Value]) -> None:
+        if len(given) != len(taken):
+            self.fail(108, f"the node has {len(given)} {what}s; @{body.name} has {len(taken)}")
+        for position, (a, b) in enumerate(zip(given, taken, strict=True)):
+            if a.dtype is not b.dtype or not a.shape.is_compatible_with(b.shape):
+                self.fail(108, f"{what} {position} is {a.dtype.name}{a.shape}; that of @{body.name} is {b.dtype.name}{b.shape}")
 
 
 def _is_kind(kind: str, value: Any) -> bool:

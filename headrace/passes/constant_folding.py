@@ -11,7 +11,7 @@ from headrace.dispatch.opdef import find
 from headrace.ir.graph import Graph, Node, Value, subgraphs
 from headrace.ir.patterns import constant_array
 from headrace.passes.base import Pass, Result, counted
-from headrace.passes.effects import CALLS, is_pure
+from headrace.passes.effects import is_pure
 from headrace.passes.evaluate import Arrays, evaluate
 from headrace.passes.rewrite import make_constant, on_host
 
@@ -55,13 +55,7 @@ class _Folder:
 
     def fold(self, node: Node) -> Arrays | None:
         """The node's outputs when it is worth folding."""
-        if (
-            node.op == "Const"
-            or node.op in CALLS
-            or find(node.op) is None
-            or not is_pure(node)
-            or any(True for _ in subgraphs(node))
-        ):
+        if node.op == "Const" or find(node.op) is None or not is_pure(node) or any(True for _ in subgraphs(node)):
             return None
         arguments = [array for array in map(constant_array, node.inputs) if array is not None]
         if len(arguments) < len(node.inputs) or not node.outputs:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from headrace.dispatch.opdef import find
+from headrace.ir.functional import FUNCTIONAL
 from headrace.ir.graph import Graph, Node, subgraphs
-
-CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-"""Ops that call the graph in their attribute `f`; together with Const, the ops that need no declaration."""
 
 READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
 """Stateful ops that only look at a variable: they may be dropped, and merged while nothing is written in between."""
@@ -33,7 +31,7 @@ def _touches_state(node: Node, *, reads_count: bool, inside: frozenset[Graph]) -
     """`inside` holds the graphs that are being looked at, so that recursive functions end."""
     if node.op == "Const":
         return False
-    if node.op not in CALLS:
+    if node.op not in FUNCTIONAL:
         op = find(node.op)
         if op is None or (op.stateful and (reads_count or node.op not in READS)):
             return True

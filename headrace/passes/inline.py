@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+from headrace.ir.functional import CALLS
 from headrace.ir.graph import Graph, Node, Value
 from headrace.passes.base import Pass, Result, counted
-from headrace.passes.effects import CALLS
 
 MOST_NODES = 200_000
 """A graph is not grown beyond this many nodes; calls that are left are made when the graph runs."""

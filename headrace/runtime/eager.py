@@ -16,9 +16,10 @@ from headrace.core.errors import FailedPreconditionError, HeadraceError
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_inputs, convert_to_tensor, resolve_types
 from headrace.dispatch.infer import as_tuple, explain, run_kernel
+from headrace.dispatch.lists import ElementList, Undefined, on_host
 from headrace.dispatch.opdef import Attrs, OpDef
 from headrace.dispatch.resource import Resource
-from headrace.dispatch.tensor import EagerTensor, ResourceTensor, Tensor
+from headrace.dispatch.tensor import EagerTensor, ListTensor, ResourceTensor, Tensor
 from headrace.ir.graph import Graph
 from headrace.runtime import devices, executable
 from headrace.runtime.randomness import generator
@@ -26,7 +27,7 @@ from headrace.runtime.randomness import generator
 HOST_LIMIT = 64
 """Integer and boolean constants of up to this many elements stay on the host: they are mostly shapes and indices."""
 
-_EAGER = (EagerTensor, ResourceTensor)
+_EAGER = (EagerTensor, ResourceTensor, ListTensor)
 
 
 class EagerExecutor:
@@ -74,7 +75,7 @@ class EagerExecutor:
             if isinstance(error, HeadraceError) and getattr(error, "op", None) is not None:
                 raise
             raise explain(op, inputs, error) from error
-        outputs = tuple(map(EagerTensor, results))
+        outputs = tuple(map(_wrapped if op.on_lists else EagerTensor, results))
         for tape in current.tapes:
             tape.record(op, attrs, inputs, outputs)
         return outputs
@@ -84,6 +85,8 @@ class EagerExecutor:
     ) -> tuple[Any, ...]:
         if op.metadata:
             return as_tuple(_grouped(op.kernel, op, counts)(*arrays, **attrs))
+        if op.on_lists:
+            return as_tuple(_grouped(op.kernel, op, counts)(*map(on_host, arrays), **attrs))
         if op.host_only or (op.host is not None and _all_numpy(arrays)):
             kernel = op.kernel if op.host_only else op.host
             return tuple(map(np.asarray, as_tuple(_grouped(kernel, op, counts)(*map(np.asarray, arrays), **attrs))))  # type: ignore[arg-type]
@@ -136,7 +139,7 @@ class EagerExecutor:
     def call(self, graph: Graph, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Runs a graph, compiled; see dispatch.context.Executor."""
         arrays = [self.adopt(t).array for t in inputs]  # type: ignore[attr-defined]
-        return tuple(map(EagerTensor, executable.of(graph)(arrays)))
+        return tuple(map(_wrapped, executable.of(graph)(arrays)))
 
     def constant(self, value: Any, dtype: DType, name: str | None = None) -> Tensor:
         """A tensor of a numpy array; scalars are remembered."""
@@ -170,6 +173,10 @@ class EagerExecutor:
                 " return it from the function instead of keeping it"
             )
         return tensor
+
+
+def _wrapped(array: Any) -> EagerTensor:
+    return ListTensor(array) if isinstance(array, ElementList | Undefined) else EagerTensor(array)
 
 
 def _value(op: OpDef, resource: Resource, position: int) -> Any:

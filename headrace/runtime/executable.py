@@ -7,8 +7,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from headrace.core.errors import InvalidArgumentError
-from headrace.ir.graph import Graph, Value
+from headrace.core.errors import InvalidArgumentError, NotCompilable
+from headrace.ir.graph import Graph, Node, Value
 from headrace.passes import pipeline
 from headrace.runtime.host import run_segment
 from headrace.runtime.partition import Segment, partition
@@ -29,8 +29,35 @@ class Executable:
 
     def __init__(self, graph: Graph, *, optimized: bool = False) -> None:
         self.graph = graph if optimized else pipeline.optimize(graph)
-        self.plan = partition(self.graph)
-        self.run: Run = Partitioned(self.graph, self.plan.segments) if self.plan.obstacles else Compiled(self.graph)
+        self._refused: dict[Node, str] = {}
+        self._must_compile = ""
+        self.run: Run
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.plan = partition(self.graph, self._refused)
+        if self.plan.obstacles:
+            self.run = Partitioned(self.graph, self.plan.segments)
+            return
+        compiled = Compiled(self.graph)
+
+        def attempt(arguments: Sequence[Any]) -> list[Any]:
+            try:
+                return compiled(arguments)
+            except NotCompilable as error:
+                self.refuse(error)
+                return self.run(arguments)
+
+        self.run = attempt
+
+    def refuse(self, error: NotCompilable) -> None:
+        """Leaves the node that could not be compiled to the host from now on. Nothing has run when this shows."""
+        if not isinstance(error.node, Node):
+            raise InvalidArgumentError(f"{self.graph.name}: {error.reason}") from error
+        self._refused[error.node] = error.reason
+        self._arrange()
+        if self._must_compile:
+            self.require_compiled(self._must_compile)
 
     def __call__(self, arguments: Sequence[Any]) -> list[Any]:
         """Runs the graph; see `run`."""
@@ -42,6 +69,7 @@ class Executable:
         Raises:
             InvalidArgumentError: something runs on the host; every such node is named, with its place.
         """
+        self._must_compile = name
         if self.plan.obstacles:
             listed = "".join(f"\n  {obstacle}" for obstacle in self.plan.obstacles)
             raise InvalidArgumentError(
@@ -56,7 +84,7 @@ class Partitioned:
 
     def __init__(self, graph: Graph, segments: Sequence[Segment]) -> None:
         self._graph = graph
-        self._steps = [(segment, None if segment.on_host else _compiled(graph, segment, i)) for i, segment in enumerate(segments)]
+        self._steps = [(segment, None if segment.on_host else _Step(graph, segment, i)) for i, segment in enumerate(segments)]
         last: dict[Value, int] = dict.fromkeys(graph.inputs, -1)
         for position, segment in enumerate(segments):
             last.update((value, position) for value in (*segment.inputs, *segment.outputs))
@@ -73,17 +101,30 @@ class Partitioned:
             if compiled is None:
                 run_segment(segment, environment, run_body)
             else:
-                results = compiled([environment[value] for value in segment.inputs])
+                results = compiled.run([environment[value] for value in segment.inputs])
                 environment.update(zip(segment.outputs, results, strict=True))
             for value in dead:
                 del environment[value]
         return [environment[value] for value in self._graph.outputs]
 
 
-def _compiled(graph: Graph, segment: Segment, number: int) -> Compiled:
-    part = Graph(f"{graph.name}_segment{number}")
-    part.inputs, part.nodes, part.outputs = segment.inputs, segment.nodes, segment.outputs
-    return Compiled(part, [i for i, value in enumerate(segment.inputs) if value in segment.statics])
+class _Step:
+    """A compiled segment; cut further when part of it turns out not to be compilable."""
+
+    def __init__(self, graph: Graph, segment: Segment, number: int) -> None:
+        self._part = Graph(f"{graph.name}_segment{number}")
+        self._part.inputs, self._part.nodes, self._part.outputs = segment.inputs, segment.nodes, segment.outputs
+        self._compiled = Compiled(self._part, [i for i, value in enumerate(segment.inputs) if value in segment.statics])
+        self.run: Run = self._attempt
+
+    def _attempt(self, arguments: Sequence[Any]) -> list[Any]:
+        try:
+            return self._compiled(arguments)
+        except NotCompilable as error:
+            further = Executable(self._part, optimized=True)
+            further.refuse(error)
+            self.run = further
+            return further(arguments)
 
 
 _executables: weakref.WeakKeyDictionary[Graph, Executable] = weakref.WeakKeyDictionary()

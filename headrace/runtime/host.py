@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 
 from headrace.core.errors import HeadraceError, InternalError
 from headrace.dispatch.infer import as_tuple, explain
+from headrace.dispatch.lists import on_host
 from headrace.dispatch.opdef import OpDef, get
 from headrace.dispatch.resource import Resource
+from headrace.ir.functional import BRANCHES, CALLS, LOOPS, invariants, selected
 from headrace.ir.graph import Graph, Node, Value
-from headrace.passes.effects import CALLS
 from headrace.runtime.partition import Segment
 
 Call = Callable[[Graph, Sequence[Any]], list[Any]]
@@ -38,6 +40,10 @@ def run_node(node: Node, arguments: Sequence[Any], call: Call) -> Sequence[Any]:
         return (node.attrs["value"],)
     if node.op in CALLS:
         return call(node.attrs["f"], arguments)
+    if node.op in BRANCHES:
+        return call(selected(node, int(np.asarray(arguments[0]))), arguments[1:])
+    if node.op in LOOPS:
+        return _loop(node, arguments, call)
     op = get(node.op)
     try:
         return _apply(op, node, arguments)
@@ -49,8 +55,31 @@ def run_node(node: Node, arguments: Sequence[Any], call: Call) -> Sequence[Any]:
         raise explain(op, node.inputs, error) from error
 
 
+def _loop(node: Node, arguments: Sequence[Any], call: Call) -> list[Any]:
+    """Runs a While node; what its body passes through is not asked for."""
+    condition, body = node.attrs["cond"], node.attrs["body"]
+    fixed = invariants(body)
+    step = _changing.get(body)
+    if step is None:
+        step = _changing[body] = Graph(body.name)
+        step.inputs, step.nodes = body.inputs, body.nodes
+        step.outputs = [value for i, value in enumerate(body.outputs) if i not in fixed]
+    values = list(arguments)
+    while bool(np.asarray(call(condition, values)[0])):
+        after = iter(call(step, values))
+        values = [value if i in fixed else next(after) for i, value in enumerate(values)]
+    return values
+
+
+_changing: weakref.WeakKeyDictionary[Graph, Graph] = weakref.WeakKeyDictionary()
+"""Bodies of loops without the outputs that they pass through."""
+
+
 def _apply(op: OpDef, node: Node, arguments: Sequence[Any]) -> tuple[Any, ...]:
     kernel = op.kernel if op.host_only or op.metadata else op.host
+    if op.on_lists:
+        given = [on_host(a) for a in arguments]
+        return as_tuple(op.kernel(*op.group(given, node.attrs), **op.kernel_attrs(node.attrs)))
     if kernel is None:
         raise InternalError(f"{op.name} (node {node.name}) was put on the host but has no numpy kernel", op=op.name)
     attrs = op.kernel_attrs(node.attrs)

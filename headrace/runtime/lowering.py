@@ -7,7 +7,7 @@ concrete input shape. Variables are passed in, threaded through and returned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,34 +15,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from headrace.core import dtypes
-from headrace.core.errors import FailedPreconditionError, HeadraceError, InvalidArgumentError, UnimplementedError
+from headrace.core.errors import FailedPreconditionError, HeadraceError, InvalidArgumentError, NotCompilable, UnimplementedError
 from headrace.dispatch.infer import as_tuple, explain, run_kernel
 from headrace.dispatch.opdef import OpDef, get
+from headrace.ir.functional import BRANCHES, CALLS, FUNCTIONAL
 from headrace.ir.graph import Graph, Node, Value
+from headrace.runtime.cells import Cell, draws
+from headrace.runtime.control_flow import lower_branch, lower_loop
 from headrace.runtime.devices import resolve
-from headrace.runtime.randomness import node_key
-
-CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-
-
-class Cell:
-    """A variable's value while its graph is being lowered."""
-
-    __slots__ = ("array", "name", "written")
-
-    def __init__(self, array: Any, name: str) -> None:
-        self.array = array
-        self.name = name
-        self.written = False
+from headrace.runtime.randomness import node_key, split_entropy
 
 
 class Interpreter:
     """Evaluates graphs on arrays, tracers or numpy arrays, with one set of cells and one source of entropy."""
 
-    def __init__(self, entropy: Any) -> None:
+    def __init__(self, entropy: Any, *, in_body: bool = False) -> None:
+        """Args:
+        entropy: uint32[4] of this call; see runtime/randomness.py.
+        in_body: in a branch or loop, which can still be left to the host.
+        """
         self._entropy = entropy
         self._random_nodes = 0
+        self._in_body = in_body
 
     def run(self, graph: Graph, inputs: Iterable[Any]) -> list[Any]:
         """The outputs of `graph`. `inputs` holds an array for each input, a Cell for a resource."""
@@ -59,15 +53,32 @@ class Interpreter:
     def _run_node(self, node: Node, arguments: list[Any]) -> Sequence[Any]:
         if node.op == "Const":
             return (node.attrs["value"],)
-        if node.op in CALLS:
-            return self.run(node.attrs["f"], arguments)
+        try:
+            if node.op in CALLS:
+                return self.run(node.attrs["f"], arguments)
+            if node.op in FUNCTIONAL:
+                return (lower_branch if node.op in BRANCHES else lower_loop)(self, node, arguments)
+        except NotCompilable as error:
+            error.node = node
+            raise
         op = get(node.op)
         try:
             return self._apply(op, node, arguments)
+        except NotCompilable as error:
+            error.node = node
+            raise
         except (TypeError, ValueError, IndexError, ZeroDivisionError) as error:
             if isinstance(error, HeadraceError) and getattr(error, "op", None) is not None:
                 raise
             raise explain(op, node.inputs, error) from error
+
+    def fork(self, node: Node) -> Callable[[Any], Interpreter]:
+        """Interpreters for the bodies of a branch or loop, by the number of the iteration."""
+        if not draws(node):
+            return lambda iteration: Interpreter(self._entropy, in_body=True)
+        self._random_nodes += 1
+        entropy = split_entropy(self._entropy, self._random_nodes)
+        return lambda iteration: Interpreter(split_entropy(entropy, iteration), in_body=True)
 
     def _apply(self, op: OpDef, node: Node, arguments: list[Any]) -> Sequence[Any]:
         attrs = op.kernel_attrs(node.attrs)
@@ -78,13 +89,15 @@ class Interpreter:
             kernel = op.kernel if op.host_only else op.host
             return tuple(map(np.asarray, as_tuple(kernel(*op.group(arguments, node.attrs), **attrs))))  # type: ignore[misc]
         if op.host_only:
+            if self._in_body:
+                raise NotCompilable(f"{op.name} (node {node.name}{_where(node)}) runs on the host only")
             raise UnimplementedError(
                 f"{op.name} ({node.name}) runs on the host only and cannot be compiled; its inputs depend on data{_where(node)}."
                 " Call it outside tf.function",
                 op=op.name,
             )
         positions = op.static_positions(op.list_lengths(node.attrs))
-        statics = {i: _static(op, node, i, arguments[i]) for i in positions}
+        statics = {i: self._static(op, node, i, arguments[i]) for i in positions}
         cells = {i: a for i, a in enumerate(arguments) if isinstance(a, Cell)}
         dynamic = [a if i in op.known else _operand(a) for i, a in enumerate(arguments) if i not in statics]
         _check_initialized(op, cells)
@@ -96,6 +109,19 @@ class Interpreter:
         for position, array in zip(op.updates, results, strict=False):
             cells[position].array, cells[position].written = array, True
         return results[len(op.updates) :]
+
+    def _static(self, op: OpDef, node: Node, position: int, argument: Any) -> np.ndarray[Any, Any]:
+        if isinstance(argument, np.ndarray):
+            return argument
+        if isinstance(argument, jax.Array) and not isinstance(argument, jax.core.Tracer):
+            return np.asarray(argument)
+        message = (
+            f"input {position} of {op.name} ({op.signature()}; node {node.name}) must be known when the function is compiled, but"
+            f" it depends on data{_where(node)}"
+        )
+        if self._in_body:
+            raise NotCompilable(message)
+        raise InvalidArgumentError(f"{message}; compute it from constants or shapes, or pass it as a Python value", op=op.name)
 
 
 def _on_device(node: Node, kernel: Any, arguments: Sequence[Any]) -> tuple[Any, ...]:
@@ -116,18 +142,6 @@ def _check_initialized(op: OpDef, cells: Mapping[int, Cell]) -> None:
             raise FailedPreconditionError(f"{op.name}: variable {cell.name!r} has no value yet; assign one first", op=op.name)
 
 
-def _static(op: OpDef, node: Node, position: int, argument: Any) -> np.ndarray[Any, Any]:
-    if isinstance(argument, np.ndarray):
-        return argument
-    if isinstance(argument, jax.Array) and not isinstance(argument, jax.core.Tracer):
-        return np.asarray(argument)
-    raise InvalidArgumentError(
-        f"input {position} of {op.name} ({op.signature()}; node {node.name}) must be known when the function is compiled, but it"
-        f" depends on data{_where(node)}; compute it from constants or shapes, or pass it as a Python value",
-        op=op.name,
-    )
-
-
 def _where(node: Node) -> str:
     return f" (from {node.source})" if node.source else ""
 
@@ -144,25 +158,3 @@ def _last_uses(graph: Graph) -> dict[int, list[Value]]:
         if value not in kept:
             by_position.setdefault(position, []).append(value)
     return by_position
-
-
-def is_stateful(graph: Graph) -> bool:
-    """True when a call of the graph has effects beyond its outputs."""
-    return any(is_stateful(n.attrs["f"]) if n.op in CALLS else get(n.op).stateful for n in graph.nodes if n.op != "Const")
-
-
-def is_random(graph: Graph) -> bool:
-    """True when the graph draws random numbers."""
-    return any(is_random(n.attrs["f"]) if n.op in CALLS else get(n.op).random for n in graph.nodes if n.op != "Const")
-
-
-def written_inputs(graph: Graph) -> set[int]:
-    """Positions of the resource inputs that the graph assigns."""
-    positions = {value: i for i, value in enumerate(graph.inputs) if value.dtype is dtypes.resource}
-    written: set[int] = set()
-    for node in graph.nodes:
-        if node.op == "Const":
-            continue
-        assigned = written_inputs(node.attrs["f"]) if node.op in CALLS else set(get(node.op).updates)
-        written |= {positions[node.inputs[i]] for i in assigned if node.inputs[i] in positions}
-    return written

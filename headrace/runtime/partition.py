@@ -11,14 +11,15 @@ segments for a given first kind; both first kinds are tried. Effects keep the or
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from headrace.core import dtypes
 from headrace.dispatch.opdef import find
+from headrace.ir.functional import FUNCTIONAL
 from headrace.ir.graph import Graph, Node, Value, subgraphs
-from headrace.passes.effects import CALLS, READS, has_effects
+from headrace.passes.effects import READS, has_effects
 
 MOST_PINNED = 4096
 """Arithmetic on integers of more elements than this is left to the device, even between host nodes."""
@@ -67,9 +68,14 @@ class Plan(NamedTuple):
     obstacles: list[Obstacle]
 
 
-def partition(graph: Graph) -> Plan:
-    """Cuts an optimized graph into segments; they run in order."""
-    facts = _Facts(graph)
+def partition(graph: Graph, refused: Mapping[Node, str] | None = None) -> Plan:
+    """Cuts an optimized graph into segments; they run in order.
+
+    Args:
+        graph: optimized.
+        refused: nodes that turned out not to be compilable, with the reason.
+    """
+    facts = _Facts(graph, refused)
     obstacles = facts.obstacles()
     if not obstacles:
         return Plan([Segment(False, list(graph.nodes), list(graph.inputs), list(graph.outputs))], [])
@@ -81,15 +87,15 @@ def needs_host(node: Node) -> bool:
     """True when a node can only run on the host, whatever is known of its inputs (a call: when its body holds such a node)."""
     if node.op == "Const":
         return False
-    if node.op in CALLS or any(True for _ in subgraphs(node)):
-        return any(bool(_Facts(body).obstacles()) for body in subgraphs(node))
+    if node.op in FUNCTIONAL:
+        return any(bool(_Facts(body, in_body=True).forced) for body in subgraphs(node))
     op = find(node.op)
     return op is not None and op.host_only
 
 
 def static_inputs(node: Node) -> list[Value]:
     """The inputs that must be known when the node is compiled."""
-    op = None if node.op == "Const" or node.op in CALLS else find(node.op)
+    op = None if node.op == "Const" or node.op in FUNCTIONAL else find(node.op)
     if op is None or not op.static or op.host_only:
         return []
     return [node.inputs[i] for i in sorted(op.static_positions(op.list_lengths(node.attrs)))]
@@ -114,10 +120,16 @@ class _Facts:
         forced: those of them that could not be compiled.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, refused: Mapping[Node, str] | None = None, *, in_body: bool = False) -> None:
+        """Args:
+        graph: optimized.
+        refused: nodes that turned out not to be compilable, with the reason.
+        in_body: a branch or loop that may be compiled as part of its node.
+        """
         self.graph = graph
+        self.given: set[Value] = set() if in_body else set(graph.inputs)
         self.known: set[Value] = set()
-        self.forced: dict[Node, str] = {}
+        self.forced: dict[Node, str] = dict(refused or {})
         for node in graph.nodes:
             self._classify(node)
         for value in graph.outputs:
@@ -129,10 +141,12 @@ class _Facts:
         if node.op == "Const":
             self.known.update(node.outputs)
             return
-        op = find(node.op)
-        if op is None or node.op in CALLS or any(True for _ in subgraphs(node)):
+        op = None if node.op in FUNCTIONAL else find(node.op)
+        if op is None:
             if needs_host(node):
                 self.forced[node] = "the function that it calls holds operations of the host"
+            return
+        if node in self.forced:
             return
         inputs_known = all(value in self.known for value in node.inputs)
         text = _is_text((*node.inputs, *node.outputs))
@@ -147,6 +161,11 @@ class _Facts:
             self.forced[node] = "it runs on the host only"
         elif text:
             self.forced[node] = "strings live on the host"
+        elif op.on_lists and any(self._is_foreign_list(value) for value in node.inputs):
+            self.forced[node] = "the list comes from outside and may have any length"
+
+    def _is_foreign_list(self, value: Value) -> bool:
+        return value.dtype is dtypes.variant and (value in self.given or value.node in self.forced)
 
     def obstacles(self) -> list[Obstacle]:
         """Every node that keeps the graph from being compiled as one."""
@@ -190,7 +209,7 @@ class _Facts:
         return pinned
 
     def _may_pin(self, node: Node, available: set[Value]) -> bool:
-        op = None if node.op == "Const" or node.op in CALLS else find(node.op)
+        op = None if node.op == "Const" or node.op in FUNCTIONAL else find(node.op)
         if op is None or has_effects(node) or node.op in READS or any(v in self.known for v in node.outputs):
             return False
         if op.host is None and not op.metadata:
@@ -203,7 +222,7 @@ def becomes_known(node: Node, known: set[Value]) -> bool:
     """True when compiling a segment makes the node's outputs known, `known` being known already."""
     if node.op in STATIC_READS:
         return True
-    op = None if node.op == "Const" or node.op in CALLS else find(node.op)
+    op = None if node.op == "Const" or node.op in FUNCTIONAL else find(node.op)
     if op is None or op.host is None or has_effects(node) or node.op in READS:
         return False
     return bool(node.inputs) and all(value in known for value in node.inputs)
@@ -215,6 +234,7 @@ class _Scheduler:
     def __init__(self, facts: _Facts, host_first: bool) -> None:
         self.facts = facts
         self.host_first = host_first
+        self.given = set(facts.graph.inputs)
         needed = set(facts.graph.outputs)
         self.todo = [n for n in facts.graph.nodes if n in facts.host or not _all_known(n, facts.known) or _demanded(n, needed)]
         self.before = _effect_order(self.todo)
@@ -266,7 +286,7 @@ class _Scheduler:
         return chosen, statics
 
     def _has(self, value: Value, made: set[Node]) -> bool:
-        if value.node is None or value.node in made:
+        if value in self.given or value.node is None or value.node in made:
             return True
         return value in self.facts.known and all(self._has(v, made) for v in value.node.inputs)
 

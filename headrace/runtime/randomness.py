@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 Key = np.ndarray[Any, Any]
@@ -73,6 +74,11 @@ def node_key(entropy: Any, ordinal: int, seed: int, seed2: int) -> Any:
         mixed = _digest(seed, seed2, ordinal)
         return jax.random.fold_in(jax.random.fold_in(entropy[2:], mixed[0]), mixed[1])
     return jax.random.fold_in(entropy[:2], ordinal)
+
+
+def split_entropy(entropy: Any, ordinal: Any) -> Any:
+    """The entropy of a part of a compiled function, such as one iteration of a loop: uint32[4]."""
+    return jnp.concatenate([jax.random.fold_in(entropy[:2], ordinal), jax.random.fold_in(entropy[2:], ordinal)])
 
 
 generator = Generator()

@@ -16,11 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from headrace.core.errors import NotCompilable
 from headrace.dispatch import context
+from headrace.dispatch.lists import stacked
 from headrace.dispatch.resource import Resource
 from headrace.ir.graph import Graph
 from headrace.runtime import devices
-from headrace.runtime.lowering import Cell, Interpreter, is_random, written_inputs
+from headrace.runtime.cells import Cell, is_random, written_inputs
+from headrace.runtime.lowering import Interpreter
 from headrace.runtime.randomness import generator
 
 _NO_ENTROPY = np.zeros(4, np.uint32)
@@ -66,7 +69,7 @@ class Compiled:
             compiled, written = self._specialized(aliasing, [np.asarray(arguments[i]) for i in self._statics])
         else:
             compiled, written = self._versions.get(aliasing) or self._build(aliasing, aliasing, [])
-        tensors = [arguments[i] for i in self._tensor_inputs]
+        tensors = [self._stacked(i, arguments[i]) for i in self._tensor_inputs]
         device = context.state().device
         if device:
             target = devices.resolve(device)
@@ -78,6 +81,16 @@ class Compiled:
         for position, array in zip(written, state, strict=True):
             resources[position].write(array)
         return self._released(outputs, resources)
+
+    def _stacked(self, position: int, argument: Any) -> Any:
+        """A list in the form for compiled code, if something reads it; a refusal names the first node that does."""
+        try:
+            return stacked(argument)
+        except NotCompilable as error:
+            error.node = next((node for node in self.graph.nodes if self.graph.inputs[position] in node.inputs), None)
+            if error.node is None:
+                return argument
+            raise
 
     def _specialized(self, aliasing: tuple[int, ...], statics: list[Any]) -> tuple[Any, tuple[int, ...]]:
         key = aliasing, tuple((a.shape, a.dtype.str, a.tobytes()) for a in statics)

@@ -54,6 +54,7 @@ class GraphBuilder:
         captured: the outside tensors that the graph uses, in the order of their inputs after the arguments.
         log: what was recorded, for differentiation.
         created: variables created meanwhile.
+        may_create_variables: False in a trace that must not make any.
     """
 
     is_eager = False
@@ -64,7 +65,7 @@ class GraphBuilder:
         self.log = RecordLog()
         self.created: list[Any] = []
         self._capture_inputs: dict[int, GraphTensor] = {}
-        self._may_create_variables = may_create_variables
+        self.may_create_variables = may_create_variables
 
     def add_argument(self, spec: TensorSpec, name: str) -> GraphTensor:
         """A new input for an argument of the traced function."""
@@ -79,7 +80,7 @@ class GraphBuilder:
         try:
             inferred = infer(op, values, complete)
         except InvalidArgumentError as error:
-            raise InvalidArgumentError(f"{error.message}{_at(_user_frame())}", op=op.name) from None
+            raise InvalidArgumentError(f"{error.message}{_at(user_frame())}", op=op.name) from None
         outputs = tuple(GraphTensor(Value(dtype, shape, probes=probes), self) for dtype, shape, probes in inferred)
         state = context.state()
         self.graph.add_node(
@@ -89,7 +90,7 @@ class GraphBuilder:
             [t.value for t in outputs],
             name=state.name_scope + (name or op.name.lstrip("_")),
             device=state.device,
-            source=_user_frame(),
+            source=user_frame(),
         )
         for tape in state.tapes:
             tape.record(op, attrs, inputs, outputs)
@@ -100,7 +101,7 @@ class GraphBuilder:
         values = [self.adopt(t).value for t in inputs]
         outputs = [Value(v.dtype, v.shape) for v in graph.outputs]
         attrs = {"Tin": tuple(v.dtype for v in values), "Tout": tuple(v.dtype for v in outputs), "f": graph}
-        self.graph.add_node("StatefulPartitionedCall", values, attrs, outputs, name=graph.name, source=_user_frame())
+        self.graph.add_node("StatefulPartitionedCall", values, attrs, outputs, name=graph.name, source=user_frame())
         return tuple(GraphTensor(v, self) for v in outputs)
 
     def constant(self, value: Any, dtype: DType, name: str | None = None) -> GraphTensor:
@@ -116,7 +117,7 @@ class GraphBuilder:
         Raises:
             ValueError: variables may not be created in this trace, or the value depends on the function's arguments.
         """
-        if not self._may_create_variables:
+        if not self.may_create_variables:
             raise ValueError(
                 f"tf.function {self.graph.name!r} tried to create a variable when it was traced again; create variables once,"
                 " outside of it or behind `if self.v is None`, so that only the first trace makes them"
@@ -174,7 +175,7 @@ def _identifier(name: str) -> str:
     return "".join(c if c.isalnum() or c in "_./-" else "_" for c in name).lstrip("_./-") or "variable"
 
 
-def _user_frame() -> str | None:
+def user_frame() -> str | None:
     """`file:line` of the innermost frame outside of Headrace."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

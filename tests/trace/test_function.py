@@ -303,8 +303,8 @@ def test_custom_gradients_hold_through_a_function():
     assert tape.gradient(y, x).numpy() == 101.0
 
 
-def test_python_control_flow_over_tensors_is_refused_with_advice():
-    @tf.function
+def test_python_control_flow_over_tensors_without_autograph_is_refused_with_advice():
+    @tf.function(autograph=False)
     def f(x):
         return x if x > 0 else -x
 

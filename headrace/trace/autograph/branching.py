@@ -7,9 +7,12 @@ from typing import Any
 
 from headrace.core import nest
 from headrace.dispatch.convert import convert_to_tensor
+from headrace.dispatch.tensor import Tensor
 from headrace.ops.math.comparison import logical_not
-from headrace.trace.autograph.staging import CONTROL_FLOW, at_user, condition, is_symbolic, is_tensor_like, leaves, same_value
+from headrace.trace.autograph.staging import at_user, condition, is_symbolic, is_tensor_like, leaves, same_value
 from headrace.trace.autograph.variables import Undefined, UndefinedReturnValue
+from headrace.trace.control.branching import cond
+from headrace.trace.control.tensor_array import TensorArray, as_variable
 
 State = tuple[Any, ...]
 
@@ -41,7 +44,7 @@ def if_stmt(
         results.append(get_state()[:nouts])
         if len(results) > 1:
             _compare(results[0], results[1], symbol_names, places)
-        return [convert_to_tensor(leaf) for leaf in leaves(results[-1]) if is_tensor_like(leaf)]
+        return [as_variable(leaf) for leaf in leaves(results[-1]) if is_tensor_like(leaf)]
 
     def main() -> list[Any]:
         return branch(body)
@@ -49,7 +52,7 @@ def if_stmt(
     def other() -> list[Any]:
         return branch(orelse)
 
-    merged = iter(CONTROL_FLOW.cond(predicate, main, other))
+    merged = iter(cond(predicate, main, other))
     first, second = leaves(results[0]), leaves(results[1])
     chosen = []
     for one, two in zip(first, second, strict=True):
@@ -86,7 +89,7 @@ def _compare_leaf(name: str, left: Any, right: Any, place: str) -> None:
             f"'{name}' is {left!r} after the main branch and {right!r} after the else branch{place}; the branches of a condition on"
             " a tensor can only differ in tensors and numbers"
         )
-    one, two = convert_to_tensor(left).dtype, convert_to_tensor(right).dtype
+    one, two = (v.dtype if isinstance(v, Tensor | TensorArray) else convert_to_tensor(v).dtype for v in (left, right))
     if one is not two:
         raise TypeError(f"'{name}' has dtype {one.name} in the main branch, but dtype {two.name} in the else branch{place}")
 
@@ -94,7 +97,7 @@ def _compare_leaf(name: str, left: Any, right: Any, place: str) -> None:
 def if_exp(test: Any, if_true: Callable[[], Any], if_false: Callable[[], Any], text: str) -> Any:
     """A conditional expression; `text` is the source of its condition."""
     if is_symbolic(test):
-        return CONTROL_FLOW.cond(condition(test, f"`... if {text} else ...`"), if_true, if_false)
+        return cond(condition(test, f"`... if {text} else ...`"), if_true, if_false)
     return if_true() if test else if_false()
 
 
@@ -103,7 +106,7 @@ def and_(left: Callable[[], Any], right: Callable[[], Any]) -> Any:
     value = left()
     if is_symbolic(value):
         first = condition(value, "`and`")
-        return CONTROL_FLOW.cond(first, lambda: condition(right(), "`and`"), lambda: first)
+        return cond(first, lambda: condition(right(), "`and`"), lambda: first)
     return value and right()
 
 
@@ -112,7 +115,7 @@ def or_(left: Callable[[], Any], right: Callable[[], Any]) -> Any:
     value = left()
     if is_symbolic(value):
         first = condition(value, "`or`")
-        return CONTROL_FLOW.cond(first, lambda: first, lambda: condition(right(), "`or`"))
+        return cond(first, lambda: first, lambda: condition(right(), "`or`"))
     return value or right()
 
 

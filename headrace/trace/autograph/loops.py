@@ -12,8 +12,10 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import GraphTensor, Tensor
 from headrace.ops.array.shaping import shape as shape_op
 from headrace.ops.math.comparison import greater, less, logical_and
-from headrace.trace.autograph.staging import CONTROL_FLOW, at_user, condition, is_symbolic, is_tensor_like, leaves, same_value
+from headrace.trace.autograph.staging import at_user, condition, is_symbolic, is_tensor_like, leaves, same_value
 from headrace.trace.autograph.variables import Undefined, UndefinedReturnValue
+from headrace.trace.control.looping import while_loop
+from headrace.trace.control.tensor_array import TensorArray, as_variable, flow_of
 
 State = tuple[Any, ...]
 Options = Mapping[str, Any]
@@ -151,16 +153,16 @@ class _Loop:
         self._stage(goes_on, step, [start, *self._starts()], None if shapes is None else [TensorShape([]), *shapes], skip=1)
 
     def _stage(self, test: Any, body: Any, starts: list[Any], shapes: Any, skip: int = 0) -> None:
-        final = CONTROL_FLOW.while_loop(test, body, starts, shape_invariants=shapes, **self._options)
+        final = while_loop(test, body, starts, shape_invariants=shapes, **self._options)
         self._restore(final[skip:])
 
-    def _starts(self) -> list[Tensor]:
-        return [convert_to_tensor(self._flat[i]) for i in self._moving]
+    def _starts(self) -> list[Any]:
+        return [as_variable(self._flat[i]) for i in self._moving]
 
     def _shapes(self) -> list[TensorShape] | None:
         if not self._invariants:
             return None
-        return [self._invariants.get(id(self._flat[i]), convert_to_tensor(self._flat[i]).shape) for i in self._moving]
+        return [self._invariants.get(id(self._flat[i]), flow_of(as_variable(self._flat[i])).shape) for i in self._moving]
 
     def _restore(self, variables: Any) -> None:
         flat = list(self._flat)
@@ -168,7 +170,7 @@ class _Loop:
             flat[place] = value
         self._set(nest.pack_sequence_as(self._before, flat))
 
-    def _collect(self, entry: tuple[Any, ...]) -> list[Tensor]:
+    def _collect(self, entry: tuple[Any, ...]) -> list[Any]:
         """The variables at the end of an iteration, checked against its beginning."""
         after = self._get()
         for name, old, new in zip(self._names, self._before, after, strict=True):
@@ -180,21 +182,21 @@ class _Loop:
                 raise ValueError(f"'{name}' is None at the end of the iteration{self._place}")
         owners = [name for name, old in zip(self._names, self._before, strict=True) for _ in leaves(old)]
         flat = leaves(after)
-        results: list[Tensor] = []
+        results: list[Any] = []
         for i, leaf in enumerate(flat):
             if i not in self._moving:
                 if not same_value(leaf, self._flat[i]):
                     raise TypeError(f"'{owners[i]}' changed from {self._flat[i]!r} to {leaf!r} in a loop over tensors{self._place}")
                 continue
-            results.append(self._checked(owners[i], convert_to_tensor(leaf), entry[len(results)]))
+            results.append(self._checked(owners[i], as_variable(leaf), entry[len(results)]))
         return results
 
-    def _checked(self, name: str, after: Tensor, before: Tensor) -> Tensor:
+    def _checked(self, name: str, after: Any, before: Any) -> Any:
         if after.dtype is not before.dtype:
             raise TypeError(
                 f"'{name}' has dtype {before.dtype.name} before the loop, but {after.dtype.name} after one iteration{self._place}"
             )
-        if not self._invariants and not _is_subshape(after.shape, before.shape):
+        if not (isinstance(after, TensorArray) or self._invariants or _is_subshape(after.shape, before.shape)):
             raise ValueError(
                 f"'{name}' has shape {before.shape} before the loop, but shape {after.shape} after one iteration{self._place}."
                 " Use tf.autograph.experimental.set_loop_options to set shape invariants"

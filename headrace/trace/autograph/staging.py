@@ -4,44 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from headrace.core import dtypes, nest
-from headrace.core.errors import OperatorNotAllowedInGraphError
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import GraphTensor, Tensor
 from headrace.ops.array.shaping import reshape
 from headrace.state.variable import Variable
+from headrace.trace.control.tensor_array import TensorArray
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-def _no_control_flow(*_: Any, **__: Any) -> Any:
-    raise OperatorNotAllowedInGraphError(
-        f"control flow over a symbolic tensor{at_user()} is not there yet; use tf.where, or do it outside tf.function"
-    )
-
-
-@dataclass
-class ControlFlow:
-    """The functional control flow that statements become; `install` sets it."""
-
-    cond: Callable[..., Any] = _no_control_flow
-    while_loop: Callable[..., Any] = _no_control_flow
-
-
-CONTROL_FLOW = ControlFlow()
-
-
-def install(cond: Callable[..., Any], while_loop: Callable[..., Any]) -> None:
-    """Sets the functions, with the signatures of tf.cond and tf.while_loop, that statements over tensors call."""
-    CONTROL_FLOW.cond, CONTROL_FLOW.while_loop = cond, while_loop
 
 
 def is_symbolic(value: Any) -> bool:
@@ -51,7 +27,7 @@ def is_symbolic(value: Any) -> bool:
 
 def is_tensor_like(value: Any) -> bool:
     """True for values that can go through a graph's control flow."""
-    return isinstance(value, Tensor | Variable | bool | int | float | complex | np.ndarray | np.generic)
+    return isinstance(value, Tensor | TensorArray | Variable | bool | int | float | complex | np.ndarray | np.generic)
 
 
 def same_value(first: Any, second: Any) -> bool:

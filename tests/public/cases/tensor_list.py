@@ -1,0 +1,83 @@
+"""The TensorList ops, each through tf.raw_ops, with gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.public.case import case
+
+X = np.float32([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
+ROW = [2]
+
+
+def _from(tf: Any, x: Any) -> Any:
+    return tf.raw_ops.TensorListFromTensor(tensor=x, element_shape=tf.constant(ROW))
+
+
+def _stack(tf: Any, handle: Any) -> Any:
+    return tf.raw_ops.TensorListStack(input_handle=handle, element_shape=tf.constant(ROW), element_dtype=tf.float32)
+
+
+def _set_and_get(tf: Any, x: Any) -> Any:
+    handle = tf.raw_ops.TensorListReserve(element_shape=tf.constant(ROW), num_elements=4, element_dtype=tf.float32)
+    handle = tf.raw_ops.TensorListSetItem(input_handle=handle, index=2, item=x[0] * x[1])
+    handle = tf.raw_ops.TensorListSetItem(input_handle=handle, index=0, item=x[2])
+    handle = tf.raw_ops.TensorListSetItem(input_handle=handle, index=0, item=x[1] * 3.0)
+    item = tf.raw_ops.TensorListGetItem(input_handle=handle, index=0, element_shape=tf.constant(ROW), element_dtype=tf.float32)
+    return item * item, _stack(tf, handle), tf.raw_ops.TensorListLength(input_handle=handle)
+
+
+def _push_and_pop(tf: Any, x: Any) -> Any:
+    handle = tf.raw_ops.EmptyTensorList(element_shape=tf.constant(ROW), max_num_elements=-1, element_dtype=tf.float32)
+    for row in (x[0], x[1] * x[0], x[2]):
+        handle = tf.raw_ops.TensorListPushBack(input_handle=handle, tensor=row)
+    handle, last = tf.raw_ops.TensorListPopBack(input_handle=handle, element_shape=tf.constant(ROW), element_dtype=tf.float32)
+    return last * 2.0, _stack(tf, handle)
+
+
+def _gather_and_scatter(tf: Any, x: Any) -> Any:
+    gathered = tf.raw_ops.TensorListGather(
+        input_handle=_from(tf, x * x), indices=[2, 0], element_shape=tf.constant(ROW), element_dtype=tf.float32
+    )
+    scattered = tf.raw_ops.TensorListScatterV2(tensor=x, indices=[1, 3, 0], element_shape=tf.constant(ROW), num_elements=5)
+    into = tf.raw_ops.TensorListScatterIntoExistingList(input_handle=_from(tf, x), tensor=x[:2] * 2.0, indices=[2, 1])
+    return gathered, _stack(tf, scattered), _stack(tf, into)
+
+
+def _resize(tf: Any, x: Any) -> Any:
+    shorter = tf.raw_ops.TensorListResize(input_handle=_from(tf, x), size=2)
+    longer = tf.raw_ops.TensorListResize(input_handle=_from(tf, x), size=4)
+    return _stack(tf, shorter) * 2.0, _stack(tf, longer)
+
+
+def _concat_and_split(tf: Any, x: Any) -> Any:
+    shape = tf.constant([-1, 2])
+    parts = tf.raw_ops.TensorListSplit(tensor=x, element_shape=shape, lengths=tf.constant([1, 2], tf.int64))
+    joined, lengths = tf.raw_ops.TensorListConcatV2(
+        input_handle=parts, element_shape=shape, leading_dims=tf.constant([], tf.int64), element_dtype=tf.float32
+    )
+    return joined * joined, lengths
+
+
+def _element_shape(tf: Any, x: Any) -> Any:
+    return tf.raw_ops.TensorListElementShape(input_handle=_from(tf, x), shape_type=tf.int64)
+
+
+CASES = {
+    "from-and-stack": case(lambda tf, x: _stack(tf, _from(tf, x * x)), X),
+    "set-and-get": case(_set_and_get, X),
+    "push-and-pop": case(_push_and_pop, X),
+    "gather-and-scatter": case(_gather_and_scatter, X),
+    "resize": case(_resize, X),
+    "concat-and-split": case(_concat_and_split, X),
+    "element-shape": case(_element_shape, X, gradient=False),
+    "get-out-of-range": case(
+        lambda tf, x: tf.raw_ops.TensorListGetItem(
+            input_handle=_from(tf, x), index=3, element_shape=tf.constant(ROW), element_dtype=tf.float32
+        ),
+        X,
+        in_function=False,
+    ),
+}
