@@ -10,14 +10,25 @@ import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.errors import UnimplementedError
+from headrace.core.shapes import SCALAR
 from headrace.dispatch.opdef import OpDef, find
+from headrace.ir.functional import FUNCTIONAL, LOOPS, first_input
 from headrace.ir.graph import Graph, Node, Value, subgraphs
 from headrace.proto.messages import AttrValue, FunctionDef, NodeDef
 from headrace.proto.tensors import shape_to_proto, to_proto
 from headrace.saved_model import attrs
+from headrace.saved_model.loop_export import CARRIED, counted
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-_CALL_KINDS = {"Tin": "list(type)", "Tout": "list(type)", "f": "func"}
+_PASSED = {"Tin": "list(type)", "Tout": "list(type)"}
+_BRANCHED = {**_PASSED, "output_shapes": "list(shape)"}
+FUNCTION_ATTRS = {
+    "PartitionedCall": {**_PASSED, "f": "func"},
+    "If": {"Tcond": "type", **_BRANCHED, "then_branch": "func", "else_branch": "func"},
+    "Case": {**_BRANCHED, "branches": "list(func)"},
+    "While": {"T": "list(type)", "output_shapes": "list(shape)", "cond": "func", "body": "func", "parallel_iterations": "int"},
+}
+"""The attributes of nodes that hold functions, by the name without what it says of effects."""
 _READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
 
 
@@ -59,7 +70,7 @@ def problem(graph: Graph) -> str | None:
     """Why a graph cannot be written for TensorFlow, naming op and function; None when it can."""
     for node in graph.nodes:
         op = find(node.op)
-        if node.op not in CALLS and node.op != "Const" and (op is None or not op.exportable):
+        if node.op not in FUNCTIONAL and node.op != "Const" and (op is None or not op.exportable):
             where = f" (from {node.source})" if node.source else ""
             return f"TensorFlow has no op like {node.op!r}, node {node.name!r}{where} of function {graph.name!r}"
         for body in subgraphs(node):
@@ -130,28 +141,64 @@ class _Body:
 
     def _add_node(self, node: Node) -> None:
         name = self._unique(node_name(node.name))
+        counters = self._add_counters(name) if node.op in LOOPS else []
         proto = self.proto.node_def.add(name=name, op=node.op)
-        proto.input.extend(self._references[value] for value in node.inputs)
+        proto.input.extend([*counters, *(self._references[value] for value in node.inputs)])
         proto.input.extend(f"^{before}" for before in self._controls.add(node, name))
         if node.op == "Const":
             output_names = ["output:0"]
             _fill_const(proto, node)
-        elif node.op in CALLS:
-            output_names = [f"output:{i}" for i in range(len(node.outputs))]
-            self._fill_call(proto, node)
+        elif node.op in FUNCTIONAL:
+            output_names = [f"output:{i + len(counters)}" for i in range(len(node.outputs))]
+            if counters:
+                self._fill_loop(proto, node)
+            else:
+                self._fill_functional(proto, node, node.attrs)
         else:
             output_names = self._fill_op(proto, node)
         for value, output in zip(node.outputs, output_names, strict=True):
             self._references[value] = f"{name}:{output}"
 
-    def _fill_call(self, proto: Any, node: Node) -> None:
-        complete = node.attrs | {"Tin": tuple(v.dtype for v in node.inputs), "Tout": tuple(v.dtype for v in node.outputs)}
-        for key, kind in _CALL_KINDS.items():
+    def _add_counters(self, stem: str) -> list[str]:
+        """The first values of what every loop of TensorFlow carries; see loop_export.py."""
+        names = []
+        for name, value in CARRIED:
+            proto = self.proto.node_def.add(name=self._unique(f"{stem}/{name}"), op="Const")
+            proto.attr["dtype"].type = dtypes.int32.enum
+            proto.attr["value"].tensor.CopyFrom(to_proto(np.array(value, np.int32), dtypes.int32))
+            names.append(f"{proto.name}:output:0")
+        return names
+
+    def _fill_loop(self, proto: Any, node: Node) -> None:
+        added = len(CARRIED)
+        changed = {
+            "cond": counted(node.attrs["cond"], counts=False),
+            "body": counted(node.attrs["body"], counts=True),
+            "T": (dtypes.int32,) * added + node.attrs["T"],
+            "output_shapes": (SCALAR,) * added + node.attrs["output_shapes"],
+        }
+        self._fill_functional(proto, node, node.attrs | changed)
+        proto.attr["_num_original_outputs"].i = added + len(node.outputs)
+
+    def _fill_functional(self, proto: Any, node: Node, given: dict[str, Any]) -> None:
+        passed = node.inputs[first_input(node) :]
+        complete = given | {"Tin": tuple(v.dtype for v in passed), "Tout": tuple(v.dtype for v in node.outputs)}
+        stem = function_stem(node.op)
+        callees = []
+        for key, kind in FUNCTION_ATTRS[stem].items():
             proto.attr[key].CopyFrom(attrs.encode(kind, complete[key], self._exporter.add))
-        for key in ("config", "config_proto", "executor_type"):
-            proto.attr[key].s = b""
-        callee = self._exporter.functions[proto.attr["f"].func.name]
-        proto.op = CALLS[callee.signature.is_stateful]
+            if "func" in kind:
+                held = complete[key] if isinstance(complete[key], tuple) else (complete[key],)
+                callees += [self._exporter.functions[self._exporter.add(body)] for body in held]
+        stateful = any(callee.signature.is_stateful for callee in callees)
+        if node.op not in CALLS:
+            proto.attr["_lower_using_switch_merge"].b = True
+        if node.op in CALLS:
+            for key in ("config", "config_proto", "executor_type"):
+                proto.attr[key].s = b""
+            proto.op = CALLS[stateful]
+        else:
+            proto.op = stem if stateful else f"Stateless{stem}"
 
     def _fill_op(self, proto: Any, node: Node) -> list[str]:
         op = find(node.op)
@@ -167,6 +214,11 @@ class _Body:
         identity = self.proto.node_def.add(name=name, op="Identity", input=[self._references[value]])
         identity.attr["T"].type = value.dtype.enum
         self.proto.ret[output.name] = f"{name}:output:0"
+
+
+def function_stem(op: str) -> str:
+    """The name of an op that runs functions, without what it says of effects."""
+    return "PartitionedCall" if op in CALLS else op.removeprefix("Stateless")
 
 
 def output_labels(op: OpDef, complete: dict[str, Any]) -> list[str]:
@@ -205,8 +257,8 @@ class _Order:
         """The names of the nodes that `node` must wait for."""
         resources = [v for v in node.inputs if v.dtype is dtypes.resource]
         op = find(node.op)
-        stateful = any(map(has_effects, subgraphs(node))) if node.op in CALLS else op is not None and _acts(op)
-        reads_only = node.op in _READS or node.op in CALLS and not stateful
+        stateful = any(map(has_effects, subgraphs(node))) if node.op in FUNCTIONAL else op is not None and _acts(op)
+        reads_only = node.op in _READS or node.op in FUNCTIONAL and not stateful
         before: list[str] = []
         for value in resources:
             if value in self._last_write:
@@ -219,7 +271,7 @@ class _Order:
         self.stateful = self.stateful or bool(resources)
         if stateful and not reads_only:
             self.effects.append(name)
-            if not resources or node.op in CALLS:
+            if not resources or node.op in FUNCTIONAL:
                 if self._last_other is not None:
                     before.append(self._last_other)
                 self._last_other = name
@@ -230,7 +282,7 @@ def has_effects(graph: Graph) -> bool:
     """True when running the graph does more than to compute its outputs."""
     for node in graph.nodes:
         op = find(node.op)
-        if any(map(has_effects, subgraphs(node))) or node.op not in CALLS and op is not None and _acts(op):
+        if any(map(has_effects, subgraphs(node))) or node.op not in FUNCTIONAL and op is not None and _acts(op):
             return True
     return False
 

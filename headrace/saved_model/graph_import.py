@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from headrace.core.dtypes import DType
+from headrace.core import dtypes
 from headrace.core.errors import HeadraceError, InvalidArgumentError, ResourceExhaustedError, UnimplementedError
 from headrace.core.shapes import TensorShape
 from headrace.dispatch.convert import resolve_types
 from headrace.dispatch.infer import content_probes, infer
 from headrace.dispatch.opdef import REQUIRED, OpDef, find
+from headrace.ir.functional import FUNCTIONAL
 from headrace.ir.graph import Graph, Value
 from headrace.proto.tensors import dtype_from_proto, from_proto
 from headrace.saved_model import attrs
+from headrace.saved_model.functional_import import Input, import_functional
 from headrace.saved_model.graph_export import CALLS, output_labels
 
 MAX_NODES = 5_000_000
@@ -21,15 +23,6 @@ MAX_NODES = 5_000_000
 _MAX_DEPTH = 100
 _DROPPED = frozenset({"NoOp", "DisableCopyOnRead"})
 """Nodes without outputs whose effect Headrace does not need; control edges pass through them."""
-
-
-class Input(NamedTuple):
-    """What is known of an input of a function: `element` for the variable behind a handle."""
-
-    dtype: DType
-    shape: TensorShape
-    name: str
-    element: tuple[DType, TensorShape] | None = None
 
 
 class FunctionImporter:
@@ -42,6 +35,7 @@ class FunctionImporter:
             InvalidArgumentError: two functions have the same name.
         """
         self._functions: dict[str, Any] = {}
+        self._uses: dict[str, int] = {}
         for function in library.function:
             name = function.signature.name
             if name in self._functions:
@@ -62,16 +56,17 @@ class FunctionImporter:
             raise InvalidArgumentError(f"the model calls a function {name!r} that its library does not hold")
         return found
 
-    def build(self, name: str, inputs: Sequence[Input]) -> Graph:
-        """The graph of a function for inputs of these dtypes and shapes.
+    def build(self, name: str, inputs: Sequence[Input], callers: tuple[str, ...] = ()) -> Graph:
+        """The graph of a function for inputs of these dtypes and shapes; `callers` are the functions that it is part of.
 
         Raises:
             InvalidArgumentError: the definition contradicts itself or the inputs.
             UnimplementedError: it holds an op that Headrace does not have.
         """
-        graph = Graph(name)
+        uses = self._uses[name] = self._uses.get(name, 0) + 1
+        graph = Graph(name if uses == 1 else f"{name}_{uses}")
         values = [graph.add_input(i.dtype, i.shape, i.name, element=i.element) for i in inputs]
-        graph.outputs = self._inline(graph, name, values, "", ())
+        graph.outputs = self._inline(graph, name, values, "", callers)
         return graph
 
     def _inline(self, graph: Graph, name: str, inputs: Sequence[Value], prefix: str, callers: tuple[str, ...]) -> list[Value]:
@@ -189,12 +184,20 @@ class _Body:
             name = attrs.decode("func", _attr(node, "f", what), what) if node.op in CALLS else node.op
             prefix = f"{self._prefix}{node.name}/"
             self._values[f"{node.name}:output"] = self._importer.call(self._graph, name, inputs, prefix, self._callers)
+        elif node.op in FUNCTIONAL:
+            self._add_functional(node, inputs, what)
         elif node.op == "Const":
             self._add_const(node, what)
-        elif node.op == "IdentityN":
+        elif node.op == "IdentityN" or (node.op == "Identity" and inputs[0].dtype in (dtypes.resource, dtypes.variant)):
             self._values[f"{node.name}:output"] = inputs
         else:
             self._add_op(node, inputs, what)
+
+    def _add_functional(self, node: Any, inputs: list[Value], what: str) -> None:
+        """A branch or loop, with its functions as graphs of their own."""
+        complete, outputs = import_functional(node, inputs, what, lambda name, fed: self._importer.build(name, fed, self._callers))
+        self._graph.add_node(node.op, inputs, complete, outputs, name=self._prefix + node.name)
+        self._values[f"{node.name}:output"] = outputs
 
     def _add_const(self, node: Any, what: str) -> None:
         value = from_proto(constant_tensor(node, what), what)

@@ -19,7 +19,8 @@ from headrace.proto.messages import SavedModel, TrackableObjectGraph, parse
 from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto
 from headrace.saved_model import fingerprint, structure
 from headrace.saved_model.bundle import BundleReader, index_path
-from headrace.saved_model.graph_import import FunctionImporter, Input, constant_tensor
+from headrace.saved_model.functional_import import Input
+from headrace.saved_model.graph_import import FunctionImporter, constant_tensor
 from headrace.saved_model.objects import DICT, GRAPH_KEY, LIST, SIGNATURES, TUPLE, SignatureMap
 from headrace.saved_model.restored import (
     LazyConcrete,

@@ -9,15 +9,15 @@ from typing import Any
 from headrace.core import nest
 from headrace.core.errors import HeadraceError, InvalidArgumentError
 from headrace.core.spec import TensorSpec
-from headrace.dispatch.tensor import GraphTensor, ResourceTensor, Tensor
+from headrace.dispatch.tensor import ResourceTensor, Tensor
 from headrace.ir.graph import Graph
 from headrace.saved_model.main_graph import PREDICT_METHOD
 from headrace.saved_model.objects import FunctionObject
 from headrace.state.tracking import AutoTrackable
 from headrace.state.variable import Variable
-from headrace.trace.builder import GraphBuilder
 from headrace.trace.concrete import ConcreteFunction, checked_argument
-from headrace.trace.gradients import DifferentiableGraph, records_of
+from headrace.trace.control.restoring import restore
+from headrace.trace.gradients import DifferentiableGraph
 from headrace.trace.signature import FunctionSpec
 
 
@@ -73,13 +73,8 @@ def make_concrete(
         variables: the model's variables by the identity of their storage.
         name: for people.
     """
-    builder = GraphBuilder(name)
-    builder.graph = graph
-    tensors = {value: GraphTensor(value, builder) for value in graph.inputs}
-    inputs = list(tensors.values())
-    records = records_of(graph, tensors)
-    outputs = [tensors[value] for value in graph.outputs]
-    differentiable = DifferentiableGraph(graph, inputs, outputs, lambda: records)
+    body = restore(graph)
+    differentiable = DifferentiableGraph(graph, body.inputs, body.outputs, lambda: body.builder.log.records)
     used = [variables[id(t.array)] for t in captured if isinstance(t, ResourceTensor) and id(t.array) in variables]
     structure = nest.map_structure(lambda leaf: None if leaf is None else True, output_signature)
     return kind(graph, captured, input_signature, structure, used, differentiable, name)

@@ -167,24 +167,3 @@ class DifferentiableGraph:
                 structure.append("dense")
                 flat.append(convert_to_tensor(gradient))
         return structure, flat
-
-
-def records_of(graph: Graph, tensors: dict[Any, GraphTensor]) -> list[Record]:
-    """The records of a graph that was not traced here (a loaded one), from its nodes.
-
-    Args:
-        graph: without calls (inline them first).
-        tensors: receives the tensor of every value; holds those of the inputs already.
-    """
-    records = []
-    owner = next(iter(tensors.values())).builder if tensors else None
-    for node in graph.nodes:
-        for value in node.outputs:
-            tensors[value] = GraphTensor(value, owner)
-        if node.op == "Const":
-            continue
-        op = get(node.op)
-        if op.differentiable:
-            inputs = [tensors[v] for v in node.inputs]
-            records.append(Record(op, op.kernel_attrs(node.attrs), inputs, [tensors[v] for v in node.outputs]))
-    return records
