@@ -12,6 +12,7 @@ function. The passes' rewriter (passes/rewrite.py) applies rules; this module on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -60,7 +61,7 @@ class Op:
     Args:
         ops: the op's name; several are parted by `|`.
         *inputs: patterns of its inputs; none means any inputs.
-        name: a name by which the match knows the node.
+        name: a name by which the match knows the node; where it occurs twice, both must be the same node.
         once: the node's first output has one reader, and its other outputs none.
         commutes: two inputs may also stand the other way round.
         **attrs: attributes that the node has; those not named may have any value.
@@ -79,7 +80,16 @@ class Op:
         self.attrs = attrs
 
 
-Pattern = Hole | Op
+class Either:
+    """Matches what one of several patterns matches; not for replacements."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, *options: Hole | Op) -> None:
+        self.options = options
+
+
+Pattern = Hole | Op | Either
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +129,21 @@ Replacement = Callable[[Match, Maker], Value | Sequence[Value] | None]
 
 
 class Rule(NamedTuple):
-    """One rewrite. `when` lists what must hold besides the pattern."""
+    """One rewrite.
+
+    Attributes:
+        name: names the rule in statistics.
+        pattern: what it matches.
+        replacement: what stands for the root.
+        when: what must hold besides the pattern.
+        alone: nothing outside the match may read what the nodes below the root compute: then all of them go.
+    """
 
     name: str
     pattern: Op
-    replacement: Pattern | Replacement
+    replacement: Hole | Op | Replacement
     when: tuple[Callable[[Match], bool], ...] = ()
+    alone: bool = False
 
 
 def constant_array(value: Value) -> np.ndarray[Any, Any] | None:
@@ -138,12 +157,21 @@ def constant_array(value: Value) -> np.ndarray[Any, Any] | None:
 def match(rule: Rule, root: Node, uses: Uses) -> Iterator[Match]:
     """The ways in which `rule` fits at `root`, its conditions included."""
     for found in _match_node(rule.pattern, root, uses, Match(root, {}, {}, ())):
-        if all(condition(found) for condition in rule.when):
+        if all(condition(found) for condition in rule.when) and (not rule.alone or _stands_alone(found, uses)):
             yield found
+
+
+def _stands_alone(found: Match, uses: Uses) -> bool:
+    """True when the nodes below the root are read by the match only."""
+    nodes = set(found.covered)
+    inside = Counter(value for node in nodes for value in node.inputs)
+    return all(inside[value] == uses(value) for node in nodes - {found.root} for value in node.outputs)
 
 
 def _match_node(pattern: Op, node: Node, uses: Uses, sofar: Match) -> Iterator[Match]:
     if node.op not in pattern.ops or any(node.attrs.get(k) != v for k, v in pattern.attrs.items()):
+        return
+    if pattern.name and sofar.nodes.get(pattern.name, node) is not node:
         return
     nodes = {**sofar.nodes, pattern.name: node} if pattern.name else sofar.nodes
     sofar = replace(sofar, nodes=nodes, covered=(*sofar.covered, node))
@@ -164,7 +192,10 @@ def _match_inputs(patterns: Sequence[Pattern], values: Sequence[Value], uses: Us
 
 
 def _match_value(pattern: Pattern, value: Value, uses: Uses, sofar: Match) -> Iterator[Match]:
-    if isinstance(pattern, Hole):
+    if isinstance(pattern, Either):
+        for option in pattern.options:
+            yield from _match_value(option, value, uses, sofar)
+    elif isinstance(pattern, Hole):
         if sofar.values.get(pattern.name, value) is value and pattern.accepts(value):
             yield replace(sofar, values={**sofar.values, pattern.name: value})
     elif value.node is not None and value.index == 0 and (not pattern.once or _read_once(value.node, uses)):
@@ -186,5 +217,7 @@ def instantiate(rule: Rule, found: Match, maker: Maker) -> tuple[Value, ...] | N
 def _build(template: Pattern, found: Match, maker: Maker) -> Value:
     if isinstance(template, Hole):
         return found.values[template.name]
+    if isinstance(template, Either):
+        raise TypeError("a replacement cannot hold Either: which of its patterns to build is open")
     inputs = [_build(item, found, maker) for item in template.inputs]
     return maker.make(template.ops[0], inputs, template.attrs)[0]

@@ -108,6 +108,18 @@ TWO = every(lambda a: a == 2)
 MINUS_ONE = every(lambda a: a == -1)
 
 
+def near(number: float) -> Test:
+    """A floating scalar is `number`, to a few units of its last place."""
+
+    def check(array: Array) -> bool:
+        if array.ndim or array.dtype.kind in "OSUbiuc":
+            return False
+        tolerance = max(4 * float(ml_dtypes.finfo(array.dtype).eps), 1e-6)
+        return bool(abs(float(array) - number) <= tolerance * abs(number))
+
+    return check
+
+
 def true(array: Array) -> bool:
     """All elements are True; there is at least one."""
     return array.dtype.kind == "b" and array.size > 0 and bool(array.all())

@@ -4,7 +4,11 @@
     # relu(batch_norm(conv2d(x, w), scale, offset, mean, variance))
     #     -> _FusedConv2D(x, w, [scale, offset, mean, variance], fused_ops=["FusedBatchNorm", "Relu"])
 
-Fusions are built one step at a time: the node that the first step makes is what the next step's pattern matches.
+    # relu(add(bias_add(conv2d(x, w), b), y)) -> _FusedConv2D(x, w, [b, y], fused_ops=["BiasAdd", "Add", "Relu"])
+    # gelu(bias_add(matmul(x, w), b)) -> _FusedMatMul(x, w, [b], fused_ops=["BiasAdd", "GeluExact"])
+
+Fusions are built one step at a time: the node that the first step makes is what the next step's pattern matches. Bias and
+activation also find a product behind a reshape that keeps its columns, as tf.tensordot makes it; the reshape then comes last.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from typing import Any
 
 from headrace.dispatch.opdef import find
 from headrace.ir.graph import Graph, Value
-from headrace.ir.patterns import Hole, Maker, Match, Op, Rule
+from headrace.ir.patterns import Hole, Maker, Match, Op, Replacement, Rule
+from headrace.passes import gelu
 from headrace.passes.base import Pass, Result, counted
 from headrace.passes.conditions import floating
 from headrace.passes.rewrite import rewrite
@@ -27,7 +32,11 @@ BATCH_NORM = "FusedBatchNorm|FusedBatchNormV2|FusedBatchNormV3"
 
 X, W, B = Hole("x"), Hole("w"), Hole("b")
 SCALE, OFFSET, MEAN, VARIANCE = Hole("scale"), Hole("offset"), Hole("mean"), Hole("variance")
+SHAPE, RESIDUAL = Hole("shape"), Hole("residual")
 PRODUCT = Op("Conv2D|MatMul", X, W, name="product", once=True)
+CONVOLVED = Op("_FusedConv2D", name="fused", once=True)
+PRODUCED = Op("_FusedMatMul", name="fused")
+RESHAPED = Op("Reshape", PRODUCED, SHAPE, name="reshape")
 
 
 def _fused(op: str, inputs: Sequence[Value], arguments: Sequence[Value], attrs: Mapping[str, Any], maker: Maker) -> Value | None:
@@ -53,15 +62,40 @@ def _with_normalization(match: Match, maker: Maker) -> Value | None:
     return _fused("_FusedConv2D", product.inputs, arguments, attrs, maker)
 
 
-def _with_activation(match: Match, maker: Maker) -> Value | None:
-    inner, root = match.nodes["fused"], match.root
+def _extended(match: Match, step: str, arguments: Sequence[Value], attrs: Mapping[str, Any], maker: Maker) -> Value | None:
+    """The fused node with one more step; None after an activation, which comes last."""
+    inner = match.nodes["fused"]
     steps: tuple[str, ...] = inner.attrs["fused_ops"]
-    if steps not in (("BiasAdd",), ("FusedBatchNorm",)):
+    if steps[-1] not in ("BiasAdd", "FusedBatchNorm", "Add") or (step == "Add" and "Add" in steps):
         return None
-    attrs = {**inner.attrs, "fused_ops": (*steps, root.op)}
-    if root.op == "LeakyRelu":
-        attrs["leakyrelu_alpha"] = root.attrs["alpha"]
-    return _fused(inner.op, inner.inputs[:2], inner.inputs[2:], attrs, maker)
+    attrs = {**inner.attrs, **attrs, "fused_ops": (*steps, step)}
+    return _fused(inner.op, inner.inputs[:2], [*inner.inputs[2:], *arguments], attrs, maker)
+
+
+def _with_residual(match: Match, maker: Maker) -> Value | None:
+    return _extended(match, "Add", [match["residual"]], {}, maker)
+
+
+def _with_activation(match: Match, maker: Maker) -> Value | None:
+    root = match.root
+    return _extended(match, root.op, [], {"leakyrelu_alpha": root.attrs["alpha"]} if root.op == "LeakyRelu" else {}, maker)
+
+
+def _with_gelu(step: str) -> Replacement:
+    def replacement(match: Match, maker: Maker) -> Value | None:
+        return _extended(match, step, [], {}, maker)
+
+    return replacement
+
+
+def _then_reshape(replacement: Replacement) -> Replacement:
+    """What `replacement` makes, in the shape that the match's reshape gives."""
+
+    def reshaped(match: Match, maker: Maker) -> Value | None:
+        made = replacement(match, maker)
+        return maker.make("Reshape", [made, match["shape"]], {})[0] if isinstance(made, Value) else None
+
+    return reshaped
 
 
 def _same_layout(match: Match) -> bool:
@@ -75,6 +109,18 @@ def _is_bias(match: Match) -> bool:
     product, bias = match.nodes["product"].outputs[0].shape, match["b"].shape
     rows_last = match.nodes["product"].attrs.get("data_format", "NHWC") == "NHWC"
     return rows_last and product.rank is not None and bias.rank == 1 and bias[0] is not None and product[-1] == bias[0]
+
+
+def _keeps_columns(match: Match) -> bool:
+    """The last dimension of the reshaped product is the product's own, and `b` has one number for each."""
+    columns = match.nodes["product"].outputs[0].shape[-1]
+    shape, bias = match.nodes["reshape"].outputs[0].shape, match["b"].shape
+    return columns is not None and bool(shape.rank) and shape[-1] == columns and bias.rank == 1 and bias[0] == columns
+
+
+def _same_size(match: Match) -> bool:
+    """The residual has the static shape of the product, so that no sum is broadcast."""
+    return match["residual"].shape == match.nodes["fused"].outputs[0].shape
 
 
 def _normalizes_in_place(match: Match) -> bool:
@@ -95,8 +141,38 @@ RULES = (
         _with_normalization,
         (_same_layout, _normalizes_in_place),
     ),
+    # add(reshape(matmul(x, w), s), b) -> reshape(fused(x, w, [b]), s) where s keeps the columns
+    Rule(
+        "bias_after_reshape",
+        Op(
+            "AddV2|Add|BiasAdd",
+            Op("Reshape", Op("MatMul", X, W, name="product", once=True), SHAPE, name="reshape", once=True),
+            B,
+            commutes=True,
+        ),
+        _then_reshape(_with_bias),
+        (_keeps_columns, floating),
+    ),
+    # add(fused(x, w, ...), y) -> fused(x, w, [..., y], add) where y has the same shape
+    Rule("residual", Op("AddV2|Add", CONVOLVED, RESIDUAL, commutes=True), _with_residual, (_same_size, floating)),
     # activation(fused(x, w, ...)) -> fused(x, w, ..., activation)
     Rule("activation", Op(ACTIVATIONS, Op("_FusedConv2D|_FusedMatMul", name="fused", once=True)), _with_activation),
+    # activation(reshape(fused(x, w, ...), s)) -> reshape(fused(x, w, ..., activation), s)
+    Rule("activation_after_reshape", Op(ACTIVATIONS, RESHAPED), _then_reshape(_with_activation), alone=True),
+    # gelu(fused(x, w, ...)) -> fused(x, w, ..., gelu), by erf
+    *(Rule("gelu", form, _with_gelu("GeluExact"), (floating,), alone=True) for form in gelu.exact(PRODUCED)),
+    # gelu(fused(x, w, ...)) -> fused(x, w, ..., gelu), by tanh
+    *(Rule("gelu_tanh", form, _with_gelu("GeluApproximate"), (floating,), alone=True) for form in gelu.approximate(PRODUCED)),
+    # gelu(reshape(fused(x, w, ...), s)) -> reshape(fused(x, w, ..., gelu), s), by erf
+    *(
+        Rule("gelu_after_reshape", form, _then_reshape(_with_gelu("GeluExact")), (floating,), alone=True)
+        for form in gelu.exact(RESHAPED)
+    ),
+    # gelu(reshape(fused(x, w, ...), s)) -> reshape(fused(x, w, ..., gelu), s), by tanh
+    *(
+        Rule("gelu_tanh_after_reshape", form, _then_reshape(_with_gelu("GeluApproximate")), (floating,), alone=True)
+        for form in gelu.approximate(RESHAPED)
+    ),
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from headrace.ir.graph import Graph, Value
 from headrace.ir.parser import parse
-from headrace.ir.patterns import Constant, Hole, Match, Op, Pattern, Rule, match
+from headrace.ir.patterns import Constant, Either, Hole, Match, Op, Pattern, Rule, match
 
 TEXT = """
 graph @g(%x: float32[], %y: float32[]) {
@@ -85,3 +85,29 @@ def test_conditions_choose_among_the_ways_to_match(graph: Graph) -> None:
     rule = Rule("rule", Op("Add", X, Y, commutes=True), X, (lambda m: m["y"] is graph.inputs[0],))
     (found,) = match(rule, root, lambda _: 1)
     assert found["x"].label == "one"
+
+
+def test_a_repeated_name_means_the_same_node(graph: Graph) -> None:
+    same = Op("Mul", Op("Add", X, C, name="sum"), Op("Add", name="sum"))
+    assert len(matches(graph, "c", same)) == 1
+    assert not matches(graph, "b", Op("Add", Op("Const", name="one"), Op("Add", X, Op("Const", name="one"))))
+
+
+def test_either_matches_each_of_its_options(graph: Graph) -> None:
+    pattern = Op("Add", C, Either(Op("Mul", X, Y), Op("Add", X, Constant("one")), Y))
+    found = [sorted(m.values) for m in matches(graph, "b", pattern)]
+    assert found == [["c", "one", "x"], ["c", "y"]]
+    (found_a, found_c) = matches(graph, "a", Op("Add", X, Either(C, Y)))
+    assert found_a["c"] is found_c["y"]
+
+
+@pytest.mark.parametrize(("name", "pattern"), [("c", Op("Mul", Op("Add"), Op("Add"))), ("f", Op("Neg", Op("Split")))])
+def test_a_rule_that_stands_alone_covers_every_reader(graph: Graph, name: str, pattern: Op) -> None:
+    uses: Counter[Value] = Counter(v for node in graph.nodes for v in node.inputs) + Counter(graph.outputs)
+    root = next(node for node in graph.nodes if node.name == name)
+    rule = Rule("rule", pattern, X, alone=True)
+    assert not list(match(rule, root, uses.__getitem__))
+    graph.nodes = [node for node in graph.nodes if node.name not in ("b", "g")]
+    graph.outputs = [v for v in graph.outputs if v.node in graph.nodes]
+    uses = Counter(v for node in graph.nodes for v in node.inputs) + Counter(graph.outputs)
+    assert len(list(match(rule, root, uses.__getitem__))) == 1

@@ -35,7 +35,53 @@ FUSED = [
     (IMAGES, f"Relu(Relu6(BiasAdd({CONV}, b)))", "_FusedConv2D BiasAdd Relu6; Relu"),
 ]
 
+COLUMNS = "x: float32[?, 2, 3]; w: float32[3, 4]; b: float32[4]"
+FLAT = "Reshape(MatMul(Reshape(x, int32([-1, 3])), w), int32([-1, 2, 4]))"
+EXACT = [
+    "Mul(Mul(float32(0.5), (y := {})), AddV2(float32(1), Erf(Mul(y, float32(0.70710677)))))",
+    "Mul(Mul((y := {}), float32(0.5)), AddV2(Erf(RealDiv(y, float32(1.4142135))), float32(1)))",
+    "Mul((y := {}), Mul(AddV2(float32(1), Erf(Mul(y, float32(0.70710677)))), float32(0.5)))",
+    "Mul(float32(0.5), Mul((y := {}), AddV2(float32(1), Erf(Mul(y, float32(0.70710677))))))",
+]
+TANH = "Mul(Mul(float32(0.5), (y := {})), AddV2(float32(1), Tanh(Mul(float32(0.7978846), AddV2(y, %s)))))"
+APPROXIMATE = [
+    TANH % cube
+    for cube in (
+        "Mul(float32(0.044715), Pow(y, float32(3)))",
+        "Mul(Mul(Mul(float32(0.044715), y), y), y)",
+        "Mul(float32(0.044715), Mul(y, Mul(y, y)))",
+        "Mul(float32(0.044715), Mul(Square(y), y))",
+    )
+]
+FUSED += [
+    (f"{IMAGES}; r: float32[?, 3, 5, 4]", f"AddV2(BiasAdd({CONV}, b), r)", "_FusedConv2D BiasAdd Add"),
+    (f"{IMAGES}; r: float32[?, 3, 5, 4]", f"Relu(AddV2(r, {NORM.format(CONV)}))", "_FusedConv2D FusedBatchNorm Add Relu"),
+    (COLUMNS, f"AddV2({FLAT}, b)", "Reshape; _FusedMatMul BiasAdd; Reshape"),
+    (COLUMNS, f"Relu(BiasAdd({FLAT}, b))", "Reshape; _FusedMatMul BiasAdd Relu; Reshape"),
+    *((MATRICES, form.format("BiasAdd(MatMul(x, w), b)"), "_FusedMatMul BiasAdd GeluExact") for form in EXACT),
+    *((MATRICES, form.format("BiasAdd(MatMul(x, w), b)"), "_FusedMatMul BiasAdd GeluApproximate") for form in APPROXIMATE),
+    (COLUMNS, EXACT[0].format(f"AddV2({FLAT}, b)"), "Reshape; _FusedMatMul BiasAdd GeluExact; Reshape"),
+    (COLUMNS, APPROXIMATE[1].format(f"AddV2({FLAT}, b)"), "Reshape; _FusedMatMul BiasAdd GeluApproximate; Reshape"),
+]
+
 APART = [
+    (MATRICES, EXACT[0].format("BiasAdd(MatMul(x, w), b)") + ", y", "_FusedMatMul BiasAdd; Mul; Mul; Erf; AddV2; Mul"),
+    (
+        MATRICES,
+        EXACT[0].format("BiasAdd(MatMul(x, w), b)").replace("0.70710677", "0.7"),
+        "_FusedMatMul BiasAdd; Mul; Mul; Erf; AddV2; Mul",
+    ),
+    (
+        COLUMNS,
+        "AddV2(Reshape(MatMul(Reshape(x, int32([-1, 3])), w), int32([-1, 2])), float32([1, 2]))",
+        "Reshape; MatMul; Reshape; AddV2",
+    ),
+    (f"{IMAGES}; r: float32[3, 5, 4]", f"AddV2(BiasAdd({CONV}, b), r)", "_FusedConv2D BiasAdd; AddV2"),
+    (
+        f"{IMAGES}; r: float32[?, 3, 5, 4]",
+        f"AddV2(Relu(BiasAdd({CONV}, b)), r)",
+        "_FusedConv2D BiasAdd Relu; AddV2",
+    ),
     (MATRICES, "BiasAdd(p := MatMul(x, w), b), p", "MatMul; BiasAdd"),
     (MATRICES, "Relu(y := BiasAdd(MatMul(x, w), b)), y", "_FusedMatMul BiasAdd; Relu"),
     ("x: float32[?, 3]; w: float32[3, 3]; b: float32[?]", "AddV2(MatMul(x, w), b)", "MatMul; AddV2"),

@@ -5,6 +5,7 @@ Names and attributes are those of TensorFlow's own fused ops, which are private 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,7 +24,8 @@ _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "Tanh": jnp.tanh,
     "Sigmoid": jax.nn.sigmoid,
     "GeluApproximate": jax.nn.gelu,
-    "GeluExact": lambda x: jax.nn.gelu(x, approximate=False),
+    # jax.nn.gelu's exact form, by erfc, rounds differently than the expression that this stands for.
+    "GeluExact": lambda x: 0.5 * x * (1 + jax.lax.erf(x * jnp.asarray(math.sqrt(0.5), x.dtype))),
 }
 
 
