@@ -85,7 +85,7 @@ class Either:
 
     __slots__ = ("options",)
 
-    def __init__(self, *options: Hole | Op) -> None:
+    def __init__(self, *options: Pattern) -> None:
         self.options = options
 
 

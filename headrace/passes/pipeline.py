@@ -13,12 +13,14 @@ from headrace.ir.graph import Graph, Node, subgraphs
 from headrace.ir.verify import verify
 from headrace.passes import (
     arithmetic,
+    attention,
     batch_norm_folding,
     common_subexpressions,
     constant_folding,
     debug_stripper,
     dependency,
     inline,
+    layer_norm,
     prune,
     remapper,
     shape_materialization,
@@ -39,6 +41,8 @@ PASSES: tuple[Pass, ...] = (
     arithmetic.PASS,
     common_subexpressions.PASS,
     batch_norm_folding.PASS,
+    layer_norm.PASS,
+    attention.PASS,
     remapper.PASS,
     prune.PASS,
 )
