@@ -133,12 +133,14 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Tensor:
     Raises:
         InvalidArgumentError: it has another shape.
     """
-    return ensure_shape_op(x, shape=shape, name=name)
+    checked = ensure_shape_op(x, shape=shape, name=name)
+    checked.set_shape(shape)
+    return checked
 
 
 @portable_op("CheckNumerics", "tensor: T -> output: T", T=FLOATING, stateful=True)
 def check_numerics_op(tensor: Any, *, message: str) -> Any:
-    """The input, checked to be free of NaN and infinity where its values are at hand (not inside compiled code)."""
+    """The input, checked to be free of NaN and infinity; a graph is cut here, so that the check sees the values."""
     if isinstance(tensor, np.ndarray):
         _refuse_bad_values(tensor, message)
     return tensor

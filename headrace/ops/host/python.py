@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor, to_numpy
 from headrace.dispatch.opdef import DTypes, op
 
+_log = logging.getLogger(__name__)
 _numbers = itertools.count()
 
 
@@ -62,6 +65,12 @@ def py_func_stateless(input: tuple[Any, ...], *, token: str, Tout: DTypes) -> An
     return _called(token, input, Tout)
 
 
+@op("EagerPyFunc", "input: Tin[] -> output: Tout[]", stateful=True, host_only=True)
+def eager_py_func(input: tuple[Any, ...], *, token: str, is_async: bool = False, Tout: DTypes) -> Any:
+    """Calls a Python function on eager tensors; autodiff/py_function.py has the gradient."""
+    return _called(token, input, Tout)
+
+
 def numpy_function(func: Callable[..., Any], inp: Sequence[Any], Tout: Any, stateful: bool = True, name: str | None = None) -> Any:
     """Calls a Python function on numpy arrays, in a graph each time it runs. No gradient passes through it.
 
@@ -80,7 +89,16 @@ def numpy_function(func: Callable[..., Any], inp: Sequence[Any], Tout: Any, stat
     target = py_func_op if stateful else py_func_stateless
     given = [convert_to_tensor(value) for value in nest.flatten(inp)]
     results = target.all(given, token=Token.of(lambda *a: func(*map(_plain, a))), Tout=types, name=name)
+    place = results[0].op.source or "" if results and not context.executing_eagerly() else ""  # type: ignore[attr-defined]
+    for tape in context.state().tapes:
+        tape.record_custom(given, results, partial(_no_gradient, len(given), place))
     return list(results) if several else results[0]
+
+
+def _no_gradient(count: int, place: str, *gradients: Any) -> list[None]:
+    where = f" (from {place})" if place else ""
+    _log.warning("no gradient passes through tf.numpy_function%s; use tf.py_function or tf.custom_gradient", where)
+    return [None] * count
 
 
 def _plain(array: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from headrace.core import nest
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import Tensor
+from headrace.ops.host.assertions import assert_true
 from headrace.ops.math.comparison import logical_not
 from headrace.trace.autograph.staging import at_user, condition, is_symbolic, is_tensor_like, leaves, same_value
 from headrace.trace.autograph.variables import Undefined, UndefinedReturnValue
@@ -117,6 +118,17 @@ def or_(left: Callable[[], Any], right: Callable[[], Any]) -> Any:
         first = condition(value, "`or`")
         return cond(first, lambda: first, lambda: condition(right(), "`or`"))
     return value or right()
+
+
+def assert_stmt(test: Any, message: Callable[[], Any]) -> None:
+    """An assert statement: tf.debugging.Assert when the condition is a symbolic tensor."""
+    if is_symbolic(test):
+        text = message()
+        place = at_user()
+        assert_true(condition(test, "an assert statement"), [f"assertion failed{place}" if text is None else text])
+    elif not test:
+        text = message()
+        raise AssertionError(*([] if text is None else [text]))
 
 
 def not_(value: Any) -> Any:

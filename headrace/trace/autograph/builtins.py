@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from headrace.core import dtypes
 from headrace.ops.array.creation import range as tensor_range
 from headrace.ops.array.shaping import shape
+from headrace.ops.host.printing import print_function
 from headrace.ops.math.functions import abs as tensor_abs
 from headrace.ops.math.functions import cast
 from headrace.trace.autograph.staging import is_symbolic
@@ -37,11 +39,18 @@ def _range(*limits: Any) -> Any:
     return tensor_range(*limits)
 
 
+def _print(*values: Any, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False) -> None:
+    """Prints each time the program gets there, where Python prints."""
+    stream = sys.stdout if file is None else file
+    print_function(*values, output_stream=stream, sep=" " if sep is None else sep, end="\n" if end is None else end)
+
+
 _OVERLOADS: dict[Any, Callable[..., Any]] = {
     builtins.abs: _abs,
     builtins.float: _float,
     builtins.int: _int,
     builtins.len: _len,
+    builtins.print: _print,
     builtins.range: _range,
 }
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
-from headrace.trace.autograph.branching import and_, if_exp, if_stmt, not_, or_
+from headrace.trace.autograph.branching import and_, assert_stmt, if_exp, if_stmt, not_, or_
 from headrace.trace.autograph.builtins import overload
 from headrace.trace.autograph.loops import for_stmt, while_stmt
 from headrace.trace.autograph.variables import Undefined, UndefinedReturnValue, load, load_or_undefined
@@ -141,12 +141,18 @@ def _converted(entity: Callable[..., Any]) -> tuple[Callable[..., Any], str]:
         raise ValueError(f"{target[0].__qualname__} cannot be converted: {error}") from error
 
 
+def _the(function: Any) -> Any:
+    """The function itself, under another name than the one that malt leaves alone."""
+    return function
+
+
 OPERATORS = SimpleNamespace(
     FunctionScope=FunctionScope,
     STD=None,
     Undefined=Undefined,
     UndefinedReturnValue=UndefinedReturnValue,
     and_=and_,
+    assert_stmt=assert_stmt,
     autograph_artifact=leave_alone,
     converted_call=converted_call,
     for_stmt=for_stmt,
@@ -156,6 +162,7 @@ OPERATORS = SimpleNamespace(
     ldu=load_or_undefined,
     not_=not_,
     or_=or_,
+    the=_the,
     while_stmt=while_stmt,
     with_function_scope=with_function_scope,
 )

@@ -24,7 +24,7 @@ from malt.converters import (
     variables,
 )
 from malt.core import converter, unsupported_features_checker
-from malt.pyct import anno, cfg, errors, qual_names, transpiler
+from malt.pyct import anno, cfg, errors, qual_names, templates, transpiler
 from malt.pyct.static_analysis import activity, reaching_definitions
 
 FAILURES = (errors.PyCTError, NotImplementedError, ValueError, OSError, SyntaxError)
@@ -126,6 +126,35 @@ class _ZeroArgumentSuper(ast.NodeTransformer):
         return node
 
 
+class _Asserts(converter.Base):  # type: ignore[misc]
+    """assert test, message -> ag__.assert_stmt(test, lambda: message)"""
+
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        self.generic_visit(node)
+        message = ast.Constant(None) if node.msg is None else node.msg
+        return templates.replace("ag__.assert_stmt(test, lambda: message)", test=node.test, message=message)
+
+    @classmethod
+    def transform(cls, node: Any, ctx: Any) -> Any:
+        """Runs it, as malt's converters do."""
+        return cls(ctx).visit(node)
+
+
+class _Prints(converter.Base):  # type: ignore[misc]
+    """print(x) -> ag__.the(print)(x): malt leaves calls of the name `print` to Python."""
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "print":
+            node.func = templates.replace_as_expression("ag__.the(name)", name=node.func)
+        return node
+
+    @classmethod
+    def transform(cls, node: Any, ctx: Any) -> Any:
+        """Runs it, as malt's converters do."""
+        return cls(ctx).visit(node)
+
+
 class _Transpiler(transpiler.GenericTranspiler):  # type: ignore[misc]
     """malt's reading of a function, and the converters that run on it."""
 
@@ -148,7 +177,7 @@ class _Transpiler(transpiler.GenericTranspiler):  # type: ignore[misc]
         node = activity.resolve(node, ctx, None)
         node = reaching_definitions.resolve(node, ctx, graphs)
         anno.dup(node, {anno.Static.DEFINITIONS: anno.Static.ORIG_DEFINITIONS})
-        steps = (functions, break_statements, continue_statements, return_statements, call_trees, control_flow)
+        steps = (functions, break_statements, _Asserts, continue_statements, return_statements, _Prints, call_trees, control_flow)
         for step in (*steps, conditional_expressions, logical_expressions, variables):
             node = step.transform(node, ctx)
         return node
