@@ -16,3 +16,5 @@ from headrace.ops.host.assertions import assert_rank as assert_rank
 from headrace.ops.host.assertions import assert_rank_at_least as assert_rank_at_least
 from headrace.ops.host.assertions import assert_true as Assert
 from headrace.ops.host.assertions import assert_type as assert_type
+from headrace.runtime.placement import get_log_device_placement as get_log_device_placement
+from headrace.runtime.placement import set_log_device_placement as set_log_device_placement

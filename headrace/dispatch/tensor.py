@@ -16,6 +16,9 @@ from headrace.dispatch.operators import Operators
 from headrace.dispatch.resource import Resource
 from headrace.ir.graph import Value
 
+HOST = "/job:localhost/replica:0/task:0/device:CPU:0"
+"""The device of strings and of small integers, which stay on the host."""
+
 
 class Tensor(Operators):
     """An immutable array of one dtype. See EagerTensor and GraphTensor."""
@@ -106,10 +109,9 @@ class EagerTensor(Tensor):
     def device(self) -> str:
         """The device that holds the elements, in TensorFlow's notation."""
         if isinstance(self.array, np.ndarray):
-            return "/job:localhost/replica:0/task:0/device:CPU:0"
+            return HOST
         (device,) = self.array.devices()
-        kind = "GPU" if device.platform in ("gpu", "cuda", "rocm") else device.platform.upper()
-        return f"/job:localhost/replica:0/task:0/device:{kind}:{device.id}"
+        return device_name(device)
 
     def numpy(self) -> Any:
         """The elements as a numpy array, or as a numpy scalar (bytes for strings) when the rank is 0."""
@@ -322,6 +324,12 @@ class GraphTensor(Tensor):
         return f"<tf.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
 
     __str__ = __repr__
+
+
+def device_name(device: Any) -> str:
+    """A JAX device in TensorFlow's notation."""
+    kind = "GPU" if device.platform in ("gpu", "cuda", "rocm") else device.platform.upper()
+    return f"/job:localhost/replica:0/task:0/device:{kind}:{device.id}"
 
 
 def spec_of(tensor: Tensor, name: str | None = None) -> TensorSpec:

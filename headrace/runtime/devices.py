@@ -10,7 +10,7 @@ import jax
 
 from headrace.core.errors import InvalidArgumentError
 
-_NAME = re.compile(r"(?:.*/)?(?:device:)?(?P<kind>[A-Za-z]+)(?::(?P<index>\d+|\*))?$")
+_PART = re.compile(r"(?P<where>job|replica|task):(?P<which>\w+|\*)|(?:device:)?(?P<kind>[A-Za-z]+)(?::(?P<index>\d+|\*))?")
 _PLATFORMS = {"GPU": ("gpu", "cuda", "rocm"), "CPU": ("cpu",), "TPU": ("tpu",)}
 
 
@@ -40,19 +40,68 @@ def _devices(kind: str) -> tuple[Any, ...]:
     return ()
 
 
-@lru_cache(maxsize=1024)
+class LogicalDevice(NamedTuple):
+    """A device as programs name it, such as `/device:GPU:0`."""
+
+    name: str
+    device_type: str
+
+
+def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
+    """The devices that programs can name, of one type or all."""
+    return [LogicalDevice(d.name.replace("/physical_device", "/device"), d.device_type) for d in list_physical_devices(device_type)]
+
+
+class _Placement:
+    soft = True
+
+
+def set_soft_device_placement(enabled: bool) -> None:
+    """Says whether ops asked for on a device that is not there run on the CPU instead (the default), or are refused."""
+    _Placement.soft = bool(enabled)
+
+
+def get_soft_device_placement() -> bool:
+    """True while ops asked for on a device that is not there run on the CPU."""
+    return _Placement.soft
+
+
 def resolve(name: str) -> Any:
     """The JAX device of a TensorFlow device name such as `/GPU:0`, `gpu:1` or `/job:localhost/.../device:CPU:0`.
 
     Raises:
-        InvalidArgumentError: the name is malformed or this host has no such device.
+        ValueError: the name is malformed.
+        InvalidArgumentError: it names another host; or this one has no such device, and soft placement is off.
     """
-    match = _NAME.match(name)
-    if match is None:
-        raise InvalidArgumentError(f"{name!r} is no device name; expected a form such as '/GPU:0' or '/device:CPU:0'")
-    devices = _devices(match["kind"].upper())
-    index = 0 if match["index"] in (None, "*") else int(match["index"])
-    if index >= len(devices):
-        known = ", ".join(d.name for d in list_physical_devices())
-        raise InvalidArgumentError(f"this host has no device {name!r}; it has {known}")
-    return devices[index]
+    return _resolved(name, _Placement.soft)
+
+
+@lru_cache(maxsize=1024)
+def _resolved(name: str, soft: bool) -> Any:
+    kind, index = _parsed(name)
+    devices = _devices(kind)
+    if index < len(devices):
+        return devices[index]
+    if soft:
+        return _devices("CPU")[0]
+    known = ", ".join(d.name for d in list_physical_devices())
+    raise InvalidArgumentError(f"this host has no device {name!r} and soft placement is off; it has {known}")
+
+
+def _parsed(name: str) -> tuple[str, int]:
+    """Type and index of a device name; what it leaves out is the first device of this host."""
+    kind, index = "", 0
+    for part in filter(None, name.split("/")):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise ValueError(
+                f"{part!r} in the device name {name!r} is not known; expected a form such as '/GPU:0' or '/device:CPU:0'"
+            )
+        if match["where"]:
+            if match["which"] not in ("localhost", "0", "*"):
+                raise InvalidArgumentError(f"{name!r} is on another host; this process has {list_logical_devices()}")
+        else:
+            kind, index = match["kind"].upper(), 0 if match["index"] in (None, "*") else int(match["index"])
+    if kind:
+        return kind, index
+    return next(k for k in ("GPU", "TPU", "CPU") if _devices(k)), 0
