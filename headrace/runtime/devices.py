@@ -94,9 +94,7 @@ def _parsed(name: str) -> tuple[str, int]:
     for part in filter(None, name.split("/")):
         match = _PART.fullmatch(part)
         if match is None:
-            raise ValueError(
-                f"{part!r} in the device name {name!r} is not known; expected a form such as '/GPU:0' or '/device:CPU:0'"
-            )
+            raise ValueError(f"{part!r} in the device name {name!r} is not known; expected a form such as '/device:GPU:0'")
         if match["where"]:
             if match["which"] not in ("localhost", "0", "*"):
                 raise InvalidArgumentError(f"{name!r} is on another host; this process has {list_logical_devices()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -65,6 +66,17 @@ def identity_n(input: tuple[Any, ...]) -> Any:
 def identity_tensors(input: Any, name: str | None = None) -> list[Tensor]:
     """The tensors of a list, as new tensors."""
     return list(identity_n.all(list(input), name=name))
+
+
+@op("XlaOptimizationBarrier", "input: T[] -> output: T[]")
+def optimization_barrier(input: tuple[Any, ...]) -> Any:
+    """The inputs; the compiler moves no computation across and merges none with what came before."""
+    return jax.lax.optimization_barrier(input)
+
+
+@optimization_barrier.gradient
+def _barrier_gradient(record: Any, *gradients: Any) -> Any:
+    return list(gradients)
 
 
 @portable_op("StopGradient", "input: T -> output: T", differentiable=False)
