@@ -44,7 +44,8 @@ class Interpreter:
         last_use = _last_uses(graph)
         for position, node in enumerate(graph.nodes):
             arguments = [environment[value] for value in node.inputs]
-            results = self._run_node(node, arguments)
+            with jax.named_scope(node.name):
+                results = self._run_node(node, arguments)
             environment.update(zip(node.outputs, results, strict=True))
             for value in last_use.get(position, ()):
                 environment.pop(value, None)

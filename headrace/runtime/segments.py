@@ -82,6 +82,16 @@ class Compiled:
             resources[position].write(array)
         return self._released(outputs, resources)
 
+    def compile(self, arguments: Sequence[Any]) -> jax.stages.Compiled:
+        """What XLA makes of the graph for these arguments, without running it; shapes may stand for arrays."""
+        resources, aliasing = self._distinct([arguments[i] for i in self._resource_inputs])
+        function, written = self._build((aliasing, "inspected"), aliasing, [np.asarray(arguments[i]) for i in self._statics])
+        changing = [resources[i].peek() for i in written]
+        reading = [r.array for i, r in enumerate(resources) if i not in written]
+        tensors = [arguments[i] for i in self._tensor_inputs]
+        compiled: jax.stages.Compiled = function.lower(changing, reading, tensors, _NO_ENTROPY).compile()
+        return compiled
+
     def _stacked(self, position: int, argument: Any) -> Any:
         """A list in the form for compiled code, if something reads it; a refusal names the first node that does."""
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+
 from headrace.core import nest
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.spec import TensorSpec
@@ -12,6 +14,7 @@ from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import Tensor
 from headrace.ir.graph import Graph
+from headrace.runtime.memory.report import MemoryReport, report
 from headrace.state.tracking import Trackable
 from headrace.trace.gradients import DifferentiableGraph
 
@@ -99,6 +102,16 @@ class ConcreteFunction(Trackable):
         else:
             outputs = state.executor.call(self.graph, inputs)
         return self._pack(outputs)
+
+    def memory_report(self) -> MemoryReport:
+        """What one call needs of memory, and the lifetime of every value; unknown dimensions count as 1.
+
+        Raises:
+            UnimplementedError: part of the function runs on the host.
+        """
+        shapes = [tuple(1 if d is None else d for d in spec.shape) for spec in self.specs]
+        tensors = [jax.ShapeDtypeStruct(shape, spec.dtype.np_dtype) for shape, spec in zip(shapes, self.specs, strict=True)]
+        return report(self.graph, [*tensors, *(t.array for t in self.captured_inputs)], self.name)  # type: ignore[attr-defined]
 
     def _pack(self, flat: Sequence[Any]) -> Any:
         leaves = iter(flat)

@@ -16,6 +16,7 @@ from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import GraphTensor, Tensor
 from headrace.runtime import executable
+from headrace.runtime.memory.report import MemoryReport
 from headrace.state.tracking import Trackable
 from headrace.state.variable import Variable
 from headrace.trace.autograph.calls import convert
@@ -158,6 +159,10 @@ class Function(Trackable):
         if self._spec.input_signature is not None:
             args = (*self._spec.input_signature, *args[len(self._spec.input_signature) :])
         return self._lookup(args, kwargs)
+
+    def memory_report(self, *args: Any, **kwargs: Any) -> MemoryReport:
+        """What one call with these arguments (tensors or specs) needs of memory; see ConcreteFunction.memory_report."""
+        return self.get_concrete_function(*args, **kwargs).memory_report()
 
     def _lookup(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ConcreteFunction:
         if self._spec.input_signature is not None:

@@ -68,10 +68,23 @@ def identity_tensors(input: Any, name: str | None = None) -> list[Tensor]:
     return list(identity_n.all(list(input), name=name))
 
 
+def _opaque_branch(*arrays: Any) -> Any:
+    """The arrays, by way of a branch that XLA cannot decide: its CPU back end drops barriers before it merges computations."""
+    source = next((a for a in arrays if a.size), None)
+    if source is None:
+        return arrays
+    bits = jax.lax.bitcast_convert_type(source.reshape(-1)[0].astype(jnp.float32), jnp.int32)
+    return jax.lax.cond((bits & 1) <= 1, lambda *given: given, lambda *given: tuple(map(jnp.zeros_like, given)), *arrays)
+
+
+def _barrier(*arrays: Any) -> Any:
+    return jax.lax.optimization_barrier(arrays)
+
+
 @op("XlaOptimizationBarrier", "input: T[] -> output: T[]")
 def optimization_barrier(input: tuple[Any, ...]) -> Any:
     """The inputs; the compiler moves no computation across and merges none with what came before."""
-    return jax.lax.optimization_barrier(input)
+    return jax.lax.platform_dependent(*input, cpu=_opaque_branch, default=_barrier)
 
 
 @optimization_barrier.gradient

@@ -1,0 +1,1 @@
+"""How much memory a compiled function needs, and for what."""
