@@ -103,7 +103,7 @@ def report(graph: Graph, arguments: Sequence[Any], name: str) -> MemoryReport:
         listed = "".join(f"\n  {obstacle}" for obstacle in made.plan.obstacles)
         raise UnimplementedError(f"memory_report needs a function that is compiled as a whole; {name} runs in parts:{listed}")
     compiled = Compiled(made.graph).compile(arguments)
-    module = hlo.parse(compiled.as_text())
+    module = hlo.parse(compiled.as_text() or "")
     found = analyze(module)
     sizes: Any = compiled.memory_analysis()
     names = set(_names(made.graph))
