@@ -10,10 +10,6 @@ from headrace.core.errors import InvalidArgumentError
 
 WITHOUT_EFFECT = frozenset(
     {
-        "auto_mixed_precision",
-        "auto_mixed_precision_cpu",
-        "auto_mixed_precision_mkl",
-        "auto_mixed_precision_onednn_bfloat16",
         "auto_parallel",
         "implementation_selector",
         "layout_optimizer",
@@ -37,8 +33,12 @@ class PassOptions:
         arithmetic_optimization: rewrite arithmetic and data movement.
         common_subgraph_elimination: compute equal expressions once.
         dependency_optimization: drop identities and no-ops.
-        remapping: fuse products with bias and activation, fold batch normalization.
+        remapping: fuse products with bias and activation, attention and layer normalization; fold batch normalization.
         debug_stripper: drop assertions, numeric checks and prints.
+        auto_mixed_precision: compute products and what lies between them in 16 bits: float16 on a GPU, bfloat16 elsewhere.
+        auto_mixed_precision_onednn_bfloat16: the same, always in bfloat16.
+        auto_mixed_precision_mkl: an older name of that.
+        auto_mixed_precision_cpu: another one.
         disable_model_pruning: keep nodes that nothing needs.
         disable_meta_optimizer: change nothing at all.
         min_graph_nodes: leave graphs of fewer nodes alone.
@@ -52,6 +52,10 @@ class PassOptions:
     dependency_optimization: bool = True
     remapping: bool = True
     debug_stripper: bool = False
+    auto_mixed_precision: bool = False
+    auto_mixed_precision_onednn_bfloat16: bool = False
+    auto_mixed_precision_mkl: bool = False
+    auto_mixed_precision_cpu: bool = False
     disable_model_pruning: bool = False
     disable_meta_optimizer: bool = False
     min_graph_nodes: int = 0

@@ -14,6 +14,7 @@ from headrace.ir.verify import verify
 from headrace.passes import (
     arithmetic,
     attention,
+    auto_mixed_precision,
     batch_norm_folding,
     common_subexpressions,
     constant_folding,
@@ -44,6 +45,8 @@ PASSES: tuple[Pass, ...] = (
     layer_norm.PASS,
     attention.PASS,
     remapper.PASS,
+    auto_mixed_precision.PASS,
+    *auto_mixed_precision.BFLOAT16_PASSES,
     prune.PASS,
 )
 

@@ -79,7 +79,7 @@ def fused_conv2d(
     """Conv2D, then `fused_ops` on its result with `args`."""
     y = convolve(input, filter, strides, padding, explicit_paddings, data_format, dilations)
     shape = (1, -1, 1, 1) if data_format == "NCHW" else (-1,)
-    return _finish(y, args, fused_ops, epsilon, leakyrelu_alpha, shape)
+    return _finish(y, args, fused_ops, epsilon, leakyrelu_alpha, shape).astype(input.dtype)
 
 
 @op("_FusedMatMul", "a: T, b: T, args: num_args*T -> product: T", T=FLOATING, exportable=False)
