@@ -11,6 +11,7 @@ from headrace import io as io
 from headrace import linalg as linalg
 from headrace import lookup as lookup
 from headrace import math as math
+from headrace import mixed_precision as mixed_precision
 from headrace import nest as nest
 from headrace import nn as nn
 from headrace import ops as _ops
