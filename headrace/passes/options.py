@@ -12,7 +12,6 @@ WITHOUT_EFFECT = frozenset(
     {
         "auto_parallel",
         "implementation_selector",
-        "layout_optimizer",
         "loop_optimization",
         "pin_to_host_optimization",
         "scoped_allocator_optimization",
@@ -33,6 +32,7 @@ class PassOptions:
         arithmetic_optimization: rewrite arithmetic and data movement.
         common_subgraph_elimination: compute equal expressions once.
         dependency_optimization: drop identities and no-ops.
+        layout_optimizer: do convolutions with channels last on a CPU.
         remapping: fuse products with bias and activation, attention and layer normalization; fold batch normalization.
         debug_stripper: drop assertions, numeric checks and prints.
         auto_mixed_precision: compute products and what lies between them in 16 bits: float16 on a GPU, bfloat16 elsewhere.
@@ -50,6 +50,7 @@ class PassOptions:
     arithmetic_optimization: bool = True
     common_subgraph_elimination: bool = True
     dependency_optimization: bool = True
+    layout_optimizer: bool = True
     remapping: bool = True
     debug_stripper: bool = False
     auto_mixed_precision: bool = False
