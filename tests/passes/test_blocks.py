@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 import headrace as tf
 from headrace.core.errors import InvalidArgumentError
 from headrace.ir.patterns import Rule
+from headrace.ops.nn.attention import takes_flash
 from headrace.passes import attention, common_subexpressions, layer_norm
 from headrace.passes.base import Pass
 from headrace.passes.pipeline import Report, optimize
@@ -125,6 +127,32 @@ def test_an_unknown_layout_is_refused() -> None:
     q = tf.zeros([1, 2, 3, 4])
     with pytest.raises(InvalidArgumentError, match="no layout 'BHTN'; expected one of BTNH, BNTH"):
         tf.raw_ops._FusedAttention(query=q, key=q, value=q, bias=[], mask=[], layout="BHTN")
+
+
+LONG = ((2, 4, 512, 64), (2, 4, 512, 64), (2, 4, 512, 64))
+
+TAKEN = [
+    (LONG, "bfloat16", [(2, 1, 1, 512)], -1e9, "BNTH", True),
+    (((2, 512, 4, 64),) * 3, "float16", [], -1e9, "BTNH", True),
+    (LONG, "float32", [], -1e9, "BNTH", False),
+    (LONG, "bfloat16", [], -10.0, "BNTH", False),
+    (LONG, "bfloat16", [(3, 2, 1, 1, 512)], -1e9, "BNTH", False),
+    (((2, 4, 128, 64),) * 3, "bfloat16", [], -1e9, "BNTH", False),
+    (((2, 4, 512, 256),) * 3, "bfloat16", [], -1e9, "BNTH", False),
+    (((2, 4, 512, 64), (1, 4, 512, 64), (1, 4, 512, 64)), "bfloat16", [], -1e9, "BNTH", False),
+    (((2, 512, 64),) * 3, "bfloat16", [], -1e9, "BNTH", False),
+]
+
+
+@pytest.mark.parametrize(("shapes", "dtype", "extra", "fill", "layout", "taken"), TAKEN)
+def test_flash_attention_is_taken_on_a_gpu_for_long_rows_of_16_bits(
+    shapes: Any, dtype: str, extra: Any, fill: float, layout: str, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
+    others = [jax.ShapeDtypeStruct(shape, "bool") for shape in extra]
+    assert not takes_flash(*given, others, fill, layout)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert takes_flash(*given, others, fill, layout) is taken
 
 
 def _norm(x: Any, scale: Any, offset: Any) -> Any:

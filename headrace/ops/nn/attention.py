@@ -18,6 +18,9 @@ LAYOUTS = ("BTNH", "BNTH")
 FLASH_WIDTHS = range(8, 129, 8)
 """Sizes of a head that cuDNN's flash attention takes."""
 
+LONG = 512 * 512
+"""Scores a head from which it pays: on an H100 in 16 bits 128 x 128 took 98 us instead of 51, 1024 x 1024 125 instead of 183."""
+
 HIDDEN = -1e4
 """A fill value at or below this hides a position altogether."""
 
@@ -46,7 +49,7 @@ def fused_attention(
         return _flash(query, key, value, rest[: len(bias)], rest[len(bias) :], scale, layout)
 
     arguments = (query, key, value, *bias, *mask)
-    if not _takes_flash(query, key, value, [*bias, *mask], fill, layout):
+    if not takes_flash(query, key, value, [*bias, *mask], fill, layout):
         return plain(*arguments)
     return jax.lax.platform_dependent(*arguments, cuda=flash, default=plain)
 
@@ -64,14 +67,14 @@ def _attend(
     return jnp.einsum(mix, jax.nn.softmax(logits).astype(value.dtype), value)
 
 
-def _takes_flash(query: Any, key: Any, value: Any, extra: Sequence[Any], fill: float, layout: str) -> bool:
-    """True where a GPU is there and cuDNN has a kernel: 16 bits, four dimensions of one batch size, a width it knows."""
+def takes_flash(query: Any, key: Any, value: Any, extra: Sequence[Any], fill: float, layout: str) -> bool:
+    """True where a GPU is there and cuDNN has a kernel that pays: 16 bits, four dimensions, a width it knows, long rows."""
     if jax.default_backend() != "gpu" or query.dtype not in (jnp.float16, jnp.bfloat16) or query.ndim != 4 or fill > HIDDEN:
         return False
     widths = {v.shape[-1] for v in (query, key, value)}
     others = {(v.shape[0], v.shape[layout.index("N")]) for v in (query, key, value)}
     full = _scores_shape(query, key, layout)
-    fits = all(np.broadcast_shapes(v.shape, full) == full for v in extra)
+    fits = full[2] * full[3] >= LONG and all(np.broadcast_shapes(v.shape, full) == full for v in extra)
     return fits and len(others) == 1 and len(widths) == 1 and widths <= set(FLASH_WIDTHS)
 
 

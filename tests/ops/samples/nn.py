@@ -159,6 +159,17 @@ def _pointwise(x: Any, kernel: Any, args: Any, host_args: Any, **_: Any) -> Any:
     return np.maximum((x @ kernel[0, 0] - mean) / np.sqrt(variance + 0.001) * scale + offset, 0)
 
 
+def _attention(query: Any, key: Any, value: Any, bias: Any, mask: Any, *, scale: float, fill: float, **_: Any) -> Any:
+    scores = np.where(mask[0], query @ key.swapaxes(-1, -2) * scale + bias[0], fill)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True) @ value
+
+
+def _layer_norm(x: Any, args: Any, *, epsilon: float, **_: Any) -> Any:
+    scale, offset = args
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + epsilon) * scale + offset
+
+
 FUSED = [
     _fused("_FusedMatMul", (f32(3, 4), f32(4, 5), [f32(5)]), ["BiasAdd", "Relu"], _relu_product),
     _fused(
@@ -170,6 +181,25 @@ FUSED = [
         strides=[1, 1, 1, 1],
         padding="SAME",
         epsilon=0.001,
+    ),
+    Sample(
+        "_FusedAttention",
+        (f32(2, 3, 4, 8), f32(2, 3, 5, 8), f32(2, 3, 5, 6), [f32(4, 5)], [np.array([[True, True, False, True, False]])]),
+        {"scale": 0.25, "fill": -1e9},
+        reference=_attention,
+        oracle=False,
+        gradient=False,  # made after gradients are
+        rtol=1e-4,
+        atol=1e-4,
+    ),
+    Sample(
+        "_FusedLayerNorm",
+        (f32(2, 3, 8), [f32(8), f32(8)]),
+        {"axes": (-1,), "epsilon": 0.01, "has_scale": True},
+        reference=_layer_norm,
+        oracle=False,
+        rtol=1e-4,
+        atol=1e-4,
     ),
 ]
 
