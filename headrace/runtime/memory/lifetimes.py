@@ -13,8 +13,34 @@ from headrace.runtime.memory.hlo import Instruction, Module
 
 _HANDED_ON = frozenset({"bitcast", "opt-barrier", "copy-done", "while"})
 _ELEMENTWISE = frozenset(
-    "add multiply subtract divide maximum minimum select negate exponential log tanh rsqrt sqrt power and or not compare convert"
-    " clamp abs sign floor ceil dynamic-update-slice scatter".split()
+    [
+        "add",
+        "multiply",
+        "subtract",
+        "divide",
+        "maximum",
+        "minimum",
+        "select",
+        "negate",
+        "exponential",
+        "log",
+        "tanh",
+        "rsqrt",
+        "sqrt",
+        "power",
+        "and",
+        "or",
+        "not",
+        "compare",
+        "convert",
+        "clamp",
+        "abs",
+        "sign",
+        "floor",
+        "ceil",
+        "dynamic-update-slice",
+        "scatter",
+    ]
 )
 
 
