@@ -1,0 +1,84 @@
+"""Inference and training steps of the models in models.py. `python benchmarks/model_work.py WHO [MODEL ...]` prints JSON: seconds.
+
+WHO is headrace, tensorflow, tensorflow-jit (its own jit_compile=True) or jax (models_jax.py, on Headrace's random weights).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import models
+
+BATCHES = {"Mlp": 256, "Cnn": 128, "Encoder": 8, "ResNet50": 8}
+MOST_SECONDS = 12.0
+"""A program is repeated for this long, and at least five times."""
+
+
+def least_seconds(call: Callable[[], Any], wait: Callable[[Any], Any]) -> float:
+    """The least time of one call, after two that are not counted."""
+    wait(call())
+    wait(call())
+    times: list[float] = []
+    while len(times) < 5 or (sum(times) < MOST_SECONDS and len(times) < 200):
+        start = time.perf_counter()
+        wait(call())
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def framework_programs(tf: Any, name: str, options: dict[str, Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """The model under `tf`."""
+    model = getattr(models, name)(tf)
+    x, y = model.inputs(BATCHES[name])
+    infer = tf.function(lambda x: model(x), autograph=False, **options)  # noqa: PLW0108 - a tf.function needs a function
+    yield "inference", lambda: infer(x)
+    raw = models.make_step(model)
+    step = tf.function(lambda x, y: raw(x, y), autograph=False, **options)  # noqa: PLW0108
+    yield "training", lambda: step(x, y)
+
+
+def jax_programs(name: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """The model by hand, on the weights of Headrace's."""
+    model = getattr(models, name)(importlib.import_module("headrace"))
+    x, y = model.inputs(BATCHES[name])
+    weights = [v.value().array for v in model.variables]
+    averages = [v.value().array for v in getattr(model, "averages", [])]
+    by_hand = importlib.import_module("benchmarks.models_jax")
+    return by_hand.programs(name, weights, averages, x.array, y.array)  # type: ignore[no-any-return]
+
+
+WAITS: dict[str, Callable[[Any], Any]] = {
+    "headrace": lambda out: out.array.block_until_ready(),
+    "jax": lambda out: out.block_until_ready(),
+    "tensorflow": lambda out: out.numpy(),
+    "tensorflow-jit": lambda out: out.numpy(),
+}
+"""How to wait for a result; TensorFlow's CPU tensors are shared with numpy, so that nothing is copied."""
+
+
+def main() -> None:
+    """Measures and prints."""
+    who, *names = sys.argv[1:]
+    found = {}
+    for name in names or BATCHES:
+        if who == "jax":
+            programs = jax_programs(name)
+        else:
+            options = {"jit_compile": True} if who.endswith("-jit") else {}
+            programs = framework_programs(importlib.import_module(who.removesuffix("-jit")), name, options)
+        for what, call in programs:
+            found[f"{name} {what}"] = least_seconds(call, WAITS[who])
+            print(f"{who} {name} {what}: {found[f'{name} {what}'] * 1e3:.2f} ms", file=sys.stderr)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
