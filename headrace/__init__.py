@@ -21,6 +21,7 @@ from headrace import random as random
 from headrace import raw_ops as raw_ops
 from headrace import saved_model as saved_model
 from headrace import signal as signal
+from headrace import sparse as sparse
 from headrace import strings as strings
 from headrace import train as train
 from headrace.autodiff.py_function import py_function as py_function
@@ -31,6 +32,7 @@ from headrace.autodiff.tape import custom_gradient as custom_gradient
 from headrace.core.shapes import TensorShape as TensorShape
 from headrace.core.shapes import broadcast_static_shape as broadcast_static_shape
 from headrace.core.spec import TensorSpec as TensorSpec
+from headrace.core.spec import TypeSpec as TypeSpec
 from headrace.dispatch.composite import IndexedSlices as IndexedSlices
 from headrace.dispatch.context import executing_eagerly as executing_eagerly
 from headrace.dispatch.context import init_scope as init_scope
@@ -167,6 +169,8 @@ from headrace.ops.math.unary import tanh as tanh
 from headrace.ops.strings.numeric import as_string as as_string
 from headrace.runtime.placement import device as device
 from headrace.runtime.startup import start as _start
+from headrace.sparse.tensor import SparseTensor as SparseTensor
+from headrace.sparse.tensor import SparseTensorSpec as SparseTensorSpec
 from headrace.state.module import Module as Module
 from headrace.state.module import name_scope as name_scope
 from headrace.state.variable import Variable as Variable

@@ -14,6 +14,7 @@ from typing import Any
 from headrace.autodiff.reverse import Backward, Gradient, Record, backward, by_source, carries_gradient
 from headrace.core import nest
 from headrace.core.errors import InvalidArgumentError
+from headrace.core.spec import CompositeTensor
 from headrace.dispatch import context
 from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
@@ -37,6 +38,8 @@ def _key_tensor(source: Any) -> Tensor:
     tensor = source.handle if _is_variable(source) else source
     if isinstance(tensor, IndexedSlices):
         tensor = tensor.values
+    elif isinstance(tensor, CompositeTensor):
+        tensor = tensor.gradient_tensor
     return context.state().executor.adopt(tensor)
 
 
@@ -125,7 +128,7 @@ class GradientTape:
             ValueError: something in it is neither.
         """
         for leaf in nest.flatten(tensor):
-            if not (isinstance(leaf, Tensor | IndexedSlices) or _is_variable(leaf)):
+            if not (isinstance(leaf, Tensor | IndexedSlices | CompositeTensor) or _is_variable(leaf)):
                 raise ValueError(
                     f"watch takes tensors and variables; got {leaf!r} ({type(leaf).__name__}); use tf.constant or tf.Variable"
                 )
@@ -185,7 +188,7 @@ class GradientTape:
         policy = UnconnectedGradients(unconnected_gradients)
         flat = nest.flatten(sources)
         for source in flat:
-            if not (isinstance(source, Tensor | IndexedSlices) or _is_variable(source)):
+            if not (isinstance(source, Tensor | IndexedSlices | CompositeTensor) or _is_variable(source)):
                 raise TypeError(f"sources must be tensors or variables; got {source!r} ({type(source).__name__})")
         keys = [id(_key_tensor(source)) for source in flat]
         found = backward(self._records, _seeds(target, output_gradients), set(keys))
@@ -280,6 +283,10 @@ def _seeds(target: Any, output_gradients: Any) -> list[tuple[Tensor, Gradient]]:
         raise ValueError(f"{len(targets)} targets need as many output_gradients; got {len(given)}")
     seeds: list[tuple[Tensor, Gradient]] = []
     for item, gradient in zip(targets, given, strict=True):
+        if isinstance(item, CompositeTensor):
+            item = item.gradient_tensor
+        if isinstance(gradient, CompositeTensor):
+            gradient = gradient.gradient_tensor
         if not (isinstance(item, Tensor) or _is_variable(item)):
             raise TypeError(f"the target of a gradient must be a tensor; got {item!r} ({type(item).__name__})")
         value = item if isinstance(item, Tensor) else convert_to_tensor(item)
@@ -290,6 +297,9 @@ def _seeds(target: Any, output_gradients: Any) -> list[tuple[Tensor, Gradient]]:
 
 
 def _completed(gradient: Gradient, source: Any, policy: UnconnectedGradients) -> Gradient:
+    if isinstance(source, CompositeTensor):
+        found = _completed(gradient, source.gradient_tensor, policy)
+        return None if found is None else source.with_gradient_tensor(found)
     if gradient is not None or policy is UnconnectedGradients.NONE:
         return gradient
     value = source if isinstance(source, Tensor) else convert_to_tensor(source)

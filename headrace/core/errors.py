@@ -9,6 +9,7 @@
     │   ├── InternalError             ├── UnavailableError        ├── DataLossError
     │   └── UnimplementedError
     │       └── NoGradientError       (also a LookupError)
+    ├── CompositeArgument             (also a TypeError and a ValueError) a sparse or ragged tensor where a dense one is needed
     ├── NotCompilable                 caught where graphs are run: the part runs on the host instead
     └── OperatorNotAllowedInGraphError (also a TypeError)
 
@@ -132,6 +133,21 @@ class NotCompilable(HeadraceError):
         super().__init__(reason)
         self.reason = reason
         self.node: object = None
+
+
+class CompositeArgument(HeadraceError, TypeError, ValueError):
+    """A sparse or ragged tensor stands where a dense one is needed; caught where there is a way to do it for such tensors.
+
+    Attributes:
+        value: the tensor.
+    """
+
+    def __init__(self, value: object) -> None:
+        super().__init__(
+            f"a {type(value).__name__} was given where a dense tensor is needed; turn it into one (tf.sparse.to_dense,"
+            " RaggedTensor.to_tensor) or use an op for such tensors"
+        )
+        self.value = value
 
 
 class UnavailableError(OpError):

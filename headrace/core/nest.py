@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from headrace.core.spec import CompositeSpec, CompositeTensor
+
 
 def is_nested(value: Any) -> bool:
     """True for a list, a tuple or a mapping."""
@@ -35,13 +37,23 @@ def _children(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def flatten(structure: Any, expand_composites: bool = False) -> list[Any]:
-    """The leaves of `structure`, depth first. A leaf alone gives a list of one."""
+    """The leaves of `structure`, depth first. A leaf alone gives a list of one.
+
+    Args:
+        expand_composites: takes sparse and ragged tensors (and their specs) apart into their components.
+    """
     if not is_nested(structure):
-        return [structure]
+        return _components(structure) if expand_composites else [structure]
     leaves: list[Any] = []
     for _, child in _children(structure):
         leaves.extend(flatten(child, expand_composites))
     return leaves
+
+
+def _components(leaf: Any) -> list[Any]:
+    if isinstance(leaf, CompositeTensor):
+        return leaf.type_spec.components(leaf)
+    return list(leaf.component_specs) if isinstance(leaf, CompositeSpec) else [leaf]
 
 
 def flatten_with_path(structure: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], Any]]:
@@ -58,11 +70,18 @@ def pack_sequence_as(structure: Any, flat_sequence: Any, expand_composites: bool
         ValueError: the number of leaves differs.
     """
     flat = list(flat_sequence)
-    count = len(flatten(structure))
+    count = len(flatten(structure, expand_composites))
     if count != len(flat):
         raise ValueError(f"the structure has {count} leaves but {len(flat)} values were given; structure: {structure!r}")
     leaves = iter(flat)
-    return _rebuild(structure, lambda _: next(leaves))
+
+    def leaf(place: Any) -> Any:
+        if expand_composites and isinstance(place, CompositeTensor | CompositeSpec):
+            spec = place if isinstance(place, CompositeSpec) else place.type_spec
+            return spec.from_components([next(leaves) for _ in _components(place)])
+        return next(leaves)
+
+    return _rebuild(structure, leaf)
 
 
 def _rebuild(structure: Any, leaf: Callable[[Any], Any]) -> Any:
@@ -96,14 +115,14 @@ def map_structure(func: Callable[..., Any], *structures: Any, **options: Any) ->
     """
     if not structures:
         raise TypeError("map_structure needs at least one structure")
-    options.pop("expand_composites", None)
+    expand = bool(options.pop("expand_composites", False))
     check_types = options.pop("check_types", True)
     if options:
         raise TypeError(f"map_structure got unknown options {sorted(options)}")
     for other in structures[1:]:
         assert_same_structure(structures[0], other, check_types=check_types)
-    columns = zip(*(flatten(s) for s in structures), strict=True)
-    return pack_sequence_as(structures[0], [func(*leaves) for leaves in columns])
+    columns = zip(*(flatten(s, expand) for s in structures), strict=True)
+    return pack_sequence_as(structures[0], [func(*leaves) for leaves in columns], expand)
 
 
 def map_structure_up_to(shallow: Any, func: Callable[[Any, Any], Any], deep: Any) -> Any:

@@ -15,6 +15,61 @@ class TypeSpec:
     __slots__ = ()
 
 
+class CompositeTensor:
+    """A value made of several tensors, such as a sparse or a ragged tensor; its spec takes it apart and builds it."""
+
+    __slots__ = ()
+
+    @property
+    def type_spec(self) -> CompositeSpec:
+        """What is known of the value without its elements."""
+        raise NotImplementedError
+
+    @property
+    def gradient_tensor(self) -> Any:
+        """The component that gradients flow through."""
+        raise NotImplementedError
+
+    def with_gradient_tensor(self, values: Any) -> Any:
+        """The same with another `gradient_tensor`."""
+        raise NotImplementedError
+
+    def run_op(self, op: Any, args: Any, attrs: Any, name: str | None) -> Any:
+        """The outputs of an op one of whose arguments is this value; None where the op takes dense tensors only."""
+        raise NotImplementedError
+
+
+class CompositeSpec(TypeSpec):
+    """The spec of a CompositeTensor: hashable, equal where a trace for one value serves the other."""
+
+    __slots__ = ()
+
+    @property
+    def component_specs(self) -> tuple[TensorSpec, ...]:
+        """The specs of the components, in order."""
+        raise NotImplementedError
+
+    def components(self, value: Any) -> list[Any]:
+        """The tensors that a value of this spec is made of."""
+        raise NotImplementedError
+
+    def from_components(self, components: list[Any]) -> Any:
+        """The value made of these tensors (or, for tools, of anything that stands for them)."""
+        raise NotImplementedError
+
+    def is_compatible_with(self, value: Any) -> bool:
+        """True when `value` (or a spec) fits."""
+        raise NotImplementedError
+
+    def is_subtype_of(self, other: Any) -> bool:
+        """True when every value of this spec is also one of `other`."""
+        raise NotImplementedError
+
+    def most_general(self, other: Any) -> CompositeSpec | None:
+        """The narrowest spec covering both, None when there is none."""
+        raise NotImplementedError
+
+
 class TensorSpec(TypeSpec):
     """The shape, dtype and optional name of a tensor."""
 

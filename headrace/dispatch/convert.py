@@ -10,8 +10,9 @@ import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
-from headrace.core.errors import InvalidArgumentError
+from headrace.core.errors import CompositeArgument, InvalidArgumentError
 from headrace.core.shapes import TensorShape, as_shape
+from headrace.core.spec import CompositeTensor
 from headrace.dispatch import context
 from headrace.dispatch.opdef import Arg, Attrs, OpDef, get
 from headrace.dispatch.tensor import Tensor
@@ -140,6 +141,8 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
     hook = getattr(value, "__tf_tensor__", None)
     if hook is not None:
         return hook(wanted, name)  # type: ignore[no-any-return]
+    if isinstance(value, CompositeTensor):
+        raise CompositeArgument(value)
     if isinstance(value, list | tuple) and _holds_tensors(value):
         return _pack(value, wanted, dtype_hint)
     hint = None if dtype_hint is None else dtypes.as_dtype(dtype_hint)
@@ -173,14 +176,14 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
 
 
 def is_tensor(x: Any) -> bool:
-    """True for tensors, variables and IndexedSlices."""
-    return isinstance(x, Tensor) or hasattr(x, "__tf_tensor__")
+    """True for tensors (sparse and ragged ones too), variables and IndexedSlices."""
+    return isinstance(x, Tensor | CompositeTensor) or hasattr(x, "__tf_tensor__")
 
 
 def _holds_tensors(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(_holds_tensors(item) for item in value)
-    return isinstance(value, Tensor) or hasattr(value, "__tf_tensor__")
+    return isinstance(value, Tensor | CompositeTensor) or hasattr(value, "__tf_tensor__")
 
 
 def _pack(values: Sequence[Any], dtype: DType | None, hint: Any) -> Tensor:

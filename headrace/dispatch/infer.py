@@ -157,6 +157,8 @@ def _infer(
             if certain:
                 raise _named(op, inputs, error) from None
             results.append([Probe(None)] * len(declared))
+    # A dimension that depends on data: each trial gets its own size, so that it counts as unknown.
+    results = [[_sized(p, side) for p in results[min(side, len(results) - 1)]] for side in (0, 1)]
     if certain:
         checks = [results[0], results[0]]
     else:
@@ -164,6 +166,12 @@ def _infer(
     probes = [_reconciled(p) for p in zip(results[0], results[-1], *checks, strict=True)]
     shapes = [SCALAR if d is variant else _agreement(p[0], p[1]) for d, p in zip(declared, probes, strict=True)]
     return tuple(map(Inferred, declared, shapes, probes))
+
+
+def _sized(probe: Probe, side: int) -> Probe:
+    if probe.shape is None or None not in probe.shape:
+        return probe
+    return Probe(tuple(SIZES[side] if d is None else d for d in probe.shape))
 
 
 def _check(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, trials: Sequence[Probes], side: int, count: int) -> list[Probe]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
-from headrace.core.errors import InvalidArgumentError, NotFoundError
+from headrace.core.errors import CompositeArgument, InvalidArgumentError, NotFoundError
 from headrace.core.shapes import TensorShape, as_shape
 from headrace.dispatch import context
 
@@ -107,7 +107,8 @@ class OpDef:
         host: a numpy version of the kernel, for shape arithmetic and for values that live on the host.
         metadata: the outputs depend on the input's shape and dtype alone (`Shape`, `Rank`).
         shape: overrides shape inference: takes the inputs' shapes (a static input's value instead) and attributes, and
-            returns one shape an output; unknown dimensions are already replaced by trial sizes.
+            returns one shape an output (a list of several); unknown dimensions are already replaced by trial sizes. None
+            stands for a dimension, or a whole shape, that depends on data.
         stateful: must run in order and exactly once, even if its outputs are unused.
         random: the kernel takes a random key (uint32[2]) before its inputs.
         host_only: the kernel works on numpy arrays (strings, data-dependent shapes) and is never compiled.
@@ -184,7 +185,10 @@ class OpDef:
             attrs = self._canonical_again(kwargs)
         else:
             attrs = self.defaults
-        return context.state().executor.run(self, args, attrs, name)[0]
+        try:
+            return context.state().executor.run(self, args, attrs, name)[0]
+        except CompositeArgument as found:
+            return self._run_on_composite(found, args, attrs, name)[0]
 
     def _canonical_again(self, kwargs: Mapping[str, Any]) -> Attrs:
         """`canonical`, remembered for keyword arguments that can be hashed."""
@@ -205,11 +209,23 @@ class OpDef:
             attrs = self._canonical_again(kwargs)
         else:
             args, attrs = self.split_arguments(args, kwargs)
-        return context.state().executor.run(self, args, attrs, name)
+        return self.run(args, attrs, name)
 
     def run(self, args: Sequence[Any], attrs: Attrs, name: str | None = None) -> tuple[Tensor, ...]:
         """Runs the op on arguments that are split already."""
-        return context.state().executor.run(self, args, attrs, name)
+        try:
+            return context.state().executor.run(self, args, attrs, name)
+        except CompositeArgument as found:
+            return self._run_on_composite(found, args, attrs, name)
+
+    def _run_on_composite(
+        self, found: CompositeArgument, args: Sequence[Any], attrs: Attrs, name: str | None
+    ) -> tuple[Tensor, ...]:
+        """Runs the op on a sparse or ragged tensor, as its class sees to it."""
+        outputs: tuple[Tensor, ...] | None = found.value.run_op(self, args, attrs, name)  # type: ignore[attr-defined]
+        if outputs is None:
+            raise found
+        return outputs
 
     def split_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], Attrs]:
         """Sorts a call's arguments into inputs (by position or name, then positional attributes) and attributes.

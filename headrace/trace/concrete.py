@@ -9,7 +9,7 @@ import jax
 
 from headrace.core import nest
 from headrace.core.errors import InvalidArgumentError
-from headrace.core.spec import TensorSpec
+from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import Tensor
@@ -48,7 +48,7 @@ class ConcreteFunction(Trackable):
         self.name = name
         self._differentiable = differentiable
         self._argument_count = len(graph.inputs) - len(self.captured_inputs)
-        self.specs = [spec for spec in nest.flatten(input_signature) if isinstance(spec, TensorSpec)]
+        self.specs = [spec for spec in nest.flatten(input_signature, expand_composites=True) if isinstance(spec, TensorSpec)]
         """The flat tensor arguments."""
 
     def trackable_children(self) -> dict[str, Any]:
@@ -73,7 +73,16 @@ class ConcreteFunction(Trackable):
     @property
     def structured_outputs(self) -> Any:
         """The structure of the result with TensorSpecs for leaves."""
-        return self._pack(self.outputs)
+        leaves = iter(self.outputs)
+
+        def leaf(marker: Any) -> Any:
+            if isinstance(marker, CompositeSpec):
+                for _ in marker.component_specs:
+                    next(leaves)
+                return marker
+            return None if marker is None else next(leaves)
+
+        return nest.map_structure(leaf, self._output_structure)
 
     def pretty_printed_signature(self, verbose: bool = True) -> str:
         """The signature as one line, `name(x: TensorSpec(...)) -> ...`."""
@@ -115,10 +124,16 @@ class ConcreteFunction(Trackable):
 
     def _pack(self, flat: Sequence[Any]) -> Any:
         leaves = iter(flat)
-        return nest.map_structure(lambda leaf: None if leaf is None else next(leaves), self._output_structure)
+
+        def leaf(marker: Any) -> Any:
+            if isinstance(marker, CompositeSpec):
+                return marker.from_components([next(leaves) for _ in marker.component_specs])
+            return None if marker is None else next(leaves)
+
+        return nest.map_structure(leaf, self._output_structure)
 
     def _flat_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
-        given = [a for a in nest.flatten(args) if is_tensor_like(a)]
+        given = [a for a in nest.flatten(args, expand_composites=True) if is_tensor_like(a)]
         rest = dict(kwargs)
         for spec in self.specs[len(given) :]:
             if spec.name is None or spec.name not in rest:

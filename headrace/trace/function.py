@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from headrace.core import nest
-from headrace.core.spec import TensorSpec
+from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec, TypeSpec
 from headrace.dispatch import context
 from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
@@ -23,7 +23,7 @@ from headrace.trace.autograph.calls import convert
 from headrace.trace.builder import GraphBuilder
 from headrace.trace.concrete import ConcreteFunction
 from headrace.trace.gradients import DifferentiableGraph
-from headrace.trace.signature import FunctionSpec, apply_signature, cache_key, is_tensor_argument, spec_for
+from headrace.trace.signature import FunctionSpec, apply_signature, cache_key, flat_tensors, is_tensor_argument, spec_for
 
 
 class _Mode:
@@ -136,7 +136,7 @@ class Function(Trackable):
         if self._jit_compile:
             executable.of(concrete.graph).require_compiled(self._spec.name)
         leaves = nest.flatten((args, kwargs)) if kwargs or any(type(a) in (list, tuple, dict) for a in args) else args
-        return concrete.call_flat([convert_to_tensor(leaf) for leaf in leaves if is_tensor_argument(leaf)])
+        return concrete.call_flat(flat_tensors(leaves))
 
     def _run_traced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Runs the Python function, converted by AutoGraph, into the graph under construction."""
@@ -207,8 +207,9 @@ class Function(Trackable):
         widened = []
         for value, before in zip(flat, earlier, strict=True):
             general = None
-            if (is_tensor_argument(value) or isinstance(value, TensorSpec)) and isinstance(before, TensorSpec):
-                general = spec_for(value, before.name or "").most_general(before)
+            if (is_tensor_argument(value) or isinstance(value, TypeSpec)) and isinstance(before, TypeSpec):
+                spec = spec_for(value, getattr(before, "name", None) or "")
+                general = spec.most_general(before) if isinstance(before, type(spec)) else None  # type: ignore[arg-type]
             widened.append(value if general is None else general)
         packed: tuple[tuple[Any, ...], dict[str, Any]] = nest.pack_sequence_as((args, kwargs), widened)
         return packed
@@ -222,8 +223,15 @@ class Function(Trackable):
         names = self._spec.argument_names(args, kwargs)
         leaves, specs, inputs = [], [], []
         for leaf, leaf_name in zip(nest.flatten((args, kwargs)), names, strict=True):
-            if is_tensor_argument(leaf) or isinstance(leaf, TensorSpec):
+            if isinstance(leaf, CompositeTensor | CompositeSpec):
+                composite = spec_for(leaf, leaf_name)
+                parts = [builder.add_argument(part, leaf_name) for part in composite.component_specs]  # type: ignore[union-attr]
+                inputs += parts
+                specs.append(composite)
+                leaves.append(composite.from_components(parts))  # type: ignore[union-attr]
+            elif is_tensor_argument(leaf) or isinstance(leaf, TensorSpec):
                 spec = spec_for(leaf, leaf_name)
+                assert isinstance(spec, TensorSpec)
                 inputs.append(builder.add_argument(spec, spec.name or leaf_name))
                 specs.append(spec)
                 leaves.append(inputs[-1])
@@ -239,8 +247,8 @@ class Function(Trackable):
 
 
 def _admits(spec: Any, value: Any) -> bool:
-    if isinstance(spec, TensorSpec):
-        return (is_tensor_argument(value) or isinstance(value, TensorSpec)) and spec_for(value, "").is_subtype_of(spec)
+    if isinstance(spec, TypeSpec):
+        return (is_tensor_argument(value) or isinstance(value, TypeSpec)) and spec_for(value, "").is_subtype_of(spec)
     return spec is value or (type(spec) is type(value) and bool(spec == value))
 
 
@@ -256,12 +264,16 @@ def _scope_of(builder: GraphBuilder) -> Iterator[None]:
 
 
 def _outputs(builder: GraphBuilder, result: Any, name: str) -> tuple[Any, list[GraphTensor]]:
-    """The structure of a result with markers for tensors, and the tensors."""
+    """The structure of a result with markers for tensors and specs of composite ones, and the tensors."""
     outputs: list[GraphTensor] = []
 
     def leaf(value: Any) -> Any:
         if value is None:
             return None
+        if isinstance(value, CompositeTensor):
+            spec = value.type_spec
+            outputs.extend(builder.adopt(part) for part in spec.components(value))
+            return spec
         if isinstance(value, Tensor | Variable | IndexedSlices) or not callable(value):
             try:
                 outputs.append(builder.adopt(convert_to_tensor(value)))

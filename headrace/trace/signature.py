@@ -12,7 +12,8 @@ import numpy as np
 from headrace.core import nest
 from headrace.core.dtypes import from_numpy
 from headrace.core.shapes import TensorShape
-from headrace.core.spec import TensorSpec
+from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec, TypeSpec
+from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import EagerTensor, Tensor
 from headrace.state.variable import Variable
@@ -43,8 +44,8 @@ class FunctionSpec:
     def _check_signature(self) -> None:
         assert self.input_signature is not None
         for leaf in nest.flatten(self.input_signature):
-            if not isinstance(leaf, TensorSpec):
-                raise TypeError(f"input_signature of {self.name} must hold tf.TensorSpec objects; got {leaf!r}")
+            if not isinstance(leaf, TypeSpec):
+                raise TypeError(f"input_signature of {self.name} must hold tf.TensorSpec objects or their like; got {leaf!r}")
         if self._simple and len(self.input_signature) > self._count:
             raise TypeError(
                 f"input_signature has {len(self.input_signature)} entries but {self.name} takes {self._count} arguments"
@@ -102,7 +103,18 @@ def _leaf_names(stem: str, value: Any) -> list[str]:
 
 def is_tensor_argument(value: Any) -> bool:
     """True for leaves that become inputs of the graph."""
-    return isinstance(value, Tensor | np.ndarray | np.generic)
+    return isinstance(value, Tensor | np.ndarray | np.generic | CompositeTensor)
+
+
+def flat_tensors(leaves: Sequence[Any]) -> list[Tensor]:
+    """The tensors that the arguments bring as inputs of the graph."""
+    tensors: list[Tensor] = []
+    for leaf in leaves:
+        if isinstance(leaf, CompositeTensor):
+            tensors += [context.state().executor.adopt(part) for part in leaf.type_spec.components(leaf)]
+        elif is_tensor_argument(leaf):
+            tensors.append(convert_to_tensor(leaf))
+    return tensors
 
 
 def cache_key(structure: Any, keep: list[Any]) -> Any:
@@ -125,6 +137,10 @@ def cache_key(structure: Any, keep: list[Any]) -> Any:
         return (kind, *[(key, cache_key(structure[key], keep)) for key in sorted(structure)])
     if isinstance(structure, TensorSpec):
         return structure.dtype.np_dtype, structure.shape.concrete() if structure.shape.is_fully_defined() else structure.shape
+    if isinstance(structure, CompositeTensor):
+        return structure.type_spec
+    if isinstance(structure, CompositeSpec):
+        return structure
     if isinstance(structure, Variable) or not _is_hashable(structure):
         keep.append(structure)
         return kind, id(structure)
@@ -139,8 +155,10 @@ def _is_hashable(value: Any) -> bool:
     return True
 
 
-def spec_for(value: Any, name: str) -> TensorSpec:
+def spec_for(value: Any, name: str) -> TensorSpec | CompositeSpec:
     """The spec of a tensor argument, a numpy array, or a spec itself."""
+    if isinstance(value, CompositeTensor | CompositeSpec):
+        return value if isinstance(value, CompositeSpec) else value.type_spec
     if isinstance(value, TensorSpec):
         return TensorSpec(value.shape, value.dtype, value.name or name)
     if isinstance(value, Tensor):
@@ -167,7 +185,12 @@ def apply_signature(spec: FunctionSpec, args: tuple[Any, ...], kwargs: dict[str,
     return (*fitted, *extra), kwargs
 
 
-def _fitted(function: str, spec: TensorSpec, value: Any) -> Tensor:
+def _fitted(function: str, spec: TensorSpec | CompositeSpec, value: Any) -> Any:
+    if isinstance(spec, CompositeSpec):
+        if not isinstance(value, CompositeTensor | CompositeSpec) or not spec.is_compatible_with(value):
+            given = value.type_spec if isinstance(value, CompositeTensor) else value
+            raise TypeError(f"an argument of {function} does not fit its input_signature: expected {spec}, got {given!r}")
+        return value
     try:
         tensor = convert_to_tensor(value) if isinstance(value, Tensor | Variable) else convert_to_tensor(value, spec.dtype)
     except (TypeError, ValueError) as error:

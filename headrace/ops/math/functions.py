@@ -11,6 +11,7 @@ from headrace.core.dtypes import DType, as_dtype, bool_, int64
 from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import OpDef, get
+from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.math import elementwise, reduction, scan, unary
 from headrace.ops.math.comparison import equal_op, not_equal_op
@@ -139,6 +140,7 @@ def cumulative_logsumexp(x: Any, axis: Any = 0, exclusive: bool = False, reverse
 # Dtypes and parts.
 
 
+@dispatches
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     """x (a tensor or IndexedSlices) with its elements converted to `dtype`."""
     wanted = as_dtype(dtype)
@@ -178,6 +180,7 @@ def _within(dtype: DType, limit: Any, target: DType) -> Any:
     return np.asarray(value, dtype.np_dtype)
 
 
+@dispatches
 def abs(x: Any, name: str | None = None) -> Tensor:
     """The absolute value."""
     tensor = convert_to_tensor(x)
@@ -270,6 +273,7 @@ def logical_xor(x: Any, y: Any, name: str = "LogicalXor") -> Tensor:
     return get("LogicalAnd")(either, get("LogicalNot")(both), name=name)
 
 
+@dispatches
 def round(x: Any, name: str | None = None) -> Tensor:
     """The nearest whole number; halves go to the even one."""
     return unary.round_op(x, name=name)

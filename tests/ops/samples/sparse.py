@@ -1,0 +1,65 @@
+"""Samples of the ops on sparse tensors; real TensorFlow is the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.ops.harness import Sample
+
+A = np.int64([[0, 1], [1, 0], [1, 3], [2, 2]])
+AV = np.float32([1.5, -2.0, 3.0, 0.25])
+B = np.int64([[0, 1], [1, 2], [1, 3]])
+BV = np.float32([2.0, 1.0, -3.5])
+SHAPE = np.int64([3, 4])
+DENSE = np.float32([[1.5, 2, -3, 4], [5, -6.5, 7, 8], [9, 10, 11, -1]])
+AXES = np.int32([1])
+NONE = np.zeros((0, 2), np.int64)
+
+DENSE_OPS = [
+    Sample("SparseToDense", (A, SHAPE, AV, np.float32(7))),
+    Sample("SparseToDense", (np.int32([1, 3]), np.int32([5]), np.float64(2), np.float64(1))),
+    Sample("SparseToDense", (NONE, SHAPE, AV[:0], np.float32(2))),
+    Sample("SparseTensorDenseMatMul", (A, AV, SHAPE, DENSE.T)),
+    Sample("SparseTensorDenseMatMul", (A, AV, SHAPE, DENSE.T), {"adjoint_a": True, "adjoint_b": True}),
+    Sample(
+        "SparseTensorDenseMatMul", (A, (AV + 1j).astype(np.complex64), SHAPE, (DENSE.T - 2j).astype(np.complex64)), numeric=False
+    ),
+    Sample(
+        "SparseTensorDenseMatMul",
+        (A, (AV + 1j).astype(np.complex64), SHAPE, DENSE.astype(np.complex64)),
+        {"adjoint_a": True},
+        numeric=False,
+    ),
+    *[
+        Sample(f"SparseDenseCwise{name}", (A, AV, SHAPE, dense))
+        for name in ("Add", "Mul", "Div")
+        for dense in (DENSE, DENSE[:, :1], DENSE[0])
+    ],
+    Sample("SparseTensorDenseAdd", (A, AV, SHAPE, DENSE)),
+]
+ARRANGING = [
+    Sample("SparseReorder", (A[::-1].copy(), AV, SHAPE)),
+    Sample("SparseReshape", (A, SHAPE, np.int64([2, -1, 3]))),
+    Sample("SparseReshape", (NONE, SHAPE, np.int64([12]))),
+    Sample("SparseConcat", ([A, B], [AV, BV], [SHAPE, SHAPE]), {"concat_dim": 1}, oracle_gradient=False),
+    Sample("SparseConcat", ([A, B], [AV, BV], [SHAPE, SHAPE]), {"concat_dim": -2}, oracle_gradient=False),
+    Sample("SparseSlice", (A, AV, SHAPE, np.int64([1, 0]), np.int64([5, 3]))),
+    Sample("SparseSliceGrad", (AV[:2], A, np.int64([1, 0]), np.int64([[0, 0], [1, 2]]))),
+    Sample("SparseSplit", (np.int64(1), A, AV, SHAPE), {"num_split": 3}),
+    Sample("SparseFillEmptyRows", (A, AV, np.int64([5, 4]), np.float32(9)), numeric=False),
+    Sample("SparseFillEmptyRowsGrad", (np.int64([2, 0, 3]), np.float32([1, 2, 3, 4, 5]))),
+]
+ARITHMETIC = [
+    Sample("SparseAdd", (A, AV, SHAPE, B, BV, SHAPE, np.float32(0)), numeric=False),
+    Sample("SparseAdd", (A, AV, SHAPE, B, BV, SHAPE, np.float32(1)), numeric=False),
+    Sample("SparseAdd", (A, AV, SHAPE, NONE, BV[:0], SHAPE, np.float32(9)), numeric=False),
+    Sample("SparseAddGrad", (np.float32([1, 2, 3]), A, B, np.int64([[0, 1], [1, 2], [2, 2]]))),
+    *[Sample(f"SparseReduceSum{s}", (A, AV, SHAPE, axes), {"keep_dims": k}) for s in ("", "Sparse")
+      for axes in (AXES, np.int32([0, -1])) for k in (False, True)],
+    *[Sample(f"SparseReduceMax{s}", (A, AV, SHAPE, AXES), {"keep_dims": k}) for s in ("", "Sparse") for k in (False, True)],
+    Sample("SparseSoftmax", (A, AV, SHAPE)),
+    Sample("SparseSparseMaximum", (A, AV, SHAPE, B, BV, SHAPE), gradient=False),
+    Sample("SparseSparseMinimum", (A, AV, SHAPE, B, BV, SHAPE), gradient=False),
+]  # fmt: skip
+
+SAMPLES = [*DENSE_OPS, *ARRANGING, *ARITHMETIC]
