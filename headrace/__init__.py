@@ -17,6 +17,7 @@ from headrace import nn as nn
 from headrace import ops as _ops
 from headrace import optimizers as optimizers
 from headrace import quantization as quantization
+from headrace import ragged as ragged
 from headrace import random as random
 from headrace import raw_ops as raw_ops
 from headrace import saved_model as saved_model
@@ -167,6 +168,8 @@ from headrace.ops.math.unary import square as square
 from headrace.ops.math.unary import tan as tan
 from headrace.ops.math.unary import tanh as tanh
 from headrace.ops.strings.numeric import as_string as as_string
+from headrace.ragged.tensor import RaggedTensor as RaggedTensor
+from headrace.ragged.tensor import RaggedTensorSpec as RaggedTensorSpec
 from headrace.runtime.placement import device as device
 from headrace.runtime.startup import start as _start
 from headrace.sparse.tensor import SparseTensor as SparseTensor

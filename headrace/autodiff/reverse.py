@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from headrace.autodiff.vjp import differentiable_inputs, differentiable_outputs, vjp_op
-from headrace.core.dtypes import resource, variant
+from headrace.core.dtypes import int64, resource, variant
 from headrace.core.errors import InternalError, NoGradientError
 from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor, resolve_types
@@ -153,7 +153,10 @@ def add_gradients(a: Tensor | IndexedSlices, b: Tensor | IndexedSlices) -> Tenso
     """The sum of two gradients; slices stay slices when both are."""
     if isinstance(a, IndexedSlices) and isinstance(b, IndexedSlices):
         concat = get("ConcatV2")
-        return IndexedSlices(concat([a.values, b.values], 0), concat([a.indices, b.indices], 0), a.dense_shape)
+        places = [a.indices, b.indices]
+        if places[0].dtype is not places[1].dtype:
+            places = [get("Cast")(p, DstT=int64) for p in places]
+        return IndexedSlices(concat([a.values, b.values], 0), concat(places, 0), a.dense_shape)
     return get("_TensorListAdd" if a.dtype is variant else "AddV2")(convert_to_tensor(a), convert_to_tensor(b))
 
 

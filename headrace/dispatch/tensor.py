@@ -287,8 +287,9 @@ class GraphTensor(Tensor):
     def set_shape(self, shape: Any) -> None:
         """Narrows the static shape by what the caller knows; raises ValueError on contradiction."""
         self.value.shape = self.value.shape.merge_with(shape)
-        if self.value.shape.is_fully_defined():
-            self.value.probes = None
+        probes = self.value.probes
+        if probes is not None and (self.value.shape.is_fully_defined() or probes[0].shape is None or probes[1].shape is None):
+            self.value.probes = None  # what inference knew is less than what the shape now says
 
     def _refuse(self, what: str) -> NoReturn:
         raise OperatorNotAllowedInGraphError(

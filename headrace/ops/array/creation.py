@@ -16,6 +16,7 @@ from headrace.core.shapes import TensorShape
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get, op
+from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import EagerTensor, Tensor
 from headrace.ops.array.portable import Dims, integers, namespace, portable_op, resolve_axis, scalar
 
@@ -128,6 +129,7 @@ def one_hot_op(indices: Any, depth: Any, on_value: Any, off_value: Any, *, axis:
     return jnp.where(chosen, on_value, off_value)
 
 
+@dispatches
 def one_hot(
     indices: Any,
     depth: Any,
@@ -209,11 +211,13 @@ def _like(input: Any, element: int, dtype: Any, name: str | None) -> Tensor:
     return _constant(get("Shape")(tensor), element, chosen, name)
 
 
+@dispatches
 def zeros_like(input: Any, dtype: Any = None, name: str | None = None, layout: Any = None) -> Tensor:
     """Zeros of the shape (and, unless given, the dtype) of `input`; `layout` is accepted and ignored."""
     return _like(input, 0, dtype, name)
 
 
+@dispatches
 def ones_like(input: Any, dtype: Any = None, name: str | None = None, layout: Any = None) -> Tensor:
     """Ones of the shape (and, unless given, the dtype) of `input`; `layout` is accepted and ignored."""
     return _like(input, 1, dtype, name)

@@ -13,6 +13,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import OpDef, get, op
+from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.array.portable import (
     Dims,
@@ -119,6 +120,7 @@ def _slices(params: Tensor, indices: Tensor, grad: Tensor) -> IndexedSlices:
     return IndexedSlices(reshape(grad, target), reshape(indices, [-1]), shape)
 
 
+@dispatches
 def gather(
     params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: int = 0, name: str | None = None
 ) -> Tensor:
@@ -335,6 +337,7 @@ def _run_scatter(definition: OpDef, tensor: Any, indices: Any, updates: Any, nam
     return definition(tensor, indices, updates, name=name)
 
 
+@dispatches
 def boolean_mask(tensor: Any, mask: Any, axis: int | None = None, name: str | None = None) -> Tensor:
     """The slices of `tensor` where `mask` is True, in order.
 

@@ -12,6 +12,7 @@ from headrace.core.dtypes import INDEX
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get, op
+from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.array.portable import (
     Dims,
@@ -117,6 +118,7 @@ def _split_gradient(values: list[Tensor], axis: Tensor, grad: Any) -> tuple[Tens
     return split_v.all(grad, lengths, axis, num_split=len(values))
 
 
+@dispatches
 def concat(values: Any, axis: Any, name: str | None = None) -> Tensor:
     """Tensors joined along `axis`.
 
@@ -132,6 +134,7 @@ def concat(values: Any, axis: Any, name: str | None = None) -> Tensor:
     return concat_v2(values, axis, name=name)
 
 
+@dispatches
 def stack(values: Any, axis: int = 0, name: str | None = None) -> Tensor:
     """Tensors of one shape along a new axis, placed at `axis`."""
     return pack(_items(values), axis=axis, name=name)

@@ -12,6 +12,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.infer import elementwise
 from headrace.dispatch.opdef import get, op
+from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.array.portable import Dims, merged, namespace, portable_op, resolve_axis
 
@@ -49,6 +50,7 @@ def select_v2(condition: Any, t: Any, e: Any) -> Any:
     return namespace(condition, t, e).where(condition, t, e)
 
 
+@dispatches
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Tensor:
     """With `x` and `y`: x where the condition holds, else y. Without: the coordinates where it holds, int64 [n, rank].
 

@@ -13,6 +13,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.infer import SMALLEST_TRIAL
 from headrace.dispatch.opdef import Ints, get, op
+from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.array.portable import (
     Dims,
@@ -67,6 +68,7 @@ def shape_n(input: Any, out_type: Any = dtypes.int32, name: str | None = None) -
     return list(shape_n_op.all(input, out_type=out_type, name=name))
 
 
+@dispatches
 def size(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
     """The number of elements of a tensor, int32 unless `out_type` says otherwise."""
     return size_op(input, out_type=out_type or dtypes.int32, name=name)
@@ -116,6 +118,7 @@ def _reshape_gradient(record: Any, grad: Any) -> Any:
     return reshape(grad, shape_vector(record.inputs[0])), None
 
 
+@dispatches
 def expand_dims(input: Any, axis: Any, name: str | None = None) -> Tensor:
     """`input` with one more dimension, of size 1, at `axis`."""
     return expand_dims_op(input, axis, name=name)

@@ -32,36 +32,43 @@ def _reduce(definition: OpDef, input_tensor: Any, axis: Any, keepdims: bool, nam
     return definition(x, all_axes(x) if axis is None else axis, keep_dims=keepdims, name=name)
 
 
+@dispatches
 def reduce_sum(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
     """The sum over `axis` (an int or a list of ints), or over all axes."""
     return _reduce(reduction.sum_op, input_tensor, axis, keepdims, name)
 
 
+@dispatches
 def reduce_mean(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
     """The mean over `axis`, or over all axes; that of integers is rounded towards zero."""
     return _reduce(reduction.mean_op, input_tensor, axis, keepdims, name)
 
 
+@dispatches
 def reduce_prod(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
     """The product over `axis`, or over all axes."""
     return _reduce(reduction.prod_op, input_tensor, axis, keepdims, name)
 
 
+@dispatches
 def reduce_max(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
     """The greatest element over `axis`, or over all axes."""
     return _reduce(reduction.max_op, input_tensor, axis, keepdims, name)
 
 
+@dispatches
 def reduce_min(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
     """The smallest element over `axis`, or over all axes."""
     return _reduce(reduction.min_op, input_tensor, axis, keepdims, name)
 
 
+@dispatches
 def reduce_all(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
     """Whether all elements over `axis`, or over all axes, are true."""
     return _reduce(reduction.all_op, input_tensor, axis, keepdims, name)
 
 
+@dispatches
 def reduce_any(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Tensor:
     """Whether some element over `axis`, or over all axes, is true."""
     return _reduce(reduction.any_op, input_tensor, axis, keepdims, name)

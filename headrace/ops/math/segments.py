@@ -11,7 +11,7 @@ import numpy as np
 from headrace.core.dtypes import FLOATING, INDEX, NUMERIC, REAL, from_numpy, int16, int32
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.shapes import TensorShape
-from headrace.dispatch.opdef import get, op
+from headrace.dispatch.opdef import OpDef, get, op
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.math.elementwise import multiply, real_divide
 from headrace.ops.math.unary import sqrt
@@ -156,6 +156,14 @@ def unsorted_segment_min(data: Any, segment_ids: Any, num_segments: Any) -> Any:
     return _scatter("min", from_numpy(data.dtype).max, data, segment_ids, num_segments)
 
 
+def _over_segments(definition: OpDef, rows: Any, record: Any) -> Tensor:
+    """Another reduction over the segments of a record; its shape is known even where the number of segments is not."""
+    result = definition(rows, *record.inputs[1:])
+    if record.outputs[0].shape.rank is not None:
+        result.set_shape(record.outputs[0].shape)
+    return result
+
+
 def _taken(params: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
     """The row of each id, and a mask of ids that are not negative in the shape of those rows."""
     rows = _rows(params, get("Maximum")(ids, 0))
@@ -173,10 +181,10 @@ def _unsorted_segment_sum_gradient(record: Any, grad: Any) -> Any:
 
 def _unsorted_extreme_gradient(record: Any, grad: Any) -> Any:
     """Rows that tie share the gradient."""
-    data, ids, count = record.inputs
+    data, ids, _ = record.inputs
     best, mask = _taken(record.outputs[0], ids)
     chosen = get("Cast")(get("LogicalAnd")(get("Equal")(data, best), mask), DstT=data.dtype)
-    shares = real_divide(grad, get("Maximum")(unsorted_segment_sum(chosen, ids, count), 1))
+    shares = real_divide(grad, get("Maximum")(_over_segments(unsorted_segment_sum, chosen, record), 1))
     rows, _ = _taken(shares, ids)
     return multiply(chosen, rows), None, None
 
@@ -188,12 +196,12 @@ unsorted_segment_min.gradient(_unsorted_extreme_gradient)
 @unsorted_segment_prod.gradient
 def _unsorted_segment_prod_gradient(record: Any, grad: Any) -> Any:
     """The product of the other rows: by division where no row is 0, else counted apart."""
-    data, ids, count = record.inputs
+    data, ids, _ = record.inputs
     select, zeros = get("SelectV2"), get("ZerosLike")(data)
     is_zero = get("Equal")(data, zeros)
-    zero_counts = unsorted_segment_sum(get("Cast")(is_zero, DstT=int32), ids, count)
+    zero_counts = _over_segments(unsorted_segment_sum, get("Cast")(is_zero, DstT=int32), record)
     live = select(get("Greater")(zero_counts, 1), get("ZerosLike")(grad), grad)
-    others = unsorted_segment_prod(select(is_zero, get("OnesLike")(data), data), ids, count)
+    others = _over_segments(unsorted_segment_prod, select(is_zero, get("OnesLike")(data), data), record)
     without, mask = _taken(others, ids)
     with_all, _ = _taken(record.outputs[0], ids)
     partial = select(is_zero, without, real_divide(with_all, select(is_zero, get("OnesLike")(data), data)))

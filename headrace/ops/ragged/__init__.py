@@ -1,0 +1,1 @@
+"""Raw ops on ragged tensors: values and the positions at which rows begin and end."""
