@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -33,8 +34,16 @@ CORE = (
 )
 """What `pip install headrace` brings; Rich's small dependencies are left out."""
 
+PROGRAMS = (
+    "encoder, inference",
+    "encoder, training",
+    "ResNet-50, inference",
+    "ResNet-50 with channels first, inference",
+)
+"""What benchmarks/passes.py measures, each in a process of its own."""
 
-def run(python: str, *arguments: str, peer: bool = False) -> dict[str, float]:
+
+def run(python: str, *arguments: str, peer: bool = False) -> dict[str, Any]:
     """The JSON that a script printed."""
     environment = clean_environment() if peer else dict(os.environ)
     # An installed package's bytecode is cached from its second import on; so it is here.
@@ -44,7 +53,7 @@ def run(python: str, *arguments: str, peer: bool = False) -> dict[str, float]:
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return result
 
 
@@ -67,6 +76,20 @@ def installed_megabytes(packages: tuple[str, ...]) -> float:
 def tree_megabytes(folder: Path) -> float:
     """The size of the files below a folder, in MB."""
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
+
+
+def passes_table() -> Table:
+    """What each pass changes, program by program; passes that leave a program's graph as it is have no row."""
+    table = Table(title="Each pass of the optimizer: with it, without it")
+    for column in ("program", "pass", "nodes", "kernels", "time", "ratio"):
+        table.add_column(column, justify="left" if column in ("program", "pass") else "right")
+    for program in PROGRAMS:
+        for row in run(sys.executable, "-m", "benchmarks.passes", program)["rows"]:
+            if "ms_on" in row:
+                counts = [f"{row[f'{what}_on']} / {row[f'{what}_off']}" for what in ("nodes", "kernels")]
+                times = f"{row['ms_on']:,.1f} / {row['ms_off']:,.1f} ms"
+                table.add_row(row["program"], row["pass"], *counts, times, f"{row['ms_on'] / row['ms_off']:.2f}")
+    return table
 
 
 def main() -> None:
@@ -101,6 +124,7 @@ def main() -> None:
     row("compiled training step of the demo, batch 128", step[0]["compiled_ms"], step[1]["compiled_ms"], "ms")
     console = Console()
     console.print(table)
+    console.print(passes_table())
     console.print(f"compiled over eager, Headrace: {step[0]['eager_ms'] / step[0]['compiled_ms']:.1f}x faster")
 
 

@@ -20,6 +20,9 @@ WITHOUT_EFFECT = frozenset(
 )
 """Names that are taken and reported back, but that switch nothing here: XLA does that work, or nothing does."""
 
+AUTOCLUSTERING = "autoclustering"
+"""TensorFlow's name for compiling parts of graphs by XLA."""
+
 
 @dataclass(frozen=True)
 class PassOptions:
@@ -72,6 +75,7 @@ class _Current:
 
     options = PassOptions()
     given: Mapping[str, Any] = {}
+    jit = ""
 
 
 def current() -> PassOptions:
@@ -103,10 +107,30 @@ def set_experimental_options(options: Mapping[str, Any]) -> None:
 
 
 def get_experimental_options() -> dict[str, Any]:
-    """The options that `set_experimental_options` set, with their values."""
-    return dict(_Current.given)
+    """The options that `set_experimental_options` set, with their values; the two `disable_...` options always."""
+    always = {name: getattr(_Current.options, name) for name in ("disable_model_pruning", "disable_meta_optimizer")}
+    return {**always, **_Current.given}
+
+
+def set_jit(enabled: bool | str) -> None:
+    """Takes what TensorFlow takes, to be reported back by `get_jit`: here every graph is compiled by XLA anyway.
+
+    Args:
+        enabled: a bool or "autoclustering".
+
+    Raises:
+        InvalidArgumentError: it is neither.
+    """
+    if not isinstance(enabled, bool) and enabled != AUTOCLUSTERING:
+        raise InvalidArgumentError(f"jit must be True, False or {AUTOCLUSTERING!r}; got {enabled!r}")
+    _Current.jit = AUTOCLUSTERING if enabled else ""
+
+
+def get_jit() -> str:
+    """The name `autoclustering` when `set_jit` turned it on, else an empty string."""
+    return _Current.jit
 
 
 def reset() -> None:
     """Every option back to its default."""
-    _Current.options, _Current.given = PassOptions(), {}
+    _Current.options, _Current.given, _Current.jit = PassOptions(), {}, ""

@@ -104,11 +104,26 @@ def test_options_turn_passes_off() -> None:
     assert len(kept.nodes) == 3
 
 
+ALWAYS = {"disable_model_pruning": False, "disable_meta_optimizer": False}
+"""What TensorFlow reports before anything was set."""
+
+
+def test_jit_is_reported_back_as_tensorflow_does() -> None:
+    assert options.get_jit() == ""
+    for given, expected in ((True, "autoclustering"), (False, ""), ("autoclustering", "autoclustering")):
+        options.set_jit(given)
+        assert options.get_jit() == expected
+    with pytest.raises(InvalidArgumentError, match="True, False or 'autoclustering'; got 'on'"):
+        options.set_jit("on")
+    options.reset()
+    assert options.get_jit() == ""
+
+
 def test_experimental_options() -> None:
-    assert options.get_experimental_options() == {}
+    assert options.get_experimental_options() == ALWAYS
     options.set_experimental_options({"arithmetic_optimization": False, "layout_optimizer": True})
     options.set_experimental_options({"debug_stripper": True})
-    assert options.get_experimental_options() == {
+    assert options.get_experimental_options() == ALWAYS | {
         "arithmetic_optimization": False,
         "layout_optimizer": True,
         "debug_stripper": True,
@@ -132,7 +147,7 @@ def test_wrong_options_are_refused_and_change_nothing(given: dict[str, object], 
     with pytest.raises(InvalidArgumentError, match=message):
         options.set_experimental_options({"remapping": False, **given})
     assert options.current() == PassOptions()
-    assert options.get_experimental_options() == {}
+    assert options.get_experimental_options() == ALWAYS
 
 
 CHECKED = """
