@@ -151,3 +151,36 @@ def test_training_keeps_variables_in_float32_and_gradients_flow(name: str) -> No
     losses = [float(step(x, y)) for _ in range(8)]
     assert losses[-1] < losses[0]
     assert {variable.dtype for variable in model.variables} == {tf.float32}
+
+
+def test_training_in_float16_with_a_dynamic_loss_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto_mixed_precision, "fast_type", lambda: float16)
+    options.set_experimental_options(ON)
+    tf.random.set_seed(7)
+    model = SMALL["mlp"]()
+    x, y = model.inputs(16)
+    scale = tf.mixed_precision.DynamicLossScale(2.0**24, increment_period=4)
+
+    def gradients(x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = model.loss(x, y)
+            scaled = scale.get_scaled_loss(loss)
+        found = tape.gradient(scaled, model.variables)
+        return loss, scale.get_unscaled_gradients(found)
+
+    assert "float16" in show(optimize(traced(gradients, x, y)))
+    call = tf.function(gradients)
+    losses, applied = [], []
+    for _ in range(30):
+        loss, found = call(x, y)
+        _, finite = scale.update(found)
+        applied.append(bool(finite))
+        if finite:
+            losses.append(float(loss))
+            for variable, gradient in zip(model.variables, found, strict=True):
+                variable.assign_sub(0.2 * gradient)
+    # The scale is too large for float16 at first, comes down, and rises again now and then.
+    assert not applied[0]
+    assert sum(applied) >= 15
+    assert losses[-1] < 0.5 * losses[0]
+    assert float(scale()) < 2.0**24
