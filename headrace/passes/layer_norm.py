@@ -3,8 +3,8 @@
     # add(mul(mul(sub(x, mean), rsqrt(add(variance, epsilon))), scale), offset) -> _FusedLayerNorm(x, [scale, offset])
     # where mean = mean(x, axes) and variance = mean(squared_difference(x, mean), axes)
 
-What tf.nn.batch_normalization and Keras make of it (x * inverse + (offset - mean * inverse)) is recognized too. A training
-graph keeps its steps, whose values the gradient reads.
+What tf.nn.batch_normalization and Keras 3 make of it (x * inverse + (offset - mean * inverse)) is recognized too, and the batch
+normalization over rows of Keras 2. A training graph keeps its steps, whose values the gradient reads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from headrace.ir.graph import Graph, Value
 from headrace.ir.patterns import Constant, Either, Hole, Maker, Match, Op, Pattern, Rule
 from headrace.passes.base import Pass, Result, counted
-from headrace.passes.conditions import floating
+from headrace.passes.conditions import ONE, ZERO, floating
 from headrace.passes.rewrite import rewrite
 
 ADD = "AddV2|Add"
@@ -29,6 +29,19 @@ VARIANCE = Op("Mean", SQUARES, AXES_AGAIN, name="variance", keep_dims=True)
 SHIFTED = Op(ADD, VARIANCE, EPSILON, commutes=True)
 INVERSE = Op("Rsqrt", SHIFTED, name="inverse")
 SCALED = Op("Mul", INVERSE, SCALE, name="scaled", commutes=True)
+
+ROWS = Op("Reshape", X, Hole("rows"))
+ROWS_NORMALIZED = Op(
+    "FusedBatchNormV3",
+    ROWS,
+    Either(Constant("ones", ONE), Op("Fill", Hole("count"), Constant("one", ONE))),
+    Either(Constant("zeros", ZERO), Op("Fill", Hole("count_too"), Constant("zero", ZERO))),
+    Hole("no_mean"),
+    Hole("no_variance"),
+    name="norm",
+    is_training=True,
+    data_format="NCHW",
+)
 
 
 def _times(x: Pattern, y: Pattern) -> Op:
@@ -51,6 +64,18 @@ def _normalized(match: Match, maker: Maker) -> Value:
         "has_scale": "scale" in match.values,
     }
     return maker.make("_FusedLayerNorm", [match["x"], *arguments], attrs, [len(arguments)])[0]
+
+
+def _by_rows(match: Match, maker: Maker) -> Value:
+    attrs = {"axes": (-1,), "epsilon": match.nodes["norm"].attrs["epsilon"], "has_scale": False}
+    return maker.make("_FusedLayerNorm", [match["x"]], attrs, [0])[0]
+
+
+def _rows_are_channels(match: Match) -> bool:
+    """x [..., n] is normalized as [1, rows, n, 1], each row a channel, and takes its own shape again."""
+    shape, inside = match["x"].shape, match.nodes["norm"].inputs[0].shape
+    size = shape[-1] if shape.rank else None
+    return inside.rank == 4 and size is not None and (inside[0], inside[2], inside[3]) == (1, size, 1)
 
 
 def _extended(match: Match, maker: Maker) -> Value | None:
@@ -100,6 +125,14 @@ RULES = (
     *(Rule("folded_and_scaled", form, _normalized, WHEN, alone=True) for form in _folded(SCALED)),
     # add(mul(x, inverse), sub(offset, mul(mean, inverse))) -> layer_norm(x, offset)
     *(Rule("folded", form, _normalized, WHEN, alone=True) for form in _folded(INVERSE)),
+    # reshape(batch_norm(reshape(x, [1, rows, n, 1]), 1, 0, NCHW, training), shape of x) -> layer_norm(x)
+    Rule(
+        "rows_as_channels",
+        Op("Reshape", ROWS_NORMALIZED, Hole("back")),
+        _by_rows,
+        (*WHEN[:1], _rows_are_channels, _keeps_shape),
+        alone=True,
+    ),
     # mul(layer_norm(x), scale) -> layer_norm(x, scale)
     Rule("scale", _times(Op("_FusedLayerNorm", name="fused", once=True), Hole("more")), _extended, (_are_parameters,)),
     # add(layer_norm(x, ...), offset) -> layer_norm(x, ..., offset)

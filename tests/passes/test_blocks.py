@@ -40,6 +40,19 @@ NORMALIZED = [
         f"AddV2(Mul(Mul({CENTERED}, {INVERSE}), s), o)".replace("[-1]", "[1, 2]"),
         2,
     ),
+    (
+        ROWS,
+        "AddV2(Mul(Reshape(FusedBatchNormV3(Reshape(x, int32([1, -1, 4, 1])), Fill((n := ExpandDims(FloorDiv(Size(x), int32(4)),"
+        " int32(0))), float32(1)), Fill(n, float32(0)), float32([]), float32([]), epsilon=0.01, data_format='NCHW'), Shape(x)),"
+        " s), o)",
+        2,
+    ),
+    (
+        "x: float32[2, 3, 4]",
+        "Reshape(FusedBatchNormV3(Reshape(x, int32([1, 6, 4, 1])), float32([1, 1, 1, 1, 1, 1]), float32([0, 0, 0, 0, 0, 0]),"
+        " float32([]), float32([]), data_format='NCHW'), int32([2, 3, 4]))",
+        0,
+    ),
 ]
 """Inputs, an expression, and how many of scale and offset the fused node has."""
 
@@ -47,7 +60,11 @@ NOT_NORMALIZED = [
     (ROWS, f"Mul({CENTERED}, {INVERSE}), m"),
     (ROWS, f"Mul({CENTERED}, {INVERSE})".replace("int32([-1]), keep_dims=True), float32", "int32([1]), keep_dims=True), float32")),
     ("x: float32[4, 4]; s: float32[4]", f"Mul({CENTERED}, {INVERSE})".replace("keep_dims=True", "keep_dims=False")),
-    ("x: int32[4, 4]", "Mul(x, x)"),
+    (
+        "x: float32[2, 3, 4]",
+        "Reshape(FusedBatchNormV3(Reshape(x, int32([1, 3, 8, 1])), float32([1, 1, 1]), float32([0, 0, 0]), float32([]),"
+        " float32([]), data_format='NCHW'), int32([2, 3, 4]))",
+    ),
 ]
 
 QKV = "q: float32[?, 2, 3, 8]; k: float32[?, 2, 5, 8]; v: float32[?, 2, 5, 8]; b: float32[?, 1, 3, 5]; m: bool[?, 1, 1, 5]"
