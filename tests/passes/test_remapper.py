@@ -42,6 +42,8 @@ EXACT = [
     "Mul(Mul((y := {}), float32(0.5)), AddV2(Erf(RealDiv(y, float32(1.4142135))), float32(1)))",
     "Mul((y := {}), Mul(AddV2(float32(1), Erf(Mul(y, float32(0.70710677)))), float32(0.5)))",
     "Mul(float32(0.5), Mul((y := {}), AddV2(float32(1), Erf(Mul(y, float32(0.70710677))))))",
+    "Mul(Mul(float32(0.5), (y := {})), Erfc(Mul(Neg(y), float32(0.70710677))))",
+    "Mul(Mul(float32(0.5), (y := {})), Erfc(Mul(float32(-0.70710677), y)))",
 ]
 TANH = "Mul(Mul(float32(0.5), (y := {})), AddV2(float32(1), Tanh(Mul(float32(0.7978846), AddV2(y, %s)))))"
 APPROXIMATE = [

@@ -5,7 +5,6 @@ Names and attributes are those of TensorFlow's own fused ops, which are private 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,8 +23,7 @@ _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "Tanh": jnp.tanh,
     "Sigmoid": jax.nn.sigmoid,
     "GeluApproximate": jax.nn.gelu,
-    # jax.nn.gelu's exact form, by erfc, rounds differently than the expression that this stands for.
-    "GeluExact": lambda x: 0.5 * x * (1 + jax.lax.erf(x * jnp.asarray(math.sqrt(0.5), x.dtype))),
+    "GeluExact": lambda x: jax.nn.gelu(x, approximate=False),
 }
 
 
