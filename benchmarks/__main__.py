@@ -34,13 +34,8 @@ CORE = (
 )
 """What `pip install headrace` brings; Rich's small dependencies are left out."""
 
-PROGRAMS = (
-    "encoder, inference",
-    "encoder, training",
-    "ResNet-50, inference",
-    "ResNet-50 with channels first, inference",
-)
-"""What benchmarks/passes.py measures, each in a process of its own."""
+PROGRAMS = ("encoder, inference", "ResNet-50, inference", "ResNet-50 with channels first, inference")
+"""What benchmarks/passes.py measures here, each in a process of its own."""
 
 
 def run(python: str, *arguments: str, peer: bool = False) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from headrace.runtime.lowering import Cell, Interpreter
 MIXED = "auto_mixed_precision"
 OPTIONAL = PassOptions()
 STEPS = [step for step in dict.fromkeys(PASSES) if OPTIONAL.enables(step.option)]
-ROUNDS = 7
+ROUNDS = 5
 
 
 class ChannelsFirst(ResNet50):

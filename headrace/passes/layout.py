@@ -4,9 +4,10 @@
     # relu(transpose(y, NCHW)) -> transpose(relu(y), NCHW)
     # transpose(transpose(y, NCHW), NHWC) -> y
 
-Convolutions turn, and the transposes behind them move down the graph until they meet the next convolution's and cancel. XLA
-transposes around every convolution and pools slower with channels first. Other devices choose layouts themselves, and a graph
-with gradients of convolutions is left alone: every value would be needed both ways.
+Convolutions turn, and the transposes behind them move down the graph until they meet the next convolution's and cancel; then
+the remapper fuses what it fuses with channels last. XLA on a CPU convolves in NHWC anyway, and pools slower with channels first.
+Other devices choose layouts themselves, and a graph with gradients of convolutions is left alone: every value would be needed
+both ways.
 """
 
 from __future__ import annotations
