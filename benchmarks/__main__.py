@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.model_work import BATCHES
 from tests.interop.environments import clean_environment, ensure
 
 HERE = Path(__file__).parent
@@ -87,6 +88,21 @@ def passes_table() -> Table:
     return table
 
 
+def models_table(ours: str, theirs: str) -> Table:
+    """Inference and training steps of the models, one peer after the other, model by model."""
+    peers = {"headrace": ours, "tensorflow": theirs, "tensorflow-jit": theirs, "jax": ours}
+    table = Table(title="Models: Headrace, TensorFlow, TensorFlow with jit_compile, JAX by hand")
+    for column in ("program", *peers):
+        table.add_column(column, justify="left" if column == "program" else "right")
+    for model, batch in BATCHES.items():
+        script = str(HERE / "model_work.py")
+        found = {who: run(python, script, who, model, peer=python == theirs) for who, python in peers.items()}
+        for program, seconds in found["headrace"].items():
+            cells = [f"{found[who][program] * 1e3:,.1f} ms ({seconds / found[who][program]:.2f})" for who in peers]
+            table.add_row(f"{program}, batch {batch}", *cells)
+    return table
+
+
 def main() -> None:
     """Measures and prints."""
     ours, theirs = sys.executable, str(ensure("tensorflow"))
@@ -119,6 +135,7 @@ def main() -> None:
     row("compiled training step of the demo, batch 128", step[0]["compiled_ms"], step[1]["compiled_ms"], "ms")
     console = Console()
     console.print(table)
+    console.print(models_table(ours, theirs))
     console.print(passes_table())
     console.print(f"compiled over eager, Headrace: {step[0]['eager_ms'] / step[0]['compiled_ms']:.1f}x faster")
 
