@@ -17,3 +17,9 @@ from headrace.ops.strings.matching import regex_replace as regex_replace
 from headrace.ops.strings.numeric import as_string as as_string
 from headrace.ops.strings.numeric import to_number as to_number
 from headrace.ops.strings.unicode import unicode_transcode as unicode_transcode
+from headrace.ragged.strings import bytes_split as bytes_split
+from headrace.ragged.strings import ngrams as ngrams
+from headrace.ragged.strings import split as split
+from headrace.ragged.strings import unicode_decode as unicode_decode
+from headrace.ragged.strings import unicode_encode as unicode_encode
+from headrace.ragged.strings import unicode_split as unicode_split

@@ -156,6 +156,23 @@ ELEMENTWISE = {
     ),
     "rows-differ": case(lambda tf, v: parts(rt(tf, v) + tf.RaggedTensor.from_row_splits(v, [0, 1, 2, 5, 7])), V, in_function=False),
 }
+TEXT = [["a b", " c  d "], ["", "é,f"]]
+STRINGS = {
+    "split": case(lambda tf: all_parts(*[tf.strings.split(x) for x in ("a b", ["a b", "", " c"], TEXT)])),
+    "split-at": case(lambda tf: all_parts(tf.strings.split(["a,b,,c", ""], ","), tf.strings.split(["a,b,c"], ",", maxsplit=1))),
+    "split-ragged": case(lambda tf: parts(tf.strings.split(tf.ragged.constant([["a b"], [], ["c", "d e"]])))),
+    "bytes": case(lambda tf: all_parts(*[tf.strings.bytes_split(x) for x in ("ab", ["ab", "", "é"])])),
+    "ngrams": case(
+        lambda tf: all_parts(
+            tf.strings.ngrams(["a", "b", "c"], 2),
+            tf.strings.ngrams(tf.ragged.constant([["a", "b", "c"], [], ["d"]]), [1, 2], separator="-"),
+            tf.strings.ngrams(tf.ragged.constant([["a", "b"], ["d"]]), 2, pad_values=("<", ">")),
+        )
+    ),
+    "decode": case(lambda tf: all_parts(*[tf.strings.unicode_decode(x, "UTF-8") for x in ("aé", ["é", "", "xy"])])),
+    "characters": case(lambda tf: all_parts(*[tf.strings.unicode_split(x, "UTF-8") for x in ("aé", ["é", "", "xy"], TEXT)])),
+    "encode": case(lambda tf: all_parts(tf.strings.unicode_encode(tf.ragged.constant([[97, 233], [], [120]]), "UTF-8"))),
+}
 FUNCTIONS = {
     "function": case(through_function, V),
     "gradient": case(gradient_of_ragged, V, gradient=False),
@@ -171,6 +188,7 @@ CASES = {
         "join": JOINING,
         "reduce": REDUCTIONS,
         "each": ELEMENTWISE,
+        "text": STRINGS,
         "use": FUNCTIONS,
     }.items()
     for name, item in cases.items()
