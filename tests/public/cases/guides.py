@@ -1,0 +1,20 @@
+"""The guide programs of examples/guides, whose every result is compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from examples.guides import ragged, sparse
+from tests.public.case import case
+
+
+def tensors(tf: Any, results: dict[str, Any]) -> list[Any]:
+    """All results, sparse and ragged ones taken apart."""
+    flat: list[Any] = tf.nest.flatten(results, expand_composites=True)
+    return flat
+
+
+CASES = {
+    "ragged": case(lambda tf: tensors(tf, ragged.guide(tf)), in_function=False),
+    "sparse": case(lambda tf: tensors(tf, sparse.guide(tf)), in_function=False),
+}
