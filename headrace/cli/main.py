@@ -19,6 +19,7 @@ class _Entry:
 
 COMMANDS = {
     "demo": _Entry("headrace.cli.demo", "Train, export, serve and swap a model on real images.", extra="serving"),
+    "graph": _Entry("headrace.cli.graph", "Show a graph, what the optimizer changes, and draw it."),
     "serve": _Entry("headrace.cli.serve", "Serve a SavedModel over TensorFlow Serving's REST API.", extra="serving"),
 }
 

@@ -87,6 +87,8 @@ TensorSliceProto = message("tensorflow.TensorSliceProto")
 BundleHeaderProto = message("tensorflow.BundleHeaderProto")
 BundleEntryProto = message("tensorflow.BundleEntryProto")
 
+Event = message("tensorflow.Event")
+
 BytesList = message("tensorflow.BytesList")
 FloatList = message("tensorflow.FloatList")
 Int64List = message("tensorflow.Int64List")

@@ -14,11 +14,13 @@ from headrace.core.shapes import SCALAR
 from headrace.dispatch.opdef import OpDef, find
 from headrace.ir.functional import FUNCTIONAL, LOOPS, first_input
 from headrace.ir.graph import Graph, Node, Value, subgraphs
-from headrace.proto.messages import AttrValue, FunctionDef, NodeDef
+from headrace.proto.messages import AttrValue, FunctionDef, GraphDef, NodeDef, VersionDef
 from headrace.proto.tensors import shape_to_proto, to_proto
 from headrace.saved_model import attrs
 from headrace.saved_model.loop_export import CARRIED, counted
 
+PRODUCER = 1882
+"""The version of GraphDef's semantics that exported graphs follow; loaders choose old behaviours below certain versions."""
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _PASSED = {"Tin": "list(type)", "Tout": "list(type)"}
 _BRANCHED = {**_PASSED, "output_shapes": "list(shape)"}
@@ -64,6 +66,36 @@ class FunctionExporter:
         self._graphs.append(graph)  # ids stay valid only while the graphs live
         self.functions[name] = _Body(self, graph, name).build(outputs)
         return name
+
+
+def graph_def(graph: Graph) -> Any:
+    """A GraphDef whose nodes are those of a graph; inputs become placeholders, the functions it calls the library.
+
+    Raises:
+        UnimplementedError: an op has no counterpart in TensorFlow.
+    """
+    exporter = FunctionExporter()
+    body = _Body(exporter, graph, graph.name)
+    function = body.build(None)
+    found = GraphDef(versions=VersionDef(producer=PRODUCER))
+    for argument, value in zip(function.signature.input_arg, graph.inputs, strict=True):
+        node = found.node.add(name=argument.name, op="Placeholder")
+        node.attr["dtype"].type = argument.type
+        node.attr["shape"].shape.CopyFrom(shape_to_proto(value.shape))
+    plain = {reference: _plain(reference, position) for reference, position in body.positions()}
+    for node in function.node_def:
+        copy = found.node.add()
+        copy.CopyFrom(node)
+        # What is not in the table is an argument, a control input, or a constant that stands for no value of the graph.
+        copy.input[:] = [plain.get(text, text.removesuffix(":output:0")) for text in node.input]
+    found.library.function.extend(exporter.functions.values())
+    return found
+
+
+def _plain(reference: str, position: int) -> str:
+    """`node:output:0` of a function's body as a graph writes it: `node`, or `node:1`."""
+    name = reference.partition(":")[0]
+    return f"{name}:{position}" if position else name
 
 
 def problem(graph: Graph) -> str | None:
@@ -128,6 +160,13 @@ class _Body:
             self.proto.control_ret[node_def] = node_def
         self.proto.signature.is_stateful = bool(self._controls.effects) or self._controls.stateful
         return self.proto
+
+    def positions(self) -> list[tuple[str, int]]:
+        """Every reference to an output of a node, with its number among the node's outputs."""
+        return [
+            (reference, value.index + (len(CARRIED) if value.node is not None and value.node.op in LOOPS else 0))
+            for value, reference in self._references.items()
+        ]
 
     def _add_argument(self, position: int, value: Value) -> None:
         argument = self.proto.signature.input_arg.add(name=self._unique(argument_name(value.name)), type=value.dtype.enum)

@@ -16,12 +16,10 @@ from headrace.core.shapes import TensorShape
 from headrace.proto.messages import MetaGraphDef, SaverDef
 from headrace.proto.tensors import Array, shape_to_proto
 from headrace.saved_model import attrs
-from headrace.saved_model.graph_export import call_node, node_name
+from headrace.saved_model.graph_export import PRODUCER, call_node, node_name
 from headrace.saved_model.signatures import INIT_OP, SignatureFunction
 from headrace.state.variable import Variable
 
-PRODUCER = 1882
-"""The version of GraphDef's semantics that exported graphs follow; loaders choose old behaviours below certain versions."""
 MIN_CONSUMER = 12
 PREDICT_METHOD = "tensorflow/serving/predict"
 

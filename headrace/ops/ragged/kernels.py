@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.core.dtypes import INDEX, DType, float32, float64, int32, int64
+from headrace.core.dtypes import INDEX, DType, bfloat16, float32, float64, int32, int64
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Strs, get, op
 
@@ -16,7 +16,7 @@ _MOST_ELEMENTS = 2**31
 @op(
     "RaggedRange",
     "starts: T, limits: T, deltas: T -> rt_nested_splits: Tsplits, rt_dense_values: T",
-    T=(float32, float64, int32, int64),
+    T=(bfloat16, float32, float64, int32, int64),
     Tsplits=INDEX,
     host_only=True,
     differentiable=False,

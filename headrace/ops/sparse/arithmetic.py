@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.core.dtypes import FLOATING, NUMERIC, REAL
+from headrace.core.dtypes import INDEX, NUMERIC, REAL, DType, float16, float32, float64
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import OpDef, get, op
 from headrace.ops.sparse import coordinates
@@ -76,6 +76,7 @@ def _add_gradient(record: Any, _: Any, grad: Any, __: Any) -> Any:
     "SparseTensorDenseAdd",
     "a_indices: Tindices, a_values: T, a_shape: Tindices, b: T -> output: T",
     T=NUMERIC,
+    Tindices=INDEX,
     host_only=True,
     shape=lambda indices, values, shape, b: b,
 )
@@ -182,7 +183,7 @@ def _reduce_sum_gradient(record: Any, grad: Any) -> Any:
 @op(
     "SparseSoftmax",
     "sp_indices: int64, sp_values: T, sp_shape: int64 -> output: T",
-    T=FLOATING,
+    T=(float16, float32, float64),
     host_only=True,
     shape=lambda indices, values, shape: values,
 )
@@ -211,11 +212,11 @@ def _softmax_gradient(record: Any, grad: Any) -> Any:
     return None, get("Mul")(get("Sub")(grad, own), y), None
 
 
-def _declare_extreme(name: str, choose: Callable[..., Any], doc: str) -> OpDef:
+def _declare_extreme(name: str, choose: Callable[..., Any], allowed: tuple[DType, ...], doc: str) -> OpDef:
     @op(
         name,
         f"{_A}, {_B} -> {_SPARSE}",
-        T=REAL,
+        T=allowed,
         host_only=True,
         shape=lambda a, av, sh, b, bv, bs: [(None, a[1]), (None,)],
     )
@@ -243,8 +244,14 @@ def _chosen(record: Any, grad: Any, indices: Any, values: Any) -> Any:
 
 
 sparse_sparse_maximum = _declare_extreme(
-    "SparseSparseMaximum", np.maximum, "The greater value of two sparse tensors at each coordinate of either; absent ones are 0."
+    "SparseSparseMaximum",
+    np.maximum,
+    REAL,
+    "The greater value of two sparse tensors at each coordinate of either; absent ones are 0.",
 )
 sparse_sparse_minimum = _declare_extreme(
-    "SparseSparseMinimum", np.minimum, "The smaller value of two sparse tensors at each coordinate of either; absent ones are 0."
+    "SparseSparseMinimum",
+    np.minimum,
+    NUMERIC,
+    "The smaller value of two sparse tensors at each coordinate of either; absent ones are 0.",
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace.core.dtypes import NUMERIC
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
 from headrace.ops.sparse import coordinates
@@ -134,6 +135,7 @@ def sparse_slice(indices: Any, values: Any, shape: Any, start: Any, size: Any) -
 @op(
     "SparseSliceGrad",
     "backprop_val_grad: T, input_indices: int64, input_start: int64, output_indices: int64 -> val_grad: T",
+    T=NUMERIC,
     host_only=True,
     differentiable=False,
     shape=lambda grad, indices, start, output: (indices[0],),

@@ -79,7 +79,6 @@ def _product_shape(indices: Any, values: Any, shape: Any, b: Any, *, adjoint_a: 
 @op(
     "SparseTensorDenseMatMul",
     "a_indices: Tindices, a_values: T, a_shape: int64, b: T -> product: T",
-    T=NUMERIC,
     Tindices=INDEX,
     static=("a_shape",),
     shape=_product_shape,

@@ -51,6 +51,7 @@ IDENTITIES = [
     Sample("Snapshot", (X,)),
     Sample("GuaranteeConst", (X,), reference=lambda x: x),
     Sample("IdentityN", ([X, _ints(2), M],)),
+    Sample("XlaOptimizationBarrier", ([X, _ints(2), M],), oracle=False),  # TensorFlow has it inside XLA alone
     Sample("StopGradient", (X,)),
     Sample("PreventGradient", (X,), {"message": "no"}, gradient=False),
     Sample("EnsureShape", (X,), {"shape": TensorShape([None, 3, None])}),

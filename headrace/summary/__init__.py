@@ -1,0 +1,1 @@
+"""Event files, which TensorBoard reads."""
