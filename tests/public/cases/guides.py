@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from examples.guides import ragged, sparse
+from examples.guides import autograph, functions, gradients, ragged, random_numbers, sparse
 from tests.public.case import case
 
 
@@ -15,6 +15,10 @@ def tensors(tf: Any, results: dict[str, Any]) -> list[Any]:
 
 
 CASES = {
+    "autograph": case(lambda tf: tensors(tf, autograph.guide(tf)), in_function=False),
+    "functions": case(lambda tf: tensors(tf, functions.guide(tf)), in_function=False),
+    "gradients": case(lambda tf: tensors(tf, gradients.guide(tf)), in_function=False),
+    "random-numbers": case(lambda tf: tensors(tf, random_numbers.guide(tf)), in_function=False),
     "ragged": case(lambda tf: tensors(tf, ragged.guide(tf)), in_function=False),
     "sparse": case(lambda tf: tensors(tf, sparse.guide(tf)), in_function=False),
 }
