@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-decorators=False
 """Python statements as graph control flow: a sieve, a clipped walk, Newton's method and a letter counter.
 
     python examples/guides/autograph.py

@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-decorators=False
 """tf.function: traces, signatures, retracing, state and concrete functions.
 
     python examples/guides/functions.py

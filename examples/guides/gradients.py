@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-decorators=False
 """Automatic differentiation and variables: a line fitted by hand, higher orders, Jacobians, own gradients, stopped gradients.
 
     python examples/guides/gradients.py

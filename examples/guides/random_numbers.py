@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-decorators=False
 """Random numbers: stateless ones that repeat everywhere, and seeds that make stateful ones repeat.
 
     python examples/guides/random_numbers.py
