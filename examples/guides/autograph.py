@@ -58,6 +58,13 @@ def guide(tf: Any) -> dict[str, Any]:
 
     found["walk"] = walk(tf.constant([1, 1, 1, -1, 0, -1, -1, -1, -1, -1]))
 
+    return found | _pieces(tf)
+
+
+def _pieces(tf: Any) -> dict[str, Any]:
+    """A branch, its gradient, and how often it was traced."""
+    found: dict[str, Any] = {}
+
     @tf.function
     def piecewise(x: Any) -> Any:
         """A function in pieces; its gradient is that of the piece that ran."""

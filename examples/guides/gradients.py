@@ -52,6 +52,13 @@ def guide(tf: Any) -> dict[str, Any]:
     found["jacobian"] = tape.jacobian(mixed, vector)
     del tape
 
+    return found | _special(tf, vector)
+
+
+def _special(tf: Any, vector: Any) -> dict[str, Any]:
+    """Gradients that are replaced, stopped, missing or sparse."""
+    found: dict[str, Any] = {}
+
     # A gradient of our own: it is clipped, the value is not.
     @tf.custom_gradient
     def careful(value: Any) -> Any:
