@@ -11,6 +11,9 @@ from hypothesis import settings
 TESTS = Path(__file__).parent
 INTEROP = TESTS / "interop"
 
+# The executable cache is on, as it is for users, but not in the user's folder. Read when headrace is imported.
+os.environ.setdefault("HEADRACE_CACHE_DIR", str(TESTS.parent / ".pytest_cache" / "executables"))
+
 # The time that one example takes says more about the machine and its compiler cache than about the code.
 settings.register_profile("headrace", deadline=None)
 settings.load_profile("headrace")

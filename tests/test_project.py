@@ -20,7 +20,7 @@ MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 PROGRAMS = {"cli", "demo"}
 """Rooms above the facade: they use Headrace as anyone does."""
-CORE = {"click", "diastatic-malt", "filelock", "google-crc32c", "jax", "ml_dtypes", "numpy", "protobuf", "rich"}
+CORE = {"click", "diastatic-malt", "google-crc32c", "jax", "ml_dtypes", "numpy", "protobuf", "rich"}
 
 
 def _sources(*folders: str) -> list[Path]:

@@ -107,6 +107,7 @@ class Graph:
         inputs: the values fed by the caller: the arguments, then the captured tensors and variable handles.
         nodes: in execution order.
         outputs: what a call returns.
+        made: what the runtime made of the graph, by kind; it lives as long as the graph, and copies do not have it.
     """
 
     def __init__(self, name: str = "graph") -> None:
@@ -114,6 +115,7 @@ class Graph:
         self.inputs: list[Value] = []
         self.nodes: list[Node] = []
         self.outputs: list[Value] = []
+        self.made: dict[str, Any] = {}
         self._names: dict[str, int] = {}
 
     def unique_name(self, stem: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -127,28 +126,25 @@ class _Step:
             return further(arguments)
 
 
-_executables: weakref.WeakKeyDictionary[Graph, Executable] = weakref.WeakKeyDictionary()
-_bodies: weakref.WeakKeyDictionary[Graph, Executable] = weakref.WeakKeyDictionary()
 _lock = threading.RLock()
 
 
 def of(graph: Graph) -> Executable:
     """The executable of a graph, made on the first call and kept as long as the graph."""
-    found = _executables.get(graph)
-    if found is None:
-        with _lock:
-            found = _executables.get(graph)
-            if found is None:
-                found = _executables[graph] = Executable(graph)
-    return found
+    return _made(graph, optimized=False)
 
 
 def run_body(graph: Graph, arguments: Sequence[Any]) -> list[Any]:
     """Runs a graph held by a node of an optimized graph, which is optimized itself."""
-    found = _bodies.get(graph)
+    return _made(graph, optimized=True).run(arguments)
+
+
+def _made(graph: Graph, *, optimized: bool) -> Executable:
+    kind = "body" if optimized else "executable"
+    found: Executable | None = graph.made.get(kind)
     if found is None:
         with _lock:
-            found = _bodies.get(graph)
+            found = graph.made.get(kind)
             if found is None:
-                found = _bodies[graph] = Executable(graph, optimized=True)
-    return found.run(arguments)
+                found = graph.made[kind] = Executable(graph, optimized=optimized)
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,12 +55,12 @@ def run_node(node: Node, arguments: Sequence[Any], call: Call) -> Sequence[Any]:
 
 
 def _loop(node: Node, arguments: Sequence[Any], call: Call) -> list[Any]:
-    """Runs a While node; what its body passes through is not asked for."""
+    """Runs a While node; what its body passes through is not asked for (its "step" leaves that out)."""
     condition, body = node.attrs["cond"], node.attrs["body"]
     fixed = invariants(body)
-    step = _changing.get(body)
+    step: Graph | None = body.made.get("step")
     if step is None:
-        step = _changing[body] = Graph(body.name)
+        step = body.made["step"] = Graph(body.name)
         step.inputs, step.nodes = body.inputs, body.nodes
         step.outputs = [value for i, value in enumerate(body.outputs) if i not in fixed]
     values = list(arguments)
@@ -69,10 +68,6 @@ def _loop(node: Node, arguments: Sequence[Any], call: Call) -> list[Any]:
         after = iter(call(step, values))
         values = [value if i in fixed else next(after) for i, value in enumerate(values)]
     return values
-
-
-_changing: weakref.WeakKeyDictionary[Graph, Graph] = weakref.WeakKeyDictionary()
-"""Bodies of loops without the outputs that they pass through."""
 
 
 def _apply(op: OpDef, node: Node, arguments: Sequence[Any]) -> tuple[Any, ...]:
