@@ -95,7 +95,7 @@ class StackedList(ElementList):
     def get(self, index: Any, shape: Shape, dtype: Any) -> Any:
         """One element; zeros where it was never set."""
         if self.items is None:
-            return _zeros(shape, dtype)
+            return StackedList(None, 0, None) if dtype == _OBJECT else _zeros(shape, dtype)
         return jax.tree.map(lambda buffer: jax.lax.dynamic_index_in_dim(buffer, index, 0, keepdims=False), self.items)
 
     def set(self, index: Any, element: Any) -> StackedList:

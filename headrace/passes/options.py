@@ -12,7 +12,6 @@ WITHOUT_EFFECT = frozenset(
     {
         "auto_parallel",
         "implementation_selector",
-        "loop_optimization",
         "pin_to_host_optimization",
         "scoped_allocator_optimization",
         "use_plugin_optimizers",
@@ -36,6 +35,7 @@ class PassOptions:
         common_subgraph_elimination: compute equal expressions once.
         dependency_optimization: drop identities and no-ops.
         layout_optimizer: do convolutions with channels last on a CPU.
+        loop_optimization: compute before a loop what is the same in every iteration.
         remapping: fuse products with bias and activation, attention and layer normalization; fold batch normalization.
         debug_stripper: drop assertions, numeric checks and prints.
         auto_mixed_precision: compute products and what lies between them in 16 bits: float16 on a GPU, bfloat16 elsewhere.
@@ -54,6 +54,7 @@ class PassOptions:
     common_subgraph_elimination: bool = True
     dependency_optimization: bool = True
     layout_optimizer: bool = True
+    loop_optimization: bool = True
     remapping: bool = True
     debug_stripper: bool = False
     auto_mixed_precision: bool = False

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import numpy as np
 import pytest
 
-from headrace.ir.graph import Graph
-from headrace.ir.parser import parse
-from headrace.ir.printer import print_graph
 from headrace.passes import common_subexpressions, constant_folding, inline, prune, shapes
-from headrace.passes.base import Pass
 from headrace.passes.pipeline import optimize
 from tests.passes.expressions import build, evaluate, samples, show
-
-
-def run(step: Pass, before: str) -> Graph:
-    """Runs one pass once."""
-    return optimize(parse(before), passes=[step])
-
-
-def check(step: Pass, before: str, after: str) -> None:
-    """Asserts that a pass turns one text into the other."""
-    assert print_graph(run(step, before)) == textwrap.dedent(after).lstrip("\n")
+from tests.passes.texts import check, run
 
 
 def test_inline_puts_bodies_in_place_of_calls() -> None:
