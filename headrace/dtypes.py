@@ -29,6 +29,11 @@ from headrace.core.dtypes import uint16 as uint16
 from headrace.core.dtypes import uint32 as uint32
 from headrace.core.dtypes import uint64 as uint64
 from headrace.core.dtypes import variant as variant
+from headrace.ops.math.functions import cast as cast
+from headrace.ops.math.functions import complex as complex
+from headrace.ops.math.functions import saturate_cast as saturate_cast
+
+QUANTIZED_DTYPES = frozenset({qint8, qint16, qint32, quint8, quint16})
 
 __all__ = [
     "DType",

@@ -8,6 +8,14 @@ from headrace.ops.array.diagonal import set_diag as set_diag
 from headrace.ops.array.diagonal import tensor_diag as tensor_diag
 from headrace.ops.array.diagonal import tensor_diag_part as tensor_diag_part
 from headrace.ops.linalg.decompositions import cholesky as cholesky
+from headrace.ops.linalg.factored import banded_triangular_solve as banded_triangular_solve
+from headrace.ops.linalg.factored import eigh_tridiagonal as eigh_tridiagonal
+from headrace.ops.linalg.factored import lu_matrix_inverse as lu_matrix_inverse
+from headrace.ops.linalg.factored import lu_reconstruct as lu_reconstruct
+from headrace.ops.linalg.factored import lu_solve as lu_solve
+from headrace.ops.linalg.factored import matrix_logarithm as logm
+from headrace.ops.linalg.factored import normalize as normalize
+from headrace.ops.linalg.factored import tridiagonal_matmul as tridiagonal_matmul
 from headrace.ops.linalg.functions import adjoint as adjoint
 from headrace.ops.linalg.functions import cholesky_solve as cholesky_solve
 from headrace.ops.linalg.functions import cross as cross

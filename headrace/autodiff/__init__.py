@@ -1,1 +1,4 @@
-"""Reverse-mode differentiation: tapes, the backward pass and derived gradients. Knows no op by name but a few helpers."""
+"""tf.autodiff: tapes, forward derivatives, the backward pass and derived gradients. Knows no op by name but a few helpers."""
+
+from headrace.autodiff.forward import ForwardAccumulator as ForwardAccumulator
+from headrace.autodiff.tape import GradientTape as GradientTape

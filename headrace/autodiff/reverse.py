@@ -64,7 +64,7 @@ def backward(
         for output, gradient in zip(record.outputs, incoming, strict=True):
             if id(output) in sources and gradient is not None:
                 found[id(output)] = gradient
-        for tensor, gradient in zip(record.inputs, _input_gradients(record, incoming), strict=True):
+        for tensor, gradient in zip(record.inputs, input_gradients(record, incoming), strict=True):
             if gradient is not None and carries_gradient(tensor):
                 _accumulate(pending, id(tensor), gradient)
     for source in sources:
@@ -73,7 +73,8 @@ def backward(
     return found
 
 
-def _input_gradients(record: Record, incoming: Sequence[Gradient]) -> Sequence[Gradient]:
+def input_gradients(record: Record, incoming: Sequence[Gradient]) -> Sequence[Gradient]:
+    """The gradients of the inputs of one record, given those of its outputs (None where nothing flows)."""
     if record.backward is not None:
         return _checked(record, record.backward(*incoming))
     op = record.op

@@ -33,7 +33,7 @@ def _is_variable(value: Any) -> bool:
     return hasattr(value, "handle") and hasattr(value, "trainable")
 
 
-def _key_tensor(source: Any) -> Tensor:
+def key_tensor(source: Any) -> Tensor:
     """The tensor that stands for a source on the tape: a variable's handle, or the tensor itself."""
     tensor = source.handle if _is_variable(source) else source
     if isinstance(tensor, IndexedSlices):
@@ -95,8 +95,12 @@ class GradientTape:
 
     def record_custom(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], rule: Backward) -> None:
         """Notes that `outputs` were made of `inputs` and that `rule` maps output gradients to input gradients."""
-        if any(id(tensor) in self._watched for tensor in inputs):
+        if self.watches(inputs):
             self._append(Record(None, NO_ATTRS, inputs, outputs, rule))
+
+    def watches(self, tensors: Sequence[Tensor]) -> bool:
+        """True when one of the tensors depends on anything watched; see dispatch.context.Recorder."""
+        return any(id(tensor) in self._watched for tensor in tensors)
 
     def _append(self, record: Record) -> None:
         connected = False
@@ -113,7 +117,7 @@ class GradientTape:
             self._watch_source(variable)
 
     def _watch_source(self, source: Any) -> None:
-        tensor = _key_tensor(source)
+        tensor = key_tensor(source)
         if id(tensor) not in self._watched:
             self._watched.add(id(tensor))
             self._kept.append(tensor)
@@ -190,7 +194,7 @@ class GradientTape:
         for source in flat:
             if not (isinstance(source, Tensor | IndexedSlices | CompositeTensor) or _is_variable(source)):
                 raise TypeError(f"sources must be tensors or variables; got {source!r} ({type(source).__name__})")
-        keys = [id(_key_tensor(source)) for source in flat]
+        keys = [id(key_tensor(source)) for source in flat]
         found = backward(self._records, _seeds(target, output_gradients), set(keys))
         if not self._persistent:
             self.reset()
@@ -292,7 +296,7 @@ def _seeds(target: Any, output_gradients: Any) -> list[tuple[Tensor, Gradient]]:
         value = item if isinstance(item, Tensor) else convert_to_tensor(item)
         if value.dtype.is_floating or value.dtype.is_complex:
             seed = get("OnesLike")(value) if gradient is None else convert_to_tensor(gradient, value.dtype)
-            seeds.append((_key_tensor(item), seed))
+            seeds.append((key_tensor(item), seed))
     return seeds
 
 
@@ -326,7 +330,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             result, grad_fn = f(*packed, **kwargs)
             outputs = [get("Identity")(convert_to_tensor(r)) for r in nest.flatten(result)]
         variables = list(inner.watched_variables())
-        handles = [_key_tensor(v) for v in variables]
+        handles = [key_tensor(v) for v in variables]
 
         def rule(*gradients: Gradient) -> Sequence[Gradient]:
             filled = [get("ZerosLike")(o) if g is None else g for o, g in zip(outputs, gradients, strict=True)]
@@ -342,3 +346,17 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         return nest.pack_sequence_as(result, outputs)
 
     return wrapper
+
+
+def grad_pass_through(f: Callable[..., Any]) -> Callable[..., Any]:
+    """`f` with the gradient of the identity: what flows into its output flows on to its only argument."""
+
+    @functools.wraps(f)
+    def wrapped(x: Any) -> Any:
+        @custom_gradient
+        def passing(value: Any) -> Any:
+            return f(value), lambda gradient: gradient
+
+        return passing(x)
+
+    return wrapped

@@ -44,6 +44,9 @@ class Recorder(Protocol):
     def record_custom(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], rule: Callable[..., Any]) -> None:
         """Notes a step whose gradient is `rule`."""
 
+    def watches(self, tensors: Sequence[Tensor]) -> bool:
+        """True when a step that has these inputs concerns the tape."""
+
     def watch_variable(self, variable: Any) -> None:
         """Notes that a trainable variable was read."""
 
@@ -77,6 +80,16 @@ def state() -> ThreadState:
 def executing_eagerly() -> bool:
     """True outside of graph building."""
     return _threads[0].executor.is_eager
+
+
+def inside_function() -> bool:
+    """True while a function is traced."""
+    return not executing_eagerly()
+
+
+def current_name_scope() -> str:
+    """The name scope in force, without the slash at its end."""
+    return _threads[0].name_scope.rstrip("/")
 
 
 @contextmanager

@@ -54,14 +54,26 @@ def _as_array(value: Any) -> np.ndarray[Any, Any]:
     if isinstance(value, TensorShape):
         value = np.array(value.concrete(), np.int32)
     try:
-        array = np.asarray(value)
+        # numpy's own arrays of strings drop zeros at their ends.
+        array = np.asarray(value, object) if isinstance(_first_leaf(value), str | bytes) else np.asarray(value)
     except ValueError:
-        raise ValueError(
-            f"cannot convert {_brief(value)} to a tensor: its rows differ in length; expected a rectangular array"
-        ) from None
-    if array.dtype == object and not all(isinstance(item, str | bytes) for item in array.ravel().tolist()):
-        raise TypeError(f"cannot convert {_brief(value)} to a tensor: expected numbers, strings, numpy arrays or tensors")
+        raise _ragged(value) from None
+    mixed = array.dtype.kind in "SU" and isinstance(value, list | tuple) and not isinstance(_first_leaf(value), np.ndarray)
+    if array.dtype == object:
+        items = array.ravel().tolist()
+        if any(isinstance(item, list | tuple) for item in items):
+            raise _ragged(value)
+        strings = sum(isinstance(item, str | bytes) for item in items)
+        mixed = 0 < strings < len(items)
+        if not mixed and strings < len(items):
+            raise TypeError(f"cannot convert {_brief(value)} to a tensor: expected numbers, strings, numpy arrays or tensors")
+    if mixed:
+        raise ValueError(f"cannot convert {_brief(value)} to a tensor: it mixes strings with other values; expected one kind")
     return array
+
+
+def _ragged(value: Any) -> ValueError:
+    return ValueError(f"cannot convert {_brief(value)} to a tensor: its rows differ in length; expected a rectangular array")
 
 
 def _natural_dtype(array: np.ndarray[Any, Any], value: Any) -> DType:
@@ -77,10 +89,14 @@ def _natural_dtype(array: np.ndarray[Any, Any], value: Any) -> DType:
     return natural
 
 
-def _first_leaf_is_numpy(value: Any) -> bool:
+def _first_leaf(value: Any) -> Any:
     while isinstance(value, list | tuple) and value:
         value = value[0]
-    return isinstance(value, np.generic | np.ndarray)
+    return value
+
+
+def _first_leaf_is_numpy(value: Any) -> bool:
+    return isinstance(_first_leaf(value), np.generic | np.ndarray)
 
 
 def _holds(dtype: DType, natural: DType, value: Any) -> bool:

@@ -41,6 +41,10 @@ class RecordLog:
         """Notes a step whose gradient is `rule`; see dispatch.context.Recorder."""
         self.records.append(Record(None, NO_ATTRS, inputs, outputs, rule))
 
+    def watches(self, tensors: Sequence[Tensor]) -> bool:
+        """True: which values gradients are taken of turns out later."""
+        return True
+
     def watch_variable(self, variable: Any) -> None:
         """Remembers the variables that the graph reads; see dispatch.context.Recorder."""
         self.variables.setdefault(id(variable), variable)

@@ -64,8 +64,8 @@ class DifferentiableGraph:
     def call(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Runs the graph on `inputs` and records the call on the active tapes."""
         state = context.state()
-        depth = sum(2 if getattr(tape, "_persistent", False) else 1 for tape in state.tapes)
         inputs = [state.executor.adopt(t) for t in inputs]
+        depth = sum(2 if getattr(tape, "_persistent", False) else 1 for tape in state.tapes if tape.watches(inputs))
         levels = [self._level(i) for i in range(depth)]
         with context.paused_tapes():
             outputs = state.executor.call(self._forward(depth), inputs)

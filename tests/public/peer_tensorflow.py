@@ -25,7 +25,15 @@ def main(module: str, answer: str) -> None:
     for name, item in load(module).items():
         try:
             outputs, gradients = evaluate(tf, name, item)
-        except (tf.errors.OpError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (
+            tf.errors.OpError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            NotImplementedError,
+            TypeError,
+            ValueError,
+        ) as error:
             answers[name] = {"error": type(error).__name__, "text": str(error)[:500]}
         else:
             answers[name] = {

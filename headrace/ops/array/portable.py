@@ -115,6 +115,16 @@ def static_value(tensor: Any) -> np.ndarray[Any, Any] | None:
     return np.asarray(tensor)
 
 
+def get_static_value(tensor: Any, partial: bool = False) -> np.ndarray[Any, Any] | None:
+    """The content of a tensor or plain value as a numpy array; None when it is not known yet.
+
+    Args:
+        tensor: anything that is a tensor or becomes one.
+        partial: accepted for TensorFlow's signature; what is known in part is not known here.
+    """
+    return static_value(tensor)
+
+
 def eager_value(tensor: Any) -> np.ndarray[Any, Any] | None:
     """The content of an eager tensor or plain value; None inside a graph."""
     return None if isinstance(tensor, GraphTensor) else static_value(tensor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -135,14 +135,29 @@ def unique_with_counts_v2(x: Any, axis: Any, *, out_idx: DType = int32) -> Any:
     return values, numbers.astype(out_idx.np_dtype), counts.astype(out_idx.np_dtype)
 
 
-def unique(x: Any, out_idx: Any = int32, name: str | None = None) -> Any:
+class Unique(NamedTuple):
+    """Distinct elements, and the number of each element's value."""
+
+    y: Tensor
+    idx: Tensor
+
+
+class UniqueWithCounts(NamedTuple):
+    """Distinct elements, the number of each element's value, and how often each occurs."""
+
+    y: Tensor
+    idx: Tensor
+    count: Tensor
+
+
+def unique(x: Any, out_idx: Any = int32, name: str | None = None) -> Unique:
     """The distinct elements `y` of a vector in order of appearance, and `idx` with x = y[idx]."""
-    return unique_op.all(x, out_idx=out_idx, name=name)
+    return Unique(*unique_op.all(x, out_idx=out_idx, name=name))
 
 
-def unique_with_counts(x: Any, out_idx: Any = int32, name: str | None = None) -> Any:
+def unique_with_counts(x: Any, out_idx: Any = int32, name: str | None = None) -> UniqueWithCounts:
     """The distinct elements `y` of a vector, `idx` with x = y[idx], and how often each occurs."""
-    return unique_with_counts_op.all(x, out_idx=out_idx, name=name)
+    return UniqueWithCounts(*unique_with_counts_op.all(x, out_idx=out_idx, name=name))
 
 
 @op("ListDiff", "x: T, y: T -> out: T, idx: out_idx", host_only=True, differentiable=False)

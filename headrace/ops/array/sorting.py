@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -67,9 +67,16 @@ def _placed(record: Any, grad: Any) -> Any:
     return get("_VJPGatherV2")(source, indices, last, grad, batch_dims=last)
 
 
-def top_k(input: Any, k: Any = 1, sorted: bool = True, index_type: Any = int32, name: str | None = None) -> Any:
+class TopK(NamedTuple):
+    """The largest elements and their positions."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def top_k(input: Any, k: Any = 1, sorted: bool = True, index_type: Any = int32, name: str | None = None) -> TopK:
     """The k largest elements of each row, in descending order, and their positions there."""
-    return top_k_v2.all(input, k, sorted=sorted, index_type=index_type, name=name)
+    return TopK(*top_k_v2.all(input, k, sorted=sorted, index_type=index_type, name=name))
 
 
 @op("NthElement", "input: T, n: int32 -> values: T", T=REAL)

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from headrace.core.dtypes import COMPLEX, FLOATING, INDEX, INTEGERS, bool_
 from headrace.core.errors import InvalidArgumentError
-from headrace.dispatch.opdef import Ints, op
+from headrace.dispatch.convert import convert_to_tensor
+from headrace.dispatch.opdef import Ints, get, op
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.array.padding import pairs
 from headrace.ops.array.portable import integers, is_trial
@@ -199,3 +200,25 @@ def extract_patches(images: Any, sizes: Any, strides: Any, rates: Any, padding: 
     return extract_image_patches(
         images, ksizes=tuple(sizes), strides=tuple(strides), rates=tuple(rates), padding=padding, name=name
     )
+
+
+def required_space_to_batch_paddings(
+    input_shape: Any, block_shape: Any, base_paddings: Any = None, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """What to pad so that blocks divide the padded shape, and what to crop afterwards.
+
+    Args:
+        input_shape: [n], the sizes of the spatial dimensions.
+        block_shape: [n].
+        base_paddings: [n, 2], the least padding; none by default.
+        name: a name for the nodes in a graph.
+
+    Returns:
+        The paddings and the crops, [n, 2] each.
+    """
+    sizes, blocks = convert_to_tensor(input_shape), convert_to_tensor(block_shape)
+    least = get("ZerosLike")(get("Pack")([blocks, blocks], axis=1)) if base_paddings is None else convert_to_tensor(base_paddings)
+    start, end = least[:, 0], least[:, 1]
+    more = (blocks - (sizes + start + end) % blocks) % blocks
+    paddings = get("Pack")([start, end + more], axis=1, name=name)
+    return paddings, get("Pack")([get("ZerosLike")(more), more], axis=1)

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from headrace.core.dtypes import DType, as_dtype, float32
 from headrace.core.errors import InvalidArgumentError
+from headrace.core.shapes import TensorShape
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get, op
 from headrace.dispatch.tensor import Tensor
+from headrace.ops.array.identity import check_numerics
 from headrace.ops.array.portable import static_value
 from headrace.ops.strings.formatting import summary
 
@@ -158,3 +161,131 @@ def assert_type(tensor: Any, tf_type: Any, message: str | None = None, name: str
     found = convert_to_tensor(tensor).dtype
     if found is not tf_type:
         raise TypeError(f"{message + '. ' if message else ''}expected dtype {tf_type.name}; got {found.name}")
+
+
+def assert_all_finite(x: Any, message: str, name: str | None = None) -> Tensor:
+    """`x`, checked to be free of NaN and infinity; see tf.debugging.check_numerics."""
+    return check_numerics(x, message, name)
+
+
+def assert_integer(x: Any, message: str | None = None, name: str | None = None) -> None:
+    """Checks that the dtype is an integer one.
+
+    Raises:
+        TypeError: it is not.
+    """
+    found = convert_to_tensor(x).dtype
+    if not found.is_integer:
+        raise TypeError(f"{message + '. ' if message else ''}expected an integer dtype; got {found.name}")
+
+
+def assert_scalar(tensor: Any, message: str | None = None, name: str | None = None) -> Tensor:
+    """The tensor, checked to be a scalar.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = convert_to_tensor(tensor)
+    if found.shape.rank not in (None, 0):
+        raise ValueError(f"{message + '. ' if message else ''}expected a scalar; got shape {found.shape}")
+    return found
+
+
+def assert_rank_in(x: Any, ranks: Sequence[int], message: str | None = None, name: str | None = None) -> None:
+    """Checks that the number of dimensions is one of several; see assert_rank."""
+    tensor, allowed = convert_to_tensor(x), [int(rank) for rank in ranks]
+
+    def compare(rank: Any, _: Any) -> Tensor:
+        return get("Any")(get("Equal")(rank, np.array(allowed, np.int32)), [0])
+
+    _check_ranks(tensor, lambda found: found in allowed, f"a rank of {allowed}", compare, 0, message, name)
+
+
+def assert_proper_iterable(values: Any) -> None:
+    """Checks that `values` is a collection of tensors, not one tensor or a string.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(values, Tensor | str | bytes | np.ndarray) or hasattr(values, "handle") or not hasattr(values, "__iter__"):
+        raise TypeError(f"expected a list or tuple of tensors; got {type(values).__name__}")
+
+
+def assert_same_float_dtype(tensors: Sequence[Any] | None = None, dtype: Any = None) -> DType:
+    """The floating dtype that all tensors share; float32 when nothing says one.
+
+    Raises:
+        ValueError: they differ, or it is not floating.
+    """
+    found = {convert_to_tensor(tensor).dtype for tensor in tensors or () if tensor is not None}
+    wanted = found | ({as_dtype(dtype)} if dtype is not None else set())
+    if len(wanted) > 1:
+        raise ValueError(f"expected one dtype; got {', '.join(sorted(d.name for d in wanted))}")
+    common = wanted.pop() if wanted else float32
+    if not common.is_floating:
+        raise ValueError(f"expected a floating dtype; got {common.name}")
+    return common
+
+
+def is_numeric_tensor(tensor: Any) -> bool:
+    """True for a tensor of numbers."""
+    return isinstance(tensor, Tensor) and (tensor.dtype.is_floating or tensor.dtype.is_integer or tensor.dtype.is_complex)
+
+
+def assert_shapes(
+    shapes: Any, data: list[Any] | None = None, summarize: int | None = None, message: str | None = None, name: str | None = None
+) -> None:
+    """Checks shapes in which names stand for sizes that must agree.
+
+    Args:
+        shapes: a dict, or pairs, of a tensor and its shape: ints, names, None or "." for any size, or Ellipsis (or "*") in
+            front for any leading dimensions.
+        data: shown when a check fails while the program runs.
+        summarize: how many elements of `data` are shown.
+        message: put before the error's.
+        name: a name for the nodes in a graph.
+
+    Raises:
+        ValueError: static shapes contradict it.
+        InvalidArgumentError: shapes contradict it when they are known.
+    """
+    pairs = [(convert_to_tensor(x), _symbols(spec)) for x, spec in (shapes.items() if isinstance(shapes, dict) else shapes)]
+    head, sizes = f"{message}. " if message else "", dict[Any, Any]()
+    for tensor, (open_ended, symbols) in pairs:
+        rank = tensor.shape.rank
+        if rank is None:
+            raise ValueError(f"{head}assert_shapes needs tensors of known rank")
+        if rank < len(symbols) or (rank > len(symbols) and not open_ended):
+            raise ValueError(
+                f"{head}expected a tensor of rank {len(symbols)}{' or more' if open_ended else ''}; got shape {tensor.shape}"
+            )
+        for axis, symbol in zip(range(rank - len(symbols), rank), symbols, strict=True):
+            if symbol is None:
+                continue
+            known = tensor.shape[axis]
+            size = get("Shape")(tensor)[axis] if known is None else known
+            first = sizes.setdefault(symbol, symbol if isinstance(symbol, int) else size)
+            if isinstance(size, int) and isinstance(first, int):
+                if size != first:
+                    raise ValueError(
+                        f"{head}expected size {first} ({symbol!r}) in dimension {axis} of shape {tensor.shape}; got {size}"
+                    )
+            elif size is not first:
+                shown = data or [f"{head}sizes of dimension {symbol!r} differ: ", size, first]
+                _check(get("Equal")(size, first), shown, summarize, name)
+
+
+def _symbols(spec: Any) -> tuple[bool, list[Any]]:
+    """Whether leading dimensions are free, and a size, a name or None for each of the others."""
+    items: list[Any]
+    if spec is None or isinstance(spec, TensorShape):
+        items = [...] if spec is None or spec.rank is None else list(spec)
+    elif isinstance(spec, int):
+        items = [spec]
+    else:
+        items = list(spec)
+    open_ended = bool(items) and items[0] in (..., "*")
+    rest = items[1:] if open_ended else items
+    if any(item in (..., "*") for item in rest):
+        raise ValueError(f"... stands in front only; got {spec!r}")
+    return open_ended, [None if item in (None, ".") else int(item) if str(item).isdigit() else item for item in rest]

@@ -139,6 +139,18 @@ def irfft2d_op(input: Any, fft_length: Any, *, Treal: DType = float32) -> Any:
     return _inverse_real_transform(input, fft_length, 2, Treal)
 
 
+@op("RFFT3D", REAL_SPEC, Treal=PARTS, Tcomplex=COMPLEX, static=("fft_length",))
+def rfft3d_op(input: Any, fft_length: Any, *, Tcomplex: DType = complex64) -> Any:
+    """The transform of real numbers along the last three axes; the half that follows from symmetry is left out."""
+    return _real_transform(input, fft_length, 3, Tcomplex)
+
+
+@op("IRFFT3D", INVERSE_SPEC, Treal=PARTS, Tcomplex=COMPLEX, static=("fft_length",))
+def irfft3d_op(input: Any, fft_length: Any, *, Treal: DType = float32) -> Any:
+    """The inverse of RFFT3D."""
+    return _inverse_real_transform(input, fft_length, 3, Treal)
+
+
 def _spectrum_gradient(full: OpDef, axes: int, derived: str) -> Callable[[Any, Any], Any]:
     """The gradient of a real transform: the real part of the full transform of the conjugate, the missing half as zeros."""
 
@@ -174,8 +186,10 @@ def _inverse_spectrum_gradient(forward: OpDef, axes: int, derived: str) -> Calla
 
 rfft_op.gradient(_spectrum_gradient(fft_op, 1, "_VJPRFFT"))
 rfft2d_op.gradient(_spectrum_gradient(fft2d_op, 2, "_VJPRFFT2D"))
+rfft3d_op.gradient(_spectrum_gradient(fft3d_op, 3, "_VJPRFFT3D"))
 irfft_op.gradient(_inverse_spectrum_gradient(rfft_op, 1, "_VJPIRFFT"))
 irfft2d_op.gradient(_inverse_spectrum_gradient(rfft2d_op, 2, "_VJPIRFFT2D"))
+irfft3d_op.gradient(_inverse_spectrum_gradient(rfft3d_op, 3, "_VJPIRFFT3D"))
 
 
 def _fft_length(x: Tensor, axes: int, given: Any, inverse: bool) -> Any:
@@ -225,3 +239,36 @@ def rfft2d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -
 def irfft2d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Tensor:
     """The inverse of `rfft2d`."""
     return _inverse_real(irfft2d_op, 2, input_tensor, fft_length, name)
+
+
+def rfft3d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Tensor:
+    """The transform of real numbers along the last three axes, cut or padded to `fft_length` ([3], int32)."""
+    return _real(rfft3d_op, 3, input_tensor, fft_length, name)
+
+
+def irfft3d(input_tensor: Any, fft_length: Any = None, name: str | None = None) -> Tensor:
+    """The inverse of `rfft3d`."""
+    return _inverse_real(irfft3d_op, 3, input_tensor, fft_length, name)
+
+
+def _shifted(x: Any, axes: Any, name: str | None, *, back: bool) -> Tensor:
+    tensor = convert_to_tensor(x)
+    if axes is None:
+        if tensor.shape.rank is None:
+            raise InvalidArgumentError("a tensor of unknown rank needs axes")
+        axes = list(range(tensor.shape.rank))
+    elif isinstance(axes, int):
+        axes = [axes]
+    sizes = get("GatherV2")(get("Shape")(tensor), np.array([a % len(tensor.shape) for a in axes], np.int32), 0)
+    half = get("FloorDiv")(sizes, 2)
+    return get("Roll")(tensor, get("Sub")(sizes, half) if back else half, np.array(axes, np.int32), name=name)
+
+
+def fftshift(x: Any, axes: Any = None, name: str | None = None) -> Tensor:
+    """The term of frequency 0 moved from the start to the middle of `axes` (an int, ints, or all)."""
+    return _shifted(x, axes, name, back=False)
+
+
+def ifftshift(x: Any, axes: Any = None, name: str | None = None) -> Tensor:
+    """The inverse of `fftshift`."""
+    return _shifted(x, axes, name, back=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -344,6 +345,12 @@ def lbeta(x: Any, name: str | None = None) -> Tensor:
     tensor = convert_to_tensor(x)
     of_terms, of_sum = reduce_sum(get("Lgamma")(tensor), -1), get("Lgamma")(reduce_sum(tensor, -1))
     return elementwise.subtract(of_terms, of_sum, name=name)
+
+
+def erfcinv(x: Any, name: str | None = None) -> Tensor:
+    """The inverse of erfc, for x in (0, 2)."""
+    half = get("Mul")(x, 0.5)
+    return get("Mul")(get("Neg")(get("Ndtri")(half)), math.sqrt(0.5), name=name)
 
 
 def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None) -> Tensor:

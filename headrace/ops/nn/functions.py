@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from headrace.core.dtypes import float32
@@ -11,6 +12,7 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.nn.activation import leaky_relu_op, log_softmax_last, softmax_last
+from headrace.ops.random.functions import stateless_uniform
 
 
 def _along(op: Any, logits: Any, axis: int | None, name: str | None) -> Tensor:
@@ -64,12 +66,39 @@ def gelu(features: Any, approximate: bool = False, name: str | None = None) -> T
     return 0.5 * x * (1.0 + get("Erf")(x * math.sqrt(0.5)))
 
 
+def log_sigmoid(x: Any, name: str | None = None) -> Tensor:
+    """log(1 / (1 + exp(-x))), without overflow."""
+    return get("Neg")(get("Softplus")(get("Neg")(x)), name=name)
+
+
 def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: int | None = None, name: str | None = None) -> Tensor:
     """Sets a random share `rate` of the elements to 0 and scales the others by 1 / (1 - rate).
 
     Raises:
         ValueError: the rate is not in [0, 1), or `x` is not floating.
     """
+
+    def uniform(shape: Any, dtype: Any) -> Tensor:
+        return get("RandomUniform")(shape, dtype=dtype, seed=0, seed2=seed or 0)
+
+    return general_dropout(x, rate, uniform, noise_shape, name)
+
+
+def stateless_dropout(
+    x: Any, rate: Any, seed: Any, rng_alg: str = "auto_select", noise_shape: Any = None, name: str | None = None
+) -> Tensor:
+    """`dropout` that `seed` (two integers) decides; see there."""
+
+    def uniform(shape: Any, dtype: Any) -> Tensor:
+        return stateless_uniform(shape, seed, dtype=dtype, alg=rng_alg)
+
+    return general_dropout(x, rate, uniform, noise_shape, name)
+
+
+def general_dropout(
+    x: Any, rate: Any, uniform_sampler: Callable[..., Tensor], noise_shape: Any = None, name: str | None = None
+) -> Tensor:
+    """`dropout` with random numbers in [0, 1) from `uniform_sampler(shape=, dtype=)`; see there."""
     tensor = convert_to_tensor(x)
     if isinstance(rate, float | int):
         if not 0 <= rate < 1:
@@ -79,9 +108,9 @@ def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: int | None = None,
     if not tensor.dtype.is_floating:
         raise ValueError(f"dropout takes floating tensors; got {tensor.dtype.name}")
     shape = get("Shape")(tensor) if noise_shape is None else noise_shape
-    uniform = get("RandomUniform")(shape, dtype=tensor.dtype, seed=0, seed2=seed or 0)
+    uniform = uniform_sampler(shape=shape, dtype=tensor.dtype)
     kept = convert_to_tensor(1.0, tensor.dtype) - rate
-    return get("SelectV2")(uniform >= rate, tensor / kept, get("ZerosLike")(tensor))
+    return get("SelectV2")(uniform >= rate, tensor / kept, get("ZerosLike")(tensor), name=name)
 
 
 def embedding_lookup(params: Any, ids: Any, max_norm: float | None = None, name: str | None = None) -> Tensor:

@@ -56,3 +56,11 @@ def vorbis_window(window_length: Any, dtype: Any = float32, name: str | None = N
     length = _length(window_length)
     inner = np.sin(math.pi / max(length, 1) * (np.arange(length) + 0.5))
     return _window(np.sin(math.pi / 2 * inner**2), dtype)
+
+
+def kaiser_bessel_derived_window(window_length: Any, beta: Any = 12.0, dtype: Any = float32, name: str | None = None) -> Tensor:
+    """The window [window_length] whose squares half a length apart add up to 1, made of Kaiser's."""
+    half = _length(window_length) // 2
+    sums = np.cumsum(np.kaiser(half + 1, float(beta)))
+    rising = np.sqrt(sums[:-1] / sums[-1])
+    return _window(np.concatenate([rising, rising[::-1]]), dtype)

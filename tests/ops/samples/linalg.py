@@ -92,4 +92,10 @@ SAMPLES = [
     Sample("MatrixExponential", (_matrices(2, 3, 3),), reference=_exponential, oracle=False, rtol=1e-8),
     Sample("MatrixSquareRoot", (SPD,), rtol=1e-8, atol=1e-10),
     Sample("TridiagonalSolve", (_matrices(2, 3, 4) + np.float64([[0], [4], [0]]), _matrices(2, 4, 2))),
+    Sample("TridiagonalMatMul", (*_matrices(3, 2, 1, 4), _matrices(2, 4, 3)), oracle_gradient=False),
+    Sample("BandedTriangularSolve", (_matrices(2, 2, 4) + 3, _matrices(2, 4, 2)), oracle_gradient=False),
+    Sample(
+        "BandedTriangularSolve", (_matrices(3, 4) + 3, _matrices(4, 2)), {"lower": False, "adjoint": True}, oracle_gradient=False
+    ),
+    Sample("MatrixLogarithm", (SPD.astype(np.complex128),), rtol=1e-8, atol=1e-10),
 ]

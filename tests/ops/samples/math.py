@@ -473,4 +473,7 @@ SAMPLES += [
     Sample("IRFFT", (c64(2, 4), [5]), rtol=1e-4, atol=1e-4, gradient=False),
     Sample("RFFT2D", (f32(2, 4, 6), [4, 6]), rtol=1e-4, atol=1e-4),
     Sample("IRFFT2D", (c64(2, 4, 4), [4, 6]), rtol=1e-4, atol=1e-4),
+    Sample("RFFT3D", (f32(2, 3, 4, 5), [3, 4, 5]), rtol=1e-4, atol=1e-4, oracle_gradient=False),
+    Sample("RFFT3D", (f32(3, 4, 5).astype(np.float64), [2, 4, 4]), {"Tcomplex": dtypes.complex128}, oracle_gradient=False),
+    Sample("IRFFT3D", (c64(3, 4, 3), [3, 4, 5]), rtol=1e-4, atol=1e-4, oracle_gradient=False),
 ]

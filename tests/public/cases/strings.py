@@ -9,6 +9,11 @@ from tests.public.case import case
 WORDS = np.array([[b"a", b"b"], [b"c", b"d"]])
 
 CASES = {
+    "zeros-at-the-end": case(lambda tf: [tf.constant([b"a\0", b"\0"]), tf.strings.length([["a\0\0"]]), tf.strings.length(b"\0")]),
+    "bytes-and-text": case(lambda tf: tf.constant([b"\xc3\xa9", "a"])),
+    "strings-and-numbers": case(lambda tf: tf.constant(["a", 1]), in_function=False),
+    "numbers-and-strings": case(lambda tf: tf.constant([1, "a"]), in_function=False),
+    "ragged-rows": case(lambda tf: tf.constant([["a", "b"], ["c"]]), in_function=False),
     "join": case(lambda tf, x: tf.strings.join(["<", x, ">"], separator="-"), WORDS),
     "join-shapes": case(lambda tf, x: tf.strings.join([x, ["a", "b", "c"]]), WORDS),
     "reduce-join": case(lambda tf, x: tf.reshape(tf.strings.reduce_join(x), [1]), WORDS),

@@ -1,5 +1,8 @@
 """tf.math: arithmetic, comparison, logic, reductions, segments and special functions."""
 
+from headrace.math import special as special
+from headrace.ops.array.shaping import invert_permutation as invert_permutation
+from headrace.ops.array.sorting import top_k as top_k
 from headrace.ops.math.comparison import greater as greater
 from headrace.ops.math.comparison import greater_equal as greater_equal
 from headrace.ops.math.comparison import less as less
@@ -16,11 +19,13 @@ from headrace.ops.math.elementwise import atan2 as atan2
 from headrace.ops.math.elementwise import divide_no_nan as divide_no_nan
 from headrace.ops.math.elementwise import floordiv as floordiv
 from headrace.ops.math.elementwise import floormod as floormod
+from headrace.ops.math.elementwise import floormod as mod
 from headrace.ops.math.elementwise import maximum as maximum
 from headrace.ops.math.elementwise import minimum as minimum
 from headrace.ops.math.elementwise import multiply as multiply
 from headrace.ops.math.elementwise import multiply_no_nan as multiply_no_nan
 from headrace.ops.math.elementwise import nextafter as nextafter
+from headrace.ops.math.elementwise import power as pow
 from headrace.ops.math.elementwise import squared_difference as squared_difference
 from headrace.ops.math.elementwise import subtract as subtract
 from headrace.ops.math.elementwise import xdivy as xdivy
@@ -39,6 +44,7 @@ from headrace.ops.math.functions import cumsum as cumsum
 from headrace.ops.math.functions import cumulative_logsumexp as cumulative_logsumexp
 from headrace.ops.math.functions import divide as divide
 from headrace.ops.math.functions import equal as equal
+from headrace.ops.math.functions import erfcinv as erfcinv
 from headrace.ops.math.functions import imag as imag
 from headrace.ops.math.functions import is_non_decreasing as is_non_decreasing
 from headrace.ops.math.functions import is_strictly_increasing as is_strictly_increasing
@@ -116,3 +122,10 @@ from headrace.ops.math.unary import sqrt as sqrt
 from headrace.ops.math.unary import square as square
 from headrace.ops.math.unary import tan as tan
 from headrace.ops.math.unary import tanh as tanh
+from headrace.ops.nn.activation import softplus as softplus
+from headrace.ops.nn.activation import softsign as softsign
+from headrace.ops.nn.functions import log_sigmoid as log_sigmoid
+from headrace.ops.nn.functions import log_softmax as log_softmax
+from headrace.ops.nn.functions import softmax as softmax
+from headrace.ops.nn.functions import zero_fraction as zero_fraction
+from headrace.ops.nn.ranking import in_top_k as in_top_k

@@ -11,4 +11,5 @@ from headrace.ops.random.functions import truncated_normal as truncated_normal
 from headrace.ops.random.functions import uniform as uniform
 from headrace.ops.random.stateless_functions import fold_in as fold_in
 from headrace.ops.random.stateless_functions import split as split
+from headrace.random import experimental as experimental
 from headrace.runtime.randomness import set_seed as set_seed

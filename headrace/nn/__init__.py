@@ -1,5 +1,6 @@
 """tf.nn: neural networks."""
 
+from headrace.nn import experimental as experimental
 from headrace.ops.array.sorting import top_k as top_k
 from headrace.ops.array.space import depth_to_space as depth_to_space
 from headrace.ops.array.space import space_to_batch as space_to_batch

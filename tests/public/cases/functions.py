@@ -1,0 +1,125 @@
+"""Small public functions of many rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.public.case import case
+
+R = np.random.RandomState(6)
+X = R.standard_normal((3, 4)).astype(np.float32)
+UNIT = R.uniform(0.1, 1.9, (3, 4)).astype(np.float32)
+
+
+def ordered(tf: Any, x: Any) -> Any:
+    """A write, what is ordered after it, and what it left."""
+    variable = tf.Variable(1.0) if tf.executing_eagerly() else None
+    with tf.control_dependencies([x]):
+        y = tf.identity(x)
+    tf.group(x, y)
+    tf.no_op()
+    return [*tf.tuple([y, x * 2.0]), y if variable is None else y * variable]
+
+
+def accumulated(tf: Any, x: Any) -> Any:
+    """Derivatives along a direction, a second one of them, and their gradient."""
+    with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)) as outer:
+        with tf.autodiff.ForwardAccumulator(x, tf.cast(tf.range(4), tf.float32) + tf.zeros_like(x)) as inner:
+            y = tf.reduce_sum(tf.sin(x) * tf.matmul(x, x, transpose_b=True)[:, :1], axis=1)
+        first = inner.jvp(y)
+    return first, outer.jvp(first), inner.jvp(x)
+
+
+def hessian_product(tf: Any, x: Any) -> Any:
+    """Forward over reverse."""
+    with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)) as forward:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(tf.exp(x) * x)
+        gradient = tape.gradient(y, x)
+    return forward.jvp(gradient)
+
+
+def through_function(tf: Any, x: Any) -> Any:
+    """Through a call, a variable and a loop."""
+    v = tf.Variable([[2.0]])
+    inner = tf.function(lambda a: tf.while_loop(lambda i, b: i < 3, lambda i, b: (i + 1, tf.tanh(b) * v), (0, a))[1])
+    with tf.autodiff.ForwardAccumulator([x, v], [tf.ones_like(x), [[1.0]]]) as forward:
+        y = inner(x)
+    return forward.jvp(y), forward.jvp(v)
+
+
+CASES = {
+    "math-names": case(
+        lambda tf, x: [
+            tf.math.softmax(x),
+            tf.math.log_softmax(x),
+            tf.math.softplus(x),
+            tf.math.softsign(x),
+            tf.math.log_sigmoid(x),
+        ],
+        X,
+    ),
+    "math-more-names": case(
+        lambda tf, x: [
+            tf.math.pow(x, 2.0),
+            tf.math.mod(x, 0.7),
+            tf.math.top_k(x, 2).values,
+            tf.math.invert_permutation([2, 0, 1]),
+            tf.math.in_top_k([1, 0, 3], x, 2),
+            tf.math.zero_fraction(tf.nn.relu(x)),
+        ],
+        X,
+    ),
+    "erfcinv": case(lambda tf, x: tf.math.erfcinv(x), UNIT, tolerance=1e-4),
+    "special": case(
+        lambda tf, x: [tf.math.special.spence(x), tf.math.special.expint(x), tf.math.special.bessel_i0e(x)], UNIT, tolerance=1e-4
+    ),
+    "unique-names": case(lambda tf: [tf.unique([3, 1, 3]).idx, tf.unique_with_counts([3, 1, 3]).count]),
+    "truncated": case(lambda tf: [tf.truncatediv(-7, 2), tf.truncatemod(-7, 2), tf.realdiv(7.0, 2.0)]),
+    "required-paddings": case(lambda tf: tf.required_space_to_batch_paddings([5, 7], [2, 3], [[1, 0], [0, 1]])),
+    "required-paddings-none": case(lambda tf: tf.required_space_to_batch_paddings([5, 7], [2, 3])),
+    "ordering": case(ordered, X),
+    "static-value": case(lambda tf: tf.constant(tf.get_static_value(tf.constant([1, 2]) + 1))),
+    "pass-through": case(lambda tf, x: tf.grad_pass_through(tf.round)(x), X),
+    "zeros-initializer": case(lambda tf: tf.zeros_initializer()([2, 3], tf.int32)),
+    "ones-initializer": case(lambda tf: tf.ones_initializer()(shape=(2,))),
+    "constant-initializer": case(lambda tf: tf.constant_initializer([1.0, 2.0, 3.0, 4.0])([2, 2])),
+    "constant-initializer-scalar": case(lambda tf: tf.constant_initializer(3)([2], tf.float32)),
+    "constant-initializer-size": case(lambda tf: tf.constant_initializer([1, 2, 3])([2, 2]), in_function=False),
+    "zeros-initializer-string": case(lambda tf: tf.zeros_initializer()([2], tf.string), in_function=False),
+    "random-initializers": case(
+        lambda tf: [tf.shape(tf.random_normal_initializer()([2, 3])), tf.shape(tf.random_uniform_initializer()([4]))]
+    ),
+    "random-normal-integer": case(lambda tf: tf.random_normal_initializer()([2], tf.int32), in_function=False),
+    "stateless-dropout": case(lambda tf, x: tf.nn.experimental.stateless_dropout(x, 0.4, [1, 2]), X),
+    "stateless-dropout-rate": case(lambda tf, x: tf.nn.experimental.stateless_dropout(x, 1.5, [1, 2]), X, in_function=False),
+    "general-dropout": case(
+        lambda tf, x: tf.nn.experimental.general_dropout(x, 0.5, lambda shape, dtype: tf.zeros(shape, dtype) + 0.6), X
+    ),
+    "accumulator": case(accumulated, X, gradient=False),
+    "accumulator-over-tape": case(hessian_product, X),
+    "accumulator-through-function": case(through_function, X, in_function=False),
+    "accumulator-shapes": case(lambda tf, x: tf.autodiff.ForwardAccumulator(x, [1.0]), X, in_function=False),
+    "assert-shapes": case(
+        lambda tf, x: [tf.debugging.assert_shapes([(x, ("N", "M")), (x[:, 0], ("N",)), (x, (..., 4))]), x][1:], X, gradient=False
+    ),
+    "assert-shapes-wrong": case(lambda tf, x: tf.debugging.assert_shapes([(x, ("N", "N"))]), X, in_function=False),
+    "assert-rank-in": case(lambda tf, x: tf.debugging.assert_rank_in(x, [1, 3]), X, in_function=False),
+    "assert-integer": case(lambda tf, x: tf.debugging.assert_integer(x), X, in_function=False),
+    "assert-scalar": case(lambda tf, x: tf.debugging.assert_scalar(x), X, in_function=False),
+    "assert-finite": case(lambda tf, x: tf.debugging.assert_all_finite(x / 0.0, "bad"), X, in_function=False),
+    "assert-iterable": case(lambda tf, x: tf.debugging.assert_proper_iterable(x), X, in_function=False),
+    "assert-float-dtype": case(lambda tf, x: tf.debugging.assert_same_float_dtype([x, tf.constant([1])]), X, in_function=False),
+    "assert-top": case(lambda tf, x: tf.assert_greater(x, 0.0), X, in_function=False),
+    "range-of-nothing": case(lambda tf: [tf.range(2, 1, 3), tf.range(3, 3), tf.range(1, 2, -1)]),
+    "compat": case(
+        lambda tf: [
+            tf.constant([tf.compat.as_bytes("é"), tf.compat.as_text(b"a"), tf.compat.as_str_any(3), tf.compat.path_to_str("p")])
+        ]
+    ),
+    "compat-neither": case(lambda tf: tf.compat.as_bytes(3), in_function=False),
+}
+"""Public functions, run from the same source under Headrace and under real TensorFlow."""
