@@ -12,7 +12,7 @@ import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
-from headrace.core.errors import FailedPreconditionError, HeadraceError
+from headrace.core.errors import FailedPreconditionError, HeadraceError, NotFoundError
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_inputs, convert_to_tensor, resolve_types
 from headrace.dispatch.infer import as_tuple, explain, run_kernel
@@ -28,6 +28,9 @@ HOST_LIMIT = 64
 """Integer and boolean constants of up to this many elements stay on the host: they are mostly shapes and indices."""
 
 _EAGER = (EagerTensor, ResourceTensor, ListTensor)
+
+_WITHOUT_VALUE = ("AssignVariableOp", "VarIsInitializedOp")
+"""The ops that take a variable which has no value yet."""
 
 
 class EagerExecutor:
@@ -122,6 +125,11 @@ class EagerExecutor:
 
     def _compute_stateful(self, op: OpDef, attrs: Attrs, arrays: list[Any], inputs: Sequence[Any]) -> tuple[Any, ...]:
         cells = {i: a for i, a in enumerate(arrays) if isinstance(a, Resource)}
+        if op.name == "DestroyResourceOp":
+            if cells[0].array is None and not attrs["ignore_lookup_error"]:
+                raise NotFoundError(f"variable {cells[0].name!r} has no value that could be destroyed", op=op.name)
+            cells[0].write(None)
+            return ()
         values = [_value(op, a, i) if isinstance(a, Resource) else a for i, a in enumerate(arrays)]
         if op.name == "ReadVariableOp":
             return (cells[0].read(),)
@@ -180,7 +188,7 @@ def _wrapped(array: Any) -> EagerTensor:
 
 
 def _value(op: OpDef, resource: Resource, position: int) -> Any:
-    if resource.array is None and not (op.name == "AssignVariableOp" and position == 0):
+    if resource.array is None and (position or op.name not in _WITHOUT_VALUE):
         raise FailedPreconditionError(f"{op.name}: variable {resource.name!r} has no value yet; assign one first", op=op.name)
     return resource.array
 

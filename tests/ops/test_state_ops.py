@@ -18,6 +18,9 @@ from tests.ops.harness import ROOT
 RANDOM = np.random.RandomState(11)
 
 
+ROWS = np.int32([2, 0, 2])
+
+
 def f32(*shape: int) -> Any:
     """Random numbers from 0.2 to 1."""
     return RANDOM.uniform(0.2, 1, shape).astype(np.float32)
@@ -25,13 +28,20 @@ def f32(*shape: int) -> Any:
 
 def _optimizer(op: str, variables: str, values: str, **attrs: Any) -> tuple[Any, ...]:
     given = {name: f32(3, 4) if name in ("grad", "delta") else f32() for name in values.split()}
-    if "lr_power" in given:
-        given["lr_power"] = np.float32(-0.5)
+    fixed = {"lr_power": np.float32(-0.5), "global_step": np.int64(3)}
+    given |= {name: fixed[name] for name in given if name in fixed}
     return op, {name: f32(3, 4) for name in variables.split()}, given, attrs
 
 
-ROWS = np.int32([2, 0, 2])
+def _rows(op: str, variables: str, values: str, **attrs: Any) -> list[tuple[Any, ...]]:
+    """An update of rows: different ones, and one of them twice."""
+    op, _, given, attrs = _optimizer(op, variables, values, **attrs)
+    cells = {name: f32(5, 4) for name in variables.split()}
+    return [(op, cells, given | {"indices": rows}, attrs) for rows in (np.int64([4, 0, 2]), ROWS)]
+
+
 POINTS = np.int64([[0, 1], [2, 3], [1, 1]])
+DUAL = "var gradient_accumulator gradient_squared_accumulator"
 CALLS: list[Any] = [
     *[_optimizer("ResourceApplyAdagrad", "var accum", "lr grad", update_slots=u) for u in (True, False)],
     _optimizer("ResourceApplyAdagradV2", "var accum", "lr epsilon grad"),
@@ -48,6 +58,23 @@ CALLS: list[Any] = [
         for b in (False, True)
     ],
     _optimizer("ResourceApplyProximalGradientDescent", "var", "alpha l1 l2 delta"),
+    _optimizer("ResourceApplyProximalAdagrad", "var accum", "lr l1 l2 grad"),
+    _optimizer("ResourceApplyAdagradDA", DUAL, "grad lr l1 l2 global_step"),
+    _optimizer("ResourceApplyAdamWithAmsgrad", "var m v vhat", "beta1_power beta2_power lr beta1 beta2 epsilon grad"),
+    _optimizer("ResourceApplyAddSign", "var m", "lr alpha sign_decay beta grad"),
+    _optimizer("ResourceApplyPowerSign", "var m", "lr logbase sign_decay beta grad"),
+    *_rows("ResourceSparseApplyAdadelta", "var accum accum_update", "lr rho epsilon grad"),
+    *_rows("ResourceSparseApplyAdagrad", "var accum", "lr grad", update_slots=False),
+    *_rows("ResourceSparseApplyAdagradDA", DUAL, "grad lr l1 l2 global_step"),
+    *_rows("ResourceSparseApplyAdagradV2", "var accum", "lr epsilon grad"),
+    *_rows("ResourceSparseApplyCenteredRMSProp", "var mg ms mom", "lr rho momentum epsilon grad"),
+    *_rows("ResourceSparseApplyFtrl", "var accum linear", "grad lr l1 l2 lr_power", multiply_linear_by_lr=True),
+    *_rows("ResourceSparseApplyFtrlV2", "var accum linear", "grad lr l1 l2 l2_shrinkage lr_power"),
+    *_rows("ResourceSparseApplyKerasMomentum", "var accum", "lr grad momentum", use_nesterov=True),
+    *_rows("ResourceSparseApplyMomentum", "var accum", "lr grad momentum", use_nesterov=True),
+    *_rows("ResourceSparseApplyProximalAdagrad", "var accum", "lr l1 l2 grad"),
+    *_rows("ResourceSparseApplyProximalGradientDescent", "var", "alpha l1 l2 grad"),
+    *_rows("ResourceSparseApplyRMSProp", "var ms mom", "lr rho momentum epsilon grad"),
     *[
         (f"ResourceScatter{kind}", {"resource": f32(4, 3)}, {"indices": ROWS, "updates": f32(3, 3)}, {})
         for kind in ("Min", "Max", "Mul", "Div")
@@ -116,3 +143,30 @@ def test_too_deep_indices() -> None:
     cell = tf.Variable(f32(4))
     with pytest.raises(InvalidArgumentError, match="last dimension of the indices is 1 to 1"):
         tf.raw_ops.ResourceScatterNdAdd(ref=cell.handle, indices=POINTS, updates=f32(3))
+
+
+def test_rows_without_an_index_each() -> None:
+    cells = [tf.Variable(f32(5, 4)) for _ in range(2)]
+    with pytest.raises(InvalidArgumentError, match="one row of the gradient for each"):
+        tf.raw_ops.ResourceSparseApplyAdagrad(
+            var=cells[0].handle, accum=cells[1].handle, lr=0.1, grad=f32(2, 4), indices=np.int32([0, 1, 2])
+        )
+
+
+def test_value_destroyed() -> None:
+    cell = tf.Variable(f32(4))
+    assert tf.raw_ops.VarIsInitializedOp(resource=cell.handle).numpy()
+    assert tf.function(lambda: tf.raw_ops.VarIsInitializedOp(resource=cell.handle))().numpy()
+    tf.raw_ops.DestroyResourceOp(resource=cell.handle)
+    assert not tf.raw_ops.VarIsInitializedOp(resource=cell.handle).numpy()
+    with pytest.raises(tf.errors.FailedPreconditionError, match="has no value yet"):
+        cell.read_value()
+    tf.raw_ops.DestroyResourceOp(resource=cell.handle)
+    with pytest.raises(tf.errors.NotFoundError, match="could be destroyed"):
+        tf.raw_ops.DestroyResourceOp(resource=cell.handle, ignore_lookup_error=False)
+
+
+def test_no_destruction_in_a_function() -> None:
+    cell = tf.Variable(f32(4))
+    with pytest.raises(tf.errors.UnimplementedError, match="outside of tf.function"):
+        tf.function(lambda: tf.raw_ops.DestroyResourceOp(resource=cell.handle))()

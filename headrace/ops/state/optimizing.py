@@ -10,11 +10,13 @@ import jax.numpy as jnp
 from headrace.core.dtypes import NUMERIC
 from headrace.dispatch.opdef import Kernel, OpDef, op
 
+_STEP = "global_step"
+
 
 def _update(name: str, variables: str, values: str) -> Callable[[Kernel], OpDef]:
-    """Declares an update of `variables` by `values`."""
+    """Declares an update of `variables` by `values`, which have the gradient's type but for the number of steps."""
     names = variables.split()
-    spec = ", ".join([*(f"{v}: resource" for v in names), *(f"{v}: T" for v in values.split())])
+    spec = ", ".join([*(f"{v}: resource" for v in names), *(f"{v}: {'int64' if v == _STEP else 'T'}" for v in values.split())])
     return op(name, f"{spec} -> ", updates=tuple(names), T=NUMERIC, differentiable=False)
 
 
@@ -134,9 +136,89 @@ def apply_ftrl_v2(
     return _ftrl(var, accum, linear, grad, shrunk, lr, l1, l2, lr_power, multiply_linear_by_lr)
 
 
+def _shrunk(moved: Any, rate: Any, l1: Any, l2: Any) -> Any:
+    """`moved` brought nearer to 0 by l1, and divided by l2, each times the rate."""
+    return jnp.sign(moved) * jnp.maximum(jnp.abs(moved) - rate * jnp.maximum(l1, 0), 0) / (1 + l2 * rate)
+
+
 @_update("ResourceApplyProximalGradientDescent", "var", "alpha l1 l2 delta")
 def apply_proximal_gradient_descent(var: Any, alpha: Any, l1: Any, l2: Any, delta: Any, *, use_locking: bool = False) -> Any:
-    """A step of descent, then shrinkage by l1 and l2."""
-    moved = var - alpha * delta
-    shrunk = jnp.sign(moved) * jnp.maximum(jnp.abs(moved) - alpha * jnp.maximum(l1, 0), 0)
-    return shrunk / (1 + l2 * alpha)
+    """A step of descent, then shrinkage by l1 and l2 (Duchi and Singer, 2009)."""
+    return _shrunk(var - alpha * delta, alpha, l1, l2)
+
+
+@_update("ResourceApplyProximalAdagrad", "var accum", "lr l1 l2 grad")
+def apply_proximal_adagrad(var: Any, accum: Any, lr: Any, l1: Any, l2: Any, grad: Any, *, use_locking: bool = False) -> Any:
+    """A step of Adagrad, then shrinkage by l1 and l2."""
+    accum = accum + grad * grad
+    rate = lr / jnp.sqrt(accum)
+    return _shrunk(var - rate * grad, rate, l1, l2), accum
+
+
+@_update("ResourceApplyAdagradDA", "var gradient_accumulator gradient_squared_accumulator", f"grad lr l1 l2 {_STEP}")
+def apply_adagrad_da(
+    var: Any,
+    gradient_accumulator: Any,
+    gradient_squared_accumulator: Any,
+    grad: Any,
+    lr: Any,
+    l1: Any,
+    l2: Any,
+    global_step: Any,
+    *,
+    use_locking: bool = False,
+) -> Any:
+    """Adagrad by dual averaging: the weights follow from the sums of the gradients and of their squares alone."""
+    total, squares = gradient_accumulator + grad, gradient_squared_accumulator + grad * grad
+    steps = global_step.astype(total.dtype)
+    # A negative l1 is no shrinkage.
+    beyond = jnp.sign(total) * jnp.maximum(jnp.abs(total) - steps * jnp.maximum(l1, 0), 0)
+    return -lr * beyond / (l2 * steps * lr + jnp.sqrt(squares)), total, squares
+
+
+@_update("ResourceApplyAdamWithAmsgrad", "var m v vhat", "beta1_power beta2_power lr beta1 beta2 epsilon grad")
+def apply_adam_with_amsgrad(
+    var: Any,
+    m: Any,
+    v: Any,
+    vhat: Any,
+    beta1_power: Any,
+    beta2_power: Any,
+    lr: Any,
+    beta1: Any,
+    beta2: Any,
+    epsilon: Any,
+    grad: Any,
+    *,
+    use_locking: bool = False,
+) -> Any:
+    """Adam over the greatest mean of squares so far (Reddi, Kale and Kumar, 2018)."""
+    rate = lr * jnp.sqrt(1 - beta2_power) / (1 - beta1_power)
+    m = m + (grad - m) * (1 - beta1)
+    v = v + (grad * grad - v) * (1 - beta2)
+    vhat = jnp.maximum(vhat, v)
+    return var - rate * m / (jnp.sqrt(vhat) + epsilon), m, v, vhat
+
+
+def _agreement(m: Any, beta: Any, grad: Any) -> tuple[Any, Any]:
+    """The running mean of gradients, and 1 or -1 where its sign is or is not that of the gradient."""
+    m = beta * m + (1 - beta) * grad
+    return m, jnp.sign(grad) * jnp.sign(m)
+
+
+@_update("ResourceApplyAddSign", "var m", "lr alpha sign_decay beta grad")
+def apply_add_sign(
+    var: Any, m: Any, lr: Any, alpha: Any, sign_decay: Any, beta: Any, grad: Any, *, use_locking: bool = False
+) -> Any:
+    """Gradients that agree with their running mean count more, by a sum (Bello and others, 2017)."""
+    m, agrees = _agreement(m, beta, grad)
+    return var - lr * (alpha + sign_decay * agrees) * grad, m
+
+
+@_update("ResourceApplyPowerSign", "var m", "lr logbase sign_decay beta grad")
+def apply_power_sign(
+    var: Any, m: Any, lr: Any, logbase: Any, sign_decay: Any, beta: Any, grad: Any, *, use_locking: bool = False
+) -> Any:
+    """Gradients that agree with their running mean count more, by a power (Bello and others, 2017)."""
+    m, agrees = _agreement(m, beta, grad)
+    return var - lr * jnp.exp(logbase * sign_decay * agrees) * grad, m

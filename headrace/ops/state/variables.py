@@ -63,6 +63,18 @@ def variable_shape(input: Any, *, out_type: DType = int32) -> Any:
     return np.array(input.shape, out_type.np_dtype)
 
 
+@op("VarIsInitializedOp", "resource: resource -> is_initialized: bool", stateful=True, differentiable=False)
+def var_is_initialized(resource: Any) -> Any:
+    """Whether the variable has a value; one that a compiled function takes always has."""
+    return np.bool_(resource is not None)
+
+
+@op("DestroyResourceOp", "resource: resource -> ", stateful=True, differentiable=False)
+def destroy_resource(resource: Any, *, ignore_lookup_error: bool = True) -> Any:
+    """Takes the variable's value away; the eager executor does it."""
+    raise UnimplementedError("a compiled function cannot destroy a variable; call DestroyResourceOp outside of tf.function")
+
+
 @op("ResourceGather", "resource: resource, indices: Tindices -> output: dtype", Tindices=INDEX, stateful=True)
 def resource_gather(resource: Any, indices: Any, *, batch_dims: int = 0, validate_indices: bool = True, dtype: DType) -> Any:
     """Rows of the value; positions out of range give zeros."""
