@@ -58,9 +58,12 @@ from headrace.ops.nn.pools import avg_pool as avg_pool
 from headrace.ops.nn.pools import avg_pool1d as avg_pool1d
 from headrace.ops.nn.pools import avg_pool2d as avg_pool2d
 from headrace.ops.nn.pools import avg_pool3d as avg_pool3d
+from headrace.ops.nn.pools import fractional_avg_pool as fractional_avg_pool
+from headrace.ops.nn.pools import fractional_max_pool as fractional_max_pool
 from headrace.ops.nn.pools import max_pool as max_pool
 from headrace.ops.nn.pools import max_pool1d as max_pool1d
 from headrace.ops.nn.pools import max_pool2d as max_pool2d
 from headrace.ops.nn.pools import max_pool3d as max_pool3d
+from headrace.ops.nn.pools import max_pool_with_argmax as max_pool_with_argmax
 from headrace.ops.nn.pools import pool as pool
 from headrace.ops.nn.ranking import in_top_k as in_top_k

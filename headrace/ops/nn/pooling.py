@@ -16,7 +16,7 @@ from headrace.dispatch.opdef import Ints, get, op
 from headrace.ops.nn.layout import Pairs, check_layout, padding_of, spatial_sizes
 
 
-def _window(x: Any, ksize: Ints, strides: Ints, padding: str, explicit: Ints, data_format: str) -> tuple[Ints, Ints, Pairs]:
+def window_of(x: Any, ksize: Ints, strides: Ints, padding: str, explicit: Ints, data_format: str) -> tuple[Ints, Ints, Pairs]:
     """Window, strides and padding, one entry a dimension."""
     check_layout(data_format)
     if x.ndim != len(data_format) or len(ksize) != x.ndim or len(strides) != x.ndim:
@@ -39,13 +39,14 @@ def _window(x: Any, ksize: Ints, strides: Ints, padding: str, explicit: Ints, da
     return tuple(ksize), tuple(strides), [next(pairs) if i in inner else (0, 0) for i in range(x.ndim)]
 
 
-def _lowest(dtype: Any) -> Any:
+def lowest(dtype: Any) -> Any:
+    """The least value of a numpy dtype, where there are infinities the negative one."""
     return np.array(-np.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).min, dtype)
 
 
 def _max_pool(x: Any, ksize: Ints, strides: Ints, padding: str, explicit: Ints, data_format: str) -> Any:
-    window, steps, pads = _window(x, ksize, strides, padding, explicit, data_format)
-    return jax.lax.reduce_window(x, _lowest(x.dtype), jax.lax.max, window, steps, pads)
+    window, steps, pads = window_of(x, ksize, strides, padding, explicit, data_format)
+    return jax.lax.reduce_window(x, lowest(x.dtype), jax.lax.max, window, steps, pads)
 
 
 @op("MaxPool", "input: T -> output: T", T=(*FLOATING, int8, int16, int32, int64, uint8, uint16))
@@ -78,7 +79,7 @@ def max_pool_grad(
 
 
 def _max_pool_grad(x: Any, y: Any, grad: Any, ksize: Ints, strides: Ints, padding: str, explicit: Ints, data_format: str) -> Any:
-    window, steps, pads = _window(x, ksize, strides, padding, explicit, data_format)
+    window, steps, pads = window_of(x, ksize, strides, padding, explicit, data_format)
     if window == steps and not any(any(p) for p in pads) and all(s % w == 0 for s, w in zip(x.shape, window, strict=True)):
         return _tiled_max_grad(x, y, grad, window)
     _, pull = jax.vjp(lambda value: _max_pool(value, ksize, strides, padding, explicit, data_format), x)
@@ -103,7 +104,7 @@ def _tiled_max_grad(x: Any, y: Any, grad: Any, window: Sequence[int]) -> Any:
 
 
 def _avg_pool(x: Any, ksize: Ints, strides: Ints, padding: str, data_format: str) -> Any:
-    window, steps, pads = _window(x, ksize, strides, padding, (), data_format)
+    window, steps, pads = window_of(x, ksize, strides, padding, (), data_format)
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     zero = np.zeros((), wide.dtype)
     total = jax.lax.reduce_window(wide, zero, jax.lax.add, window, steps, pads)

@@ -7,6 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from headrace.core.dtypes import int32
 from tests.ops.harness import Sample
 
 RANDOM = np.random.RandomState(7)
@@ -286,6 +287,12 @@ def _cube_max(x: Any) -> Any:
     return x.reshape(n, d // 2, 2, h // 2, 2, w // 2, 2, c).max((2, 4, 6))
 
 
+def _square_max(x: Any) -> Any:
+    """The largest of each 2 x 2 block."""
+    n, h, w, c = x.shape
+    return x.reshape(n, h // 2, 2, w // 2, 2, c).max((2, 4))
+
+
 CUBE = {"ksize": [1, 2, 2, 2, 1], "strides": [1, 2, 2, 2, 1], "padding": "SAME"}
 OVERLAP = {"ksize": [1, 3, 3, 1], "strides": [1, 1, 1, 1], "padding": "SAME"}
 WINDOW = np.int32([1, 3, 2, 1]), np.int32([1, 2, 2, 1])
@@ -317,6 +324,69 @@ OTHER_POOLING = [
         (f32(1, 2, 5, 5),),
         {"ksize": [1, 1, 2, 2], "strides": [1, 1, 2, 2], "padding": "SAME", "data_format": "NCHW"},
         oracle=False,
+    ),
+]
+PLACES = np.int64([[[[6], [4]], [[10], [11]]], [[[1], [7]], [[8], [15]]]])
+STEPS = {"ksize": [1, 3, 2, 1], "strides": [1, 2, 2, 1], "padding": "SAME"}
+ARGMAX_POOLING = [
+    *[
+        Sample("MaxPoolWithArgmax", (distinct(2, 5, 6, 3),), OVERLAP | {"padding": padding, "include_batch_in_index": batch})
+        for padding in ("SAME", "VALID")
+        for batch in (False, True)
+    ],
+    Sample("MaxPoolWithArgmax", (TIES,), STEPS | {"Targmax": int32}, gradient=False),
+    Sample("MaxPoolWithArgmax", (np.full((1, 3, 3, 1), -np.inf, np.float32),), OVERLAP, gradient=False),
+    Sample("MaxPoolWithArgmax", (np.int32(distinct(1, 4, 4, 2)),), TILES),
+    Sample("MaxPoolGradWithArgmax", (f32(2, 4, 4, 1), f32(2, 2, 2, 1), PLACES), TILES),
+    Sample(
+        "MaxPoolGradWithArgmax",
+        (f32(2, 4, 4, 1), f32(2, 2, 2, 1), PLACES + np.int64([0, 16]).reshape(2, 1, 1, 1)),
+        TILES | {"include_batch_in_index": True},
+    ),
+    Sample(  # TensorFlow has this op on GPUs only.
+        "MaxPoolGradGradWithArgmax",
+        (f32(2, 4, 4, 1), f32(2, 4, 4, 1), PLACES),
+        TILES,
+        reference=lambda input, grad, argmax, **_: np.take_along_axis(grad.reshape(2, 16), argmax.reshape(2, 4), 1).reshape(
+            2, 2, 2, 1
+        ),
+        oracle=False,
+    ),
+    # TensorFlow's kernel wants the true output, and has no third gradient.
+    Sample(
+        "MaxPoolGradGrad", (SQUARES := distinct(2, 4, 6, 2), _square_max(SQUARES), f32(2, 4, 6, 2)), TILES, oracle_gradient=False
+    ),
+    Sample(
+        "MaxPoolGradGradV2",
+        (SQUARES, _square_max(SQUARES), f32(2, 4, 6, 2), [1, 2, 2, 1], [1, 2, 2, 1]),
+        {"padding": "VALID"},
+        oracle_gradient=False,
+    ),
+    Sample("MaxPool3DGradGrad", (CELLS, _cube_max(CELLS), f32(1, 4, 6, 4, 2)), CUBE, oracle_gradient=False),
+]
+SEEDS = {"deterministic": True, "seed": 5, "seed2": 11}
+RATIOS = {"pooling_ratio": [1.0, 1.44, 2.6, 1.0]}
+BORDERS = np.int64([0, 2, 3, 5]), np.int64([0, 1, 4])
+FRACTIONAL = [
+    *[
+        Sample(f"Fractional{kind}Pool", (distinct(2, 10, 13, 2),), RATIOS | SEEDS | {"pseudo_random": p, "overlapping": o})
+        for kind in ("Max", "Avg")
+        for p, o in ((False, False), (True, False), (False, True), (True, True))
+    ],
+    Sample("FractionalAvgPool", (np.int32(-distinct(1, 7, 8, 2)),), {"pooling_ratio": [1.0, 1.5, 2.0, 1.0]} | SEEDS),
+    Sample(
+        "FractionalMaxPoolGrad",
+        (
+            np.float32([[1, 1, 2, 0], [0, 1, 2, 2], [3, 4, 4, 4], [6, 7, 1, 0], [7, 7, 2, 3]]).reshape(1, 5, 4, 1),
+            np.float32([[1, 2], [3, 4], [7, 7]]).reshape(1, 3, 2, 1),
+            f32(1, 3, 2, 1),
+            *BORDERS,
+        ),
+        gradient=False,
+    ),
+    Sample("FractionalAvgPoolGrad", (np.int64([2, 5, 4, 3]), f32(2, 3, 2, 3), *BORDERS), oracle_gradient=False),
+    Sample(
+        "FractionalAvgPoolGrad", (np.int64([2, 5, 4, 3]), f32(2, 3, 2, 3), *BORDERS), {"overlapping": True}, oracle_gradient=False
     ),
 ]
 OLDER = {"epsilon": 0.01}
@@ -373,6 +443,8 @@ SAMPLES = [
     *RANKING,
     *OTHER_CONVOLUTIONS,
     *OTHER_POOLING,
+    *ARGMAX_POOLING,
+    *FRACTIONAL,
     *OTHER_NORMALIZATION,
     *DILATION,
 ]

@@ -67,6 +67,12 @@ POOLS = {
     "avg-pool": case(lambda tf, x: tf.nn.avg_pool(x, 2, [1, 2, 2, 1], "SAME"), IMAGE),
     "max-pool3d": case(lambda tf, x: tf.nn.max_pool3d(x, 2, 2, "VALID"), apart(1, 4, 5, 6, 2)),
     "avg-pool3d": case(lambda tf, x: tf.nn.avg_pool3d(x, [1, 2, 2], 1, "SAME"), CUBE),
+    "max-pool-argmax": case(lambda tf, x: tf.nn.max_pool_with_argmax(x, [2, 3], 2, "SAME"), apart(2, 6, 7, 3)),
+    "fractional-max-pool": case(lambda tf, x: tf.nn.fractional_max_pool(x, 1.5, seed=7), apart(2, 7, 9, 3)),
+    "fractional-max-pool-overlapping": case(
+        lambda tf, x: tf.nn.fractional_max_pool(x, [1.0, 1.3, 2.2, 1.0], True, True, seed=3), apart(2, 7, 9, 3)
+    ),
+    "fractional-avg-pool": case(lambda tf, x: tf.nn.fractional_avg_pool(x, [1.0, 1.4, 1.7, 1.0], overlapping=True, seed=9), IMAGE),
     "pool": case(lambda tf, x: tf.nn.pool(x, [2, 2], "AVG", [2, 1], "SAME"), IMAGE),
 }
 NORMALIZATION = {
@@ -111,6 +117,10 @@ ACTIVATIONS = {
 }
 BAD = {
     "channels": case(lambda tf, x, k: tf.nn.conv1d(x, k, 1, "SAME"), LINE, f32(3, 5, 4)),
+    "pooling-layout": case(lambda tf, x: tf.nn.max_pool_with_argmax(x, 2, 2, "SAME", "NCHW"), IMAGE),
+    "pooling-ratio": case(lambda tf, x: tf.nn.fractional_max_pool(x, 0.5), IMAGE),
+    "pooling-ratio-batch": case(lambda tf, x: tf.nn.fractional_max_pool(x, [2.0, 2.0, 2.0, 1.0]), IMAGE),
+    "pooling-ratio-high": case(lambda tf, x: tf.nn.fractional_max_pool(x, 8.0), IMAGE),
     "pooling-type": case(lambda tf, x: tf.nn.pool(x, [2, 2], "MIN"), IMAGE),
     "labels": case(lambda tf, z, x: tf.nn.sigmoid_cross_entropy_with_logits(labels=z, logits=x), LABELS, f32(3, 5)),
     "bias": case(lambda tf, x, b: tf.nn.bias_add(x, b), IMAGE, f32(4)),
