@@ -67,3 +67,8 @@ from headrace.ops.nn.pools import max_pool3d as max_pool3d
 from headrace.ops.nn.pools import max_pool_with_argmax as max_pool_with_argmax
 from headrace.ops.nn.pools import pool as pool
 from headrace.ops.nn.ranking import in_top_k as in_top_k
+from headrace.sparse.ctc import collapse_repeated as collapse_repeated
+from headrace.sparse.ctc import ctc_beam_search_decoder as ctc_beam_search_decoder
+from headrace.sparse.ctc import ctc_greedy_decoder as ctc_greedy_decoder
+from headrace.sparse.ctc import ctc_loss as ctc_loss
+from headrace.sparse.ctc import ctc_unique_labels as ctc_unique_labels

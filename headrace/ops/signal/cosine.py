@@ -25,7 +25,7 @@ def _basis(kind: int, length: int, ortho: bool) -> np.ndarray[Any, Any]:
     if kind == 1:
         whole = 2.0 * np.cos(np.pi * n * k / (length - 1))
         whole[[0, -1]] /= 2.0
-        return whole
+        return whole  # type: ignore[no-any-return]
     if kind == 2:
         whole = 2.0 * np.cos(np.pi * k * (2 * n + 1) / (2 * length))
         scale = np.where(k == 0, np.sqrt(0.25 / length), np.sqrt(0.5 / length))

@@ -433,7 +433,26 @@ DILATION = [
     Sample("Dilation2DBackpropFilter", (f32(2, 5, 6, 2), f32(2, 3, 2), f32(2, 3, 6, 2)), MORPH),
 ]
 
+_CTC = (f32(5, 2, 4), np.int64([[0, 0], [0, 1], [1, 0]]), np.int32([1, 1, 2]), np.int32([5, 4]))
+CTC = [
+    Sample("CTCLoss", _CTC, rtol=1e-4, atol=1e-4, numeric=False),
+    Sample("CTCLoss", _CTC, {"ctc_merge_repeated": False}, rtol=1e-4, atol=1e-4, numeric=False),
+    Sample("CTCLoss", _CTC, {"preprocess_collapse_repeated": True}, rtol=1e-4, atol=1e-4, numeric=False),
+    Sample("CTCLossV2", _CTC, rtol=1e-4, atol=1e-4, numeric=False, oracle=False),
+    Sample(
+        "_CTCLossDense",
+        (f32(5, 2, 4).astype(np.float64), np.int32([[1, 1], [2, 0]]), np.int32([5, 4]), np.int32([2, 1])),
+        {"blank_index": 0},
+        oracle=False,
+        numeric=False,
+    ),
+    Sample("CTCGreedyDecoder", (_CTC[0], _CTC[3]), {"merge_repeated": True}),
+    Sample("CTCGreedyDecoder", (_CTC[0].astype(np.float64), _CTC[3]), {"blank_index": 0}),
+    Sample("CTCBeamSearchDecoder", (_CTC[0], _CTC[3]), {"beam_width": 30, "top_paths": 2}, rtol=1e-4, atol=1e-4),
+]
+
 SAMPLES = [
+    *CTC,
     *ACTIVATIONS,
     *CONVOLUTIONS,
     *POOLING,
