@@ -1,5 +1,14 @@
 """tf.random: random numbers."""
 
+from headrace.ops.random.algorithms import Algorithm as Algorithm
+from headrace.ops.random.distribution_functions import gamma as gamma
+from headrace.ops.random.distribution_functions import poisson as poisson
+from headrace.ops.random.distribution_functions import stateless_binomial as stateless_binomial
+from headrace.ops.random.distribution_functions import stateless_gamma as stateless_gamma
+from headrace.ops.random.distribution_functions import (
+    stateless_parameterized_truncated_normal as stateless_parameterized_truncated_normal,
+)
+from headrace.ops.random.distribution_functions import stateless_poisson as stateless_poisson
 from headrace.ops.random.functions import categorical as categorical
 from headrace.ops.random.functions import normal as normal
 from headrace.ops.random.functions import shuffle as shuffle

@@ -77,7 +77,9 @@ def test_split_and_fold_in():
     seeds, folded = traced(tf.constant([1, 2]))
     np.testing.assert_array_equal(seeds.numpy(), np.int32(expected[:2]))
     np.testing.assert_array_equal(folded.numpy(), [7464880146280614444, 3])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="alg is one of"):
+    with pytest.raises(ValueError, match="alg is one of"):
+        tf.random.split([1, 2], alg="mersenne")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="algorithm 2"):
         tf.random.split([1, 2], alg="threefry")
 
 

@@ -9,6 +9,7 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.random import stateful
+from headrace.ops.random.algorithms import seeded
 
 
 def normal(
@@ -57,12 +58,6 @@ def categorical(logits: Any, num_samples: Any, dtype: Any = None, seed: int | No
     return get("Multinomial")(logits, num_samples, output_dtype=kind, seed2=seed or 0, name=name)
 
 
-def _seeded(seed: Any) -> tuple[Tensor, ...]:
-    """Key, counter and algorithm of a seed of two integers."""
-    key, counter = get("StatelessRandomGetKeyCounter").all(seed)
-    return key, counter, get("StatelessRandomGetAlg")()
-
-
 def stateless_uniform(
     shape: Any,
     seed: Any,
@@ -70,7 +65,7 @@ def stateless_uniform(
     maxval: Any = None,
     dtype: Any = dtypes.float32,
     name: str | None = None,
-    alg: str = "auto_select",
+    alg: Any = "auto_select",
 ) -> Tensor:
     """Uniform numbers in [minval, maxval) that the seed (two integers) decides; TensorFlow's bits.
 
@@ -79,26 +74,28 @@ def stateless_uniform(
         seed: two integers.
         minval, maxval: the range, of floats 0 to 1 by default; None for both gives integers of the dtype's whole range.
         dtype: floating, or an integer of 32 or 64 bits (unsigned ones need None for both bounds).
+        name: of the op.
+        alg: "philox" or "auto_select", which is the same.
 
     Raises:
         ValueError: `maxval` is missing, or a bound is given for an unsigned dtype.
     """
     kind = dtypes.as_dtype(dtype)
     if kind.is_integer:
-        return _stateless_integers(shape, seed, minval, maxval, kind, name)
+        return _stateless_integers(shape, seed, minval, maxval, kind, name, alg)
     low, high = convert_to_tensor(0 if minval is None else minval, kind), convert_to_tensor(1 if maxval is None else maxval, kind)
-    return get("StatelessRandomUniformV2")(shape, *_seeded(seed), dtype=kind, name=name) * (high - low) + low
+    return get("StatelessRandomUniformV2")(shape, *seeded(seed, alg), dtype=kind, name=name) * (high - low) + low
 
 
-def _stateless_integers(shape: Any, seed: Any, minval: Any, maxval: Any, kind: dtypes.DType, name: str | None) -> Tensor:
+def _stateless_integers(shape: Any, seed: Any, minval: Any, maxval: Any, kind: dtypes.DType, name: str | None, alg: Any) -> Tensor:
     if minval is None and maxval is None:
-        return get("StatelessRandomUniformFullIntV2")(shape, *_seeded(seed), dtype=kind, name=name)
+        return get("StatelessRandomUniformFullIntV2")(shape, *seeded(seed, alg), dtype=kind, name=name)
     if kind.is_unsigned:
         raise ValueError(f"stateless_uniform of {kind.name} draws from the whole range; give None for minval and maxval")
     if minval is None or maxval is None:
         raise ValueError(f"stateless_uniform needs maxval (and minval) for the integer dtype {kind.name}, or None for both")
     low, high = convert_to_tensor(minval, kind), convert_to_tensor(maxval, kind)
-    return get("StatelessRandomUniformIntV2")(shape, *_seeded(seed), low, high, name=name)
+    return get("StatelessRandomUniformIntV2")(shape, *seeded(seed, alg), low, high, name=name)
 
 
 def stateless_normal(
@@ -108,10 +105,10 @@ def stateless_normal(
     stddev: Any = 1.0,
     dtype: Any = dtypes.float32,
     name: str | None = None,
-    alg: str = "auto_select",
+    alg: Any = "auto_select",
 ) -> Tensor:
     """Normally distributed numbers that the seed (two integers) decides; TensorFlow's."""
-    drawn = get("StatelessRandomNormalV2")(shape, *_seeded(seed), dtype=dtype, name=name)
+    drawn = get("StatelessRandomNormalV2")(shape, *seeded(seed, alg), dtype=dtype, name=name)
     return drawn * convert_to_tensor(stddev, drawn.dtype) + convert_to_tensor(mean, drawn.dtype)
 
 
@@ -122,10 +119,10 @@ def stateless_truncated_normal(
     stddev: Any = 1.0,
     dtype: Any = dtypes.float32,
     name: str | None = None,
-    alg: str = "auto_select",
+    alg: Any = "auto_select",
 ) -> Tensor:
     """Normally distributed numbers within two standard deviations that the seed decides."""
-    drawn = get("StatelessTruncatedNormalV2")(shape, *_seeded(seed), dtype=dtype, name=name)
+    drawn = get("StatelessTruncatedNormalV2")(shape, *seeded(seed, alg), dtype=dtype, name=name)
     return drawn * convert_to_tensor(stddev, drawn.dtype) + convert_to_tensor(mean, drawn.dtype)
 
 

@@ -47,10 +47,10 @@ def key_and_counter(seed: Any, xp: Any) -> tuple[Any, Any]:
 
 def words(key: Any, counter: Any, groups: int) -> Any:
     """`groups` blocks of four 32-bit words, uint64 [groups, 4]."""
-    return _blocks(key, counter, jnp.arange(groups, dtype=jnp.uint64))
+    return blocks(key, counter, jnp.arange(groups, dtype=jnp.uint64))
 
 
-def _blocks(key: Any, counter: Any, index: Any) -> Any:
+def blocks(key: Any, counter: Any, index: Any) -> Any:
     """The blocks at `counter` + `index` (uint64 [n]), uint64 [n, 4]."""
     low, shift = jnp.uint64(_LOW), jnp.uint64(32)
     start = counter[0] + index
@@ -75,10 +75,10 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def uniform(key: Any, counter: Any, count: int, dtype: np.dtype[Any]) -> Any:
     """Uniform numbers in [0, 1): random mantissas of numbers in [1, 2), less 1."""
     drawn = words(key, counter, -(-count // (2 if dtype == _FLOAT64 else 4)))
-    return _fractions(drawn, dtype).reshape(-1)[:count]
+    return fractions(drawn, dtype).reshape(-1)[:count]
 
 
-def _fractions(drawn: Any, dtype: np.dtype[Any]) -> Any:
+def fractions(drawn: Any, dtype: np.dtype[Any]) -> Any:
     """Blocks [n, 4] as uniform numbers: [n, 4], or [n, 2] for float64, whose first word is the high one."""
     if dtype == _FLOAT64:
         high, low = drawn[:, 0::2], drawn[:, 1::2]
@@ -89,9 +89,9 @@ def _fractions(drawn: Any, dtype: np.dtype[Any]) -> Any:
     return pattern.view(dtype) - jnp.ones((), dtype)
 
 
-def _normals(drawn: Any, wide: bool) -> Any:
+def normals(drawn: Any, wide: bool) -> Any:
     """Blocks [n, 4] as standard normal numbers, two at a time by Box and Muller's method: float32 [n, 4] or float64 [n, 2]."""
-    each = _fractions(drawn, _FLOAT64 if wide else _FLOAT32)
+    each = fractions(drawn, _FLOAT64 if wide else _FLOAT32)
     radius, angle = each[:, 0::2], each[:, 1::2]
     length = jnp.sqrt(-2.0 * jnp.log(jnp.maximum(radius, _LEAST)))
     turn = (2.0 * math.pi) * angle
@@ -102,7 +102,7 @@ def normal(key: Any, counter: Any, count: int, dtype: np.dtype[Any]) -> Any:
     """Standard normal numbers."""
     wide = dtype == _FLOAT64
     drawn = words(key, counter, -(-count // (2 if wide else 4)))
-    return _normals(drawn, wide).reshape(-1)[:count].astype(dtype)
+    return normals(drawn, wide).reshape(-1)[:count].astype(dtype)
 
 
 def truncated_normal(key: Any, counter: Any, count: int, dtype: np.dtype[Any]) -> Any:
@@ -121,7 +121,7 @@ def truncated_normal(key: Any, counter: Any, count: int, dtype: np.dtype[Any]) -
 
     def fill(state: Any) -> Any:
         block, filled, kept = state
-        drawn = _normals(_blocks(key, counter, start + block), wide)
+        drawn = normals(blocks(key, counter, start + block), wide)
         for column in range(each):
             value = drawn[:, column]
             accepted = jnp.abs(value) < _LIMIT

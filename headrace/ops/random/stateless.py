@@ -21,7 +21,8 @@ PHILOX, AUTO_SELECT = 1, 3
 _UNSIGNED = {4: np.uint32, 8: np.uint64}
 
 
-def _key_counter(seed: Any) -> Any:
+def key_and_counter(seed: Any) -> Any:
+    """Key [1] and counter [2] of a seed of two integers."""
     if seed.shape != (2,):
         raise InvalidArgumentError(f"a seed is a vector of two integers; got shape {tuple(seed.shape)}")
     with np.errstate(over="ignore"):
@@ -32,13 +33,13 @@ def _key_counter(seed: Any) -> Any:
     "StatelessRandomGetKeyCounter",
     "seed: Tseed -> key: uint64, counter: uint64",
     Tseed=INDEX,
-    host=_key_counter,
+    host=key_and_counter,
     shape=lambda seed: [(1,), (2,)],
     differentiable=False,
 )
 def get_key_counter(seed: Any) -> Any:
     """The scrambled key [1] and counter [2] of a seed [2]."""
-    return _key_counter(seed)
+    return key_and_counter(seed)
 
 
 @op("StatelessRandomGetAlg", " -> alg: int32", host=lambda: np.int32(PHILOX), differentiable=False)
@@ -47,11 +48,13 @@ def get_alg() -> Any:
     return jnp.int32(PHILOX)
 
 
-def _drawn_shape(shape: Any, *others: Any, **attrs: Any) -> tuple[int, ...]:
+def drawn_shape(shape: Any, *others: Any, **attrs: Any) -> tuple[int, ...]:
+    """The shape rule of ops whose output has the shape of their first input."""
     return dims_of(shape)
 
 
-def _check(key: Any, counter: Any, alg: Any) -> None:
+def check_generator(key: Any, counter: Any, alg: Any) -> None:
+    """Refuses other algorithms than Philox and keys or counters that are not Philox's."""
     if int(alg) not in (PHILOX, AUTO_SELECT):
         raise InvalidArgumentError(f"random algorithm {int(alg)} is not there; use {PHILOX} (Philox) or {AUTO_SELECT} (any)")
     if key.shape != (1,) or len(counter.shape) != 1 or counter.shape[0] < 2:
@@ -99,19 +102,17 @@ _V2 = "shape: Tshape, key: uint64, counter: uint64, alg: int32 -> output: dtype"
 _V1 = "shape: T, seed: Tseed -> output: dtype"
 
 
-@op(
-    "StatelessRandomUniformV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape", "alg"), shape=_drawn_shape, differentiable=False
-)
+@op("StatelessRandomUniformV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape", "alg"), shape=drawn_shape, differentiable=False)
 def stateless_random_uniform_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
-    _check(key, counter, alg)
+    check_generator(key, counter, alg)
     return _uniform(key, counter, dims_of(shape), dtype)
 
 
-@op("StatelessRandomNormalV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape", "alg"), shape=_drawn_shape, differentiable=False)
+@op("StatelessRandomNormalV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape", "alg"), shape=drawn_shape, differentiable=False)
 def stateless_random_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
-    _check(key, counter, alg)
+    check_generator(key, counter, alg)
     return _normal(key, counter, dims_of(shape), dtype)
 
 
@@ -121,12 +122,12 @@ def stateless_random_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, 
     Tshape=INDEX,
     dtype=FLOATING,
     static=("shape", "alg"),
-    shape=_drawn_shape,
+    shape=drawn_shape,
     differentiable=False,
 )
 def stateless_truncated_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Standard normal within two standard deviations."""
-    _check(key, counter, alg)
+    check_generator(key, counter, alg)
     return _truncated(key, counter, dims_of(shape), dtype)
 
 
@@ -136,13 +137,13 @@ def stateless_truncated_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, 
     Tshape=INDEX,
     dtype=(int32, int64, uint32, uint64),
     static=("shape", "alg"),
-    shape=_drawn_shape,
+    shape=drawn_shape,
     eager=_check_range,
     differentiable=False,
 )
 def stateless_random_uniform_int_v2(shape: Any, key: Any, counter: Any, alg: Any, minval: Any, maxval: Any) -> Any:
     """Uniform integers in [minval, maxval)."""
-    _check(key, counter, alg)
+    check_generator(key, counter, alg)
     return _integers(key, counter, dims_of(shape), minval, maxval)
 
 
@@ -152,28 +153,26 @@ def stateless_random_uniform_int_v2(shape: Any, key: Any, counter: Any, alg: Any
     Tshape=INDEX,
     dtype=(int32, int64, uint32, uint64),
     static=("shape", "alg"),
-    shape=_drawn_shape,
+    shape=drawn_shape,
     differentiable=False,
 )
 def stateless_random_uniform_full_int_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = uint64) -> Any:
     """Uniform integers of the dtype's whole range."""
-    _check(key, counter, alg)
+    check_generator(key, counter, alg)
     return _full_integers(key, counter, dims_of(shape), dtype.np_dtype)
 
 
-@op(
-    "StatelessRandomUniform", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=_drawn_shape, differentiable=False
-)
+@op("StatelessRandomUniform", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=drawn_shape, differentiable=False)
 def stateless_random_uniform(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
-    key, counter = _key_counter(seed)
+    key, counter = key_and_counter(seed)
     return _uniform(key, counter, dims_of(shape), dtype)
 
 
-@op("StatelessRandomNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=_drawn_shape, differentiable=False)
+@op("StatelessRandomNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=drawn_shape, differentiable=False)
 def stateless_random_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
-    key, counter = _key_counter(seed)
+    key, counter = key_and_counter(seed)
     return _normal(key, counter, dims_of(shape), dtype)
 
 
@@ -184,12 +183,12 @@ def stateless_random_normal(shape: Any, seed: Any, *, dtype: DType = float32) ->
     Tseed=INDEX,
     dtype=FLOATING,
     static=("shape",),
-    shape=_drawn_shape,
+    shape=drawn_shape,
     differentiable=False,
 )
 def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Standard normal within two standard deviations."""
-    key, counter = _key_counter(seed)
+    key, counter = key_and_counter(seed)
     return _truncated(key, counter, dims_of(shape), dtype)
 
 
@@ -200,11 +199,11 @@ def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32)
     Tseed=INDEX,
     dtype=INDEX,
     static=("shape",),
-    shape=_drawn_shape,
+    shape=drawn_shape,
     eager=_check_range,
     differentiable=False,
 )
 def stateless_random_uniform_int(shape: Any, seed: Any, minval: Any, maxval: Any) -> Any:
     """Uniform integers in [minval, maxval)."""
-    key, counter = _key_counter(seed)
+    key, counter = key_and_counter(seed)
     return _integers(key, counter, dims_of(shape), minval, maxval)

@@ -7,23 +7,18 @@ from typing import Any
 import numpy as np
 
 from headrace.core.dtypes import DType
-from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.random import stateless
-
-_ALGORITHMS = "philox", "auto_select"
-
-
-def _full_integers(shape: list[int], seed: Any, dtype: DType, alg: str) -> Tensor:
-    if alg not in _ALGORITHMS:
-        raise InvalidArgumentError(f"alg is one of {', '.join(_ALGORITHMS)}; got {alg!r}")
-    key, counter = stateless.get_key_counter.all(seed)
-    return stateless.stateless_random_uniform_full_int_v2(np.array(shape, np.int32), key, counter, stateless.get_alg(), dtype=dtype)
+from headrace.ops.random.algorithms import seeded
 
 
-def split(seed: Any, num: int = 2, alg: str = "auto_select") -> Tensor:
+def _full_integers(shape: list[int], seed: Any, dtype: DType, alg: Any) -> Tensor:
+    return stateless.stateless_random_uniform_full_int_v2(np.array(shape, np.int32), *seeded(seed, alg), dtype=dtype)
+
+
+def split(seed: Any, num: int = 2, alg: Any = "auto_select") -> Tensor:
     """`num` new seeds that a seed decides; TensorFlow's.
 
     Args:
@@ -38,7 +33,7 @@ def split(seed: Any, num: int = 2, alg: str = "auto_select") -> Tensor:
     return _full_integers([num, 2], given, given.dtype, alg)
 
 
-def fold_in(seed: Any, data: Any, alg: str = "auto_select") -> Tensor:
+def fold_in(seed: Any, data: Any, alg: Any = "auto_select") -> Tensor:
     """The new seed that a seed and an integer decide; TensorFlow's.
 
     Args:
