@@ -163,6 +163,8 @@ class OpDef:
         self.has_resources = any(arg.dtype is dtypes.resource for arg in inputs)
         self.on_lists = any(arg.dtype is dtypes.variant for arg in (*inputs, *outputs))
         """Its kernel calls methods of TensorLists, which have a form for compiled code and one for the host."""
+        self.makes_handles = self.on_lists or any(arg.dtype is dtypes.resource for arg in outputs)
+        """Its outputs hold no array: they are lists or handles."""
         self.defaults = _default_attrs(self.explicit)
         self.accepted: set[Any] = set()
         """Combinations of input dtypes already checked against the declaration (see dispatch/convert.py)."""

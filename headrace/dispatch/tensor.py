@@ -215,6 +215,12 @@ class ResourceTensor(EagerTensor):
     __str__ = __repr__
 
 
+class PathTensor(EagerTensor):
+    """The path of a file that belongs to a model: a function captures it, for a saved model has it elsewhere."""
+
+    __slots__ = ()
+
+
 class ListTensor(EagerTensor):
     """A TensorList at hand (see dispatch/lists.py): a scalar of dtype variant."""
 

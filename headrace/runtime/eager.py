@@ -78,7 +78,7 @@ class EagerExecutor:
             if isinstance(error, HeadraceError) and getattr(error, "op", None) is not None:
                 raise
             raise explain(op, inputs, error) from error
-        outputs = tuple(map(_wrapped if op.on_lists else EagerTensor, results))
+        outputs = tuple(map(_wrapped if op.makes_handles else EagerTensor, results))
         for tape in current.tapes:
             tape.record(op, attrs, inputs, outputs)
         return outputs
@@ -184,6 +184,9 @@ class EagerExecutor:
 
 
 def _wrapped(array: Any) -> EagerTensor:
+    """The tensor of what a kernel or a graph returned: an array, a list, or a handle (a resource in an array of objects)."""
+    if type(array) is np.ndarray and array.dtype.kind == "O" and array.ndim == 0 and isinstance(array.item(), Resource):
+        return ResourceTensor(array.item())
     return ListTensor(array) if isinstance(array, ElementList | Undefined) else EagerTensor(array)
 
 

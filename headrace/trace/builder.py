@@ -18,7 +18,7 @@ from headrace.dispatch import context
 from headrace.dispatch.convert import convert_inputs, convert_to_tensor, resolve_types
 from headrace.dispatch.infer import content_probes, infer
 from headrace.dispatch.opdef import NO_ATTRS, Attrs, OpDef
-from headrace.dispatch.tensor import EagerTensor, GraphTensor, ResourceTensor, Tensor
+from headrace.dispatch.tensor import EagerTensor, GraphTensor, PathTensor, ResourceTensor, Tensor
 from headrace.ir.graph import Graph, Value, ancestors
 from headrace.runtime.eager import HOST_LIMIT
 
@@ -162,7 +162,8 @@ class GraphBuilder:
                 dtypes.resource, TensorShape(()), _identifier(cell.name), element=(cell.element_dtype, cell.element_shape)
             )
         elif isinstance(tensor, EagerTensor):
-            if tensor.array.dtype.kind in "iubO" and tensor.array.size <= HOST_LIMIT:
+            small = tensor.array.dtype.kind in "iubO" and tensor.array.size <= HOST_LIMIT
+            if small and not isinstance(tensor, PathTensor):
                 return self.constant(tensor.__array__(), tensor.dtype)
             value = self.graph.add_input(tensor.dtype, tensor.shape, "capture")
         else:

@@ -29,19 +29,28 @@ class Table(Resource):
         key_dtype, value_dtype: the dtypes of keys and values.
         value_shape: the shape of one value.
         mutable: whether entries may be inserted and removed at any time; else it is filled once.
+        reserved: keys that no entry may have.
         entries: the values by key; None before a table that is filled once is initialized.
     """
 
-    __slots__ = ("entries", "key_dtype", "lock", "mutable", "value_dtype", "value_shape")
+    __slots__ = ("entries", "key_dtype", "lock", "mutable", "reserved", "value_dtype", "value_shape")
 
     def __init__(
-        self, name: str, key_dtype: DType, value_dtype: DType, *, mutable: bool, value_shape: tuple[int, ...] = ()
+        self,
+        name: str,
+        key_dtype: DType,
+        value_dtype: DType,
+        *,
+        mutable: bool,
+        value_shape: tuple[int, ...] = (),
+        reserved: tuple[Any, ...] = (),
     ) -> None:
         super().__init__(name, value_dtype, TensorShape(value_shape))
         self.key_dtype = key_dtype
         self.value_dtype = value_dtype
         self.value_shape = value_shape
         self.mutable = mutable
+        self.reserved = reserved
         self.entries: dict[Any, Any] | None = {} if mutable else None
         self.lock = threading.Lock()
 
@@ -63,6 +72,9 @@ class Table(Resource):
         """
         if keys.dtype != self.key_dtype.np_dtype:
             raise InvalidArgumentError(f"the table {self.name!r} has keys of {self.key_dtype.name}; got {keys.dtype}")
+        for key in self.reserved:
+            if (keys == key).any():
+                raise InvalidArgumentError(f"the table {self.name!r} reserves the key {key!r} as its empty or deleted key")
         if values is None:
             return
         if values.dtype != self.value_dtype.np_dtype:
@@ -78,7 +90,7 @@ class Table(Resource):
         return list(values.reshape(-1, *self.value_shape)) if self.value_shape else list(values.ravel().tolist())
 
 
-def _table(handle: Any) -> Table:
+def table_of(handle: Any) -> Table:
     """The table of a handle, which the eager executor wraps in an array."""
     found = handle.item() if isinstance(handle, np.ndarray) else handle
     if not isinstance(found, Table):
@@ -100,7 +112,7 @@ def _found_shape(handle: Any, keys: tuple[int, ...], default: tuple[int, ...], *
 )
 def find(table_handle: Any, keys: Any, default_value: Any) -> Any:
     """The value of each key, the default for keys that the table lacks."""
-    table = _table(table_handle)
+    table = table_of(table_handle)
     table.check(keys)
     if default_value.dtype != table.value_dtype.np_dtype or default_value.shape != table.value_shape:
         raise InvalidArgumentError(
@@ -135,25 +147,28 @@ def _put(table: Table, keys: Any, values: Any, *, clear: bool) -> None:
 @op("LookupTableInsertV2", "table_handle: resource, keys: Tin, values: Tout -> ", host_only=True, stateful=True)
 def insert(table_handle: Any, keys: Any, values: Any) -> tuple[()]:
     """Adds entries, or replaces those of known keys."""
-    _put(_table(table_handle), keys, values, clear=False)
+    _put(table_of(table_handle), keys, values, clear=False)
     return ()
 
 
 @op("LookupTableImportV2", "table_handle: resource, keys: Tin, values: Tout -> ", host_only=True, stateful=True)
 def import_entries(table_handle: Any, keys: Any, values: Any) -> tuple[()]:
     """Replaces all entries, or fills a table that is filled once."""
-    table = _table(table_handle)
+    table = table_of(table_handle)
     if table.mutable:
+        if table.reserved:
+            kept = ~np.isin(keys, table.reserved)  # TensorFlow exports whole buckets, the empty ones included
+            keys, values = keys[kept], values[kept]
         _put(table, keys, values, clear=True)
     else:
-        _fill(table, keys, values)
+        fill(table, keys, values)
     return ()
 
 
 @op("LookupTableRemoveV2", "table_handle: resource, keys: Tin -> ", host_only=True, stateful=True)
 def remove(table_handle: Any, keys: Any) -> tuple[()]:
     """Removes the entries of the keys; unknown ones are passed over."""
-    table = _table(table_handle)
+    table = table_of(table_handle)
     if not table.mutable:
         raise InvalidArgumentError(f"the table {table.name!r} is filled once and cannot be changed; use a MutableHashTable")
     table.check(keys)
@@ -166,13 +181,13 @@ def remove(table_handle: Any, keys: Any) -> tuple[()]:
 @op("LookupTableSizeV2", "table_handle: resource -> size: int64", host_only=True, stateful=True, shape=lambda *_, **__: ())
 def size(table_handle: Any) -> Any:
     """The number of entries, int64."""
-    return np.array(len(_table(table_handle).filled()), np.int64)
+    return np.array(len(table_of(table_handle).filled()), np.int64)
 
 
 @op("LookupTableExportV2", "table_handle: resource -> keys: Tkeys, values: Tvalues", host_only=True, stateful=True)
 def export(table_handle: Any, *, Tkeys: DType, Tvalues: DType) -> Any:
     """All keys and their values."""
-    table = _table(table_handle)
+    table = table_of(table_handle)
     with table.lock:
         entries = dict(table.filled())
     keys = np.empty(len(entries), Tkeys.np_dtype)
@@ -184,11 +199,11 @@ def export(table_handle: Any, *, Tkeys: DType, Tvalues: DType) -> Any:
 @op("InitializeTableV2", "table_handle: resource, keys: Tkey, values: Tval -> ", host_only=True, stateful=True)
 def initialize(table_handle: Any, keys: Any, values: Any) -> tuple[()]:
     """Fills a table once; filling it again with the same entries changes nothing."""
-    _fill(_table(table_handle), keys, values)
+    fill(table_of(table_handle), keys, values)
     return ()
 
 
-def _fill(table: Table, keys: Any, values: Any) -> None:
+def fill(table: Table, keys: Any, values: Any) -> None:
     table.check(keys, values)
     entries: dict[Any, Any] = {}
     for key, value in zip(keys.ravel().tolist(), table.rows(values), strict=True):
