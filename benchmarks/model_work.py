@@ -1,6 +1,7 @@
 """Inference and training steps of the models in models.py. `python benchmarks/model_work.py WHO [MODEL ...]` prints JSON: seconds.
 
-WHO is headrace, tensorflow, tensorflow-jit (its own jit_compile=True) or jax (models_jax.py, on Headrace's random weights).
+WHO is headrace, tensorflow, tensorflow-jit (its own jit_compile=True), jax (models_jax.py, on Headrace's random weights), torch or
+torch-compile (models_torch.py; PyTorch is not among Headrace's own test environments: run it where it is installed).
 """
 
 from __future__ import annotations
@@ -64,6 +65,13 @@ WAITS: dict[str, Callable[[Any], Any]] = {
 """How to wait for a result; TensorFlow's CPU tensors are shared with numpy, so that nothing is copied."""
 
 
+def torch_programs(name: str, *, compiled: bool) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """The model in PyTorch."""
+    module = importlib.import_module("benchmarks.models_torch")
+    WAITS["torch"] = WAITS["torch-compile"] = module.wait
+    return module.programs(name, BATCHES[name], compiled=compiled)  # type: ignore[no-any-return]
+
+
 def main() -> None:
     """Measures and prints."""
     who, *names = sys.argv[1:]
@@ -71,6 +79,8 @@ def main() -> None:
     for name in names or BATCHES:
         if who == "jax":
             programs = jax_programs(name)
+        elif who.startswith("torch"):
+            programs = torch_programs(name, compiled=who == "torch-compile")
         else:
             options = {"jit_compile": True} if who.endswith("-jit") else {}
             programs = framework_programs(importlib.import_module(who.removesuffix("-jit")), name, options)

@@ -26,6 +26,11 @@ class CompositeTensor:
         raise NotImplementedError
 
     @property
+    def dtype(self) -> DType:
+        """The dtype of the elements."""
+        raise NotImplementedError
+
+    @property
     def gradient_tensor(self) -> Any:
         """The component that gradients flow through."""
         raise NotImplementedError

@@ -138,10 +138,7 @@ class OpDef:
         differentiable: bool = True,
         exportable: bool = True,
     ) -> None:
-        self.name = name
-        self.inputs = inputs
-        self.outputs = outputs
-        self.attrs = dict(attrs)
+        self.name, self.inputs, self.outputs, self.attrs = name, inputs, outputs, dict(attrs)
         self.kernel = kernel
         names = [arg.name for arg in inputs]
         self.static = frozenset(names.index(s) for s in static)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from headrace.core.dtypes import variant
-from headrace.core.errors import NotCompilable
+from headrace.core.errors import InvalidArgumentError, NotCompilable
 from headrace.dispatch.lists import StackedList, Undefined
 from headrace.ir.functional import branches, invariants, selected
 from headrace.ir.graph import Graph, Node
@@ -45,7 +45,11 @@ def lower_branch(lowering: Lowering, node: Node, arguments: Sequence[Any]) -> li
     def runner(graph: Graph) -> Callable[[], Any]:
         def run() -> Any:
             given, new = twins(rest)
-            outputs = fork(0).run(graph, given)
+            try:
+                outputs = fork(0).run(graph, given)
+            except InvalidArgumentError as error:
+                # It may be sound for the values that select it, and never run for these.
+                raise NotCompilable(f"its branch @{graph.name} does not suit the present shapes ({_first_line(error)})") from error
             return [_traced(value) for value in outputs], [new[id(cell)].array for cell in cells]
 
         return run

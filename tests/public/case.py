@@ -46,7 +46,11 @@ def evaluate(tf: Any, name: str, item: Case, *, in_function: bool = False) -> tu
     """Outputs as arrays, and the gradients for the floating inputs (None where nothing flows)."""
     tensors = [tf.constant(value) for value in item.inputs]
     sources = [t for t, value in zip(tensors, item.inputs, strict=True) if is_differentiable(value)] if item.gradient else []
-    program = tf.function(lambda *values: item.run(tf, *values)) if in_function else lambda *values: item.run(tf, *values)
+
+    def program(*values: Any) -> Any:
+        return item.run(tf, *values)
+
+    program = tf.function(program) if in_function else program
     with tf.GradientTape() as tape:
         tape.watch(sources)
         outputs = tf.nest.flatten(program(*tensors))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headrace.core import nest
+from headrace.core.spec import CompositeTensor
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.host.assertions import assert_true
@@ -13,7 +14,8 @@ from headrace.ops.math.comparison import logical_not
 from headrace.trace.autograph.staging import at_user, condition, is_symbolic, is_tensor_like, leaves, same_value
 from headrace.trace.autograph.variables import Undefined, UndefinedReturnValue
 from headrace.trace.control.branching import cond
-from headrace.trace.control.tensor_array import TensorArray, as_variable
+from headrace.trace.control.leaves import as_variable
+from headrace.trace.control.tensor_array import TensorArray
 
 State = tuple[Any, ...]
 
@@ -90,7 +92,9 @@ def _compare_leaf(name: str, left: Any, right: Any, place: str) -> None:
             f"'{name}' is {left!r} after the main branch and {right!r} after the else branch{place}; the branches of a condition on"
             " a tensor can only differ in tensors and numbers"
         )
-    one, two = (v.dtype if isinstance(v, Tensor | TensorArray) else convert_to_tensor(v).dtype for v in (left, right))
+    one, two = (
+        v.dtype if isinstance(v, Tensor | TensorArray | CompositeTensor) else convert_to_tensor(v).dtype for v in (left, right)
+    )
     if one is not two:
         raise TypeError(f"'{name}' has dtype {one.name} in the main branch, but dtype {two.name} in the else branch{place}")
 

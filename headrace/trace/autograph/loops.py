@@ -8,14 +8,16 @@ from typing import Any
 from headrace.core import nest
 from headrace.core.errors import OperatorNotAllowedInGraphError
 from headrace.core.shapes import TensorShape
+from headrace.core.spec import CompositeSpec, CompositeTensor
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import GraphTensor, Tensor
 from headrace.ops.array.shaping import shape as shape_op
 from headrace.ops.math.comparison import greater, less, logical_and
 from headrace.trace.autograph.staging import at_user, condition, is_symbolic, is_tensor_like, leaves, same_value
 from headrace.trace.autograph.variables import Undefined, UndefinedReturnValue
+from headrace.trace.control.leaves import as_variable, flows
 from headrace.trace.control.looping import while_loop
-from headrace.trace.control.tensor_array import TensorArray, as_variable, flow_of
+from headrace.trace.control.tensor_array import TensorArray
 
 State = tuple[Any, ...]
 Options = Mapping[str, Any]
@@ -59,9 +61,15 @@ def for_stmt(
                     break
         return
     loop = _Loop(get_state, set_state, symbol_names, options)
-    tensor = convert_to_tensor(iterated)
-    limits = _range_limits(tensor)
-    if limits is None:
+    tensor, limits = iterated, None
+    if not isinstance(iterated, CompositeTensor):
+        tensor = convert_to_tensor(iterated)
+        limits = _range_limits(tensor)
+    if limits is None and isinstance(tensor, CompositeTensor):
+        if not hasattr(tensor, "nrows"):
+            raise TypeError(f"cannot iterate over a {type(tensor).__name__}{at_user()}; use tf.sparse.to_dense")
+        start, limit, step = 0, tensor.nrows(), 1
+    elif limits is None:
         if tensor.shape.rank == 0:
             raise ValueError(f"cannot iterate over a scalar tensor{at_user()}")
         length = tensor.shape[0] if tensor.shape.rank else None
@@ -121,7 +129,10 @@ class _Loop:
         self._flat = leaves(self._before)
         self._moving = [i for i, leaf in enumerate(self._flat) if is_tensor_like(leaf)]
         self._options = {k: v for k, v in options.items() if k in ("parallel_iterations", "maximum_iterations")}
-        self._invariants = {id(value): TensorShape(shape) for value, shape in options.get("shape_invariants", ())}
+        self._invariants = {
+            id(value): shape if isinstance(shape, CompositeSpec) else TensorShape(shape)
+            for value, shape in options.get("shape_invariants", ())
+        }
 
     def run(self, test: Callable[[], Any], body: Callable[[], None]) -> None:
         """The loop; variables hold their last values afterwards."""
@@ -159,10 +170,10 @@ class _Loop:
     def _starts(self) -> list[Any]:
         return [as_variable(self._flat[i]) for i in self._moving]
 
-    def _shapes(self) -> list[TensorShape] | None:
+    def _shapes(self) -> list[Any] | None:
         if not self._invariants:
             return None
-        return [self._invariants.get(id(self._flat[i]), flow_of(as_variable(self._flat[i])).shape) for i in self._moving]
+        return [self._invariants.get(id(self._flat[i]), _kept(as_variable(self._flat[i]))) for i in self._moving]
 
     def _restore(self, variables: Any) -> None:
         flat = list(self._flat)
@@ -196,12 +207,18 @@ class _Loop:
             raise TypeError(
                 f"'{name}' has dtype {before.dtype.name} before the loop, but {after.dtype.name} after one iteration{self._place}"
             )
-        if not (isinstance(after, TensorArray) or self._invariants or _is_subshape(after.shape, before.shape)):
+        free = isinstance(after, TensorArray | CompositeTensor) or self._invariants
+        if not (free or _is_subshape(after.shape, before.shape)):
             raise ValueError(
                 f"'{name}' has shape {before.shape} before the loop, but shape {after.shape} after one iteration{self._place}."
                 " Use tf.autograph.experimental.set_loop_options to set shape invariants"
             )
         return after
+
+
+def _kept(variable: Any) -> Any:
+    """What a variable keeps to unless an option says otherwise: its shape, or its spec."""
+    return variable.type_spec if isinstance(variable, CompositeTensor) else flows(variable)[0].shape
 
 
 def _is_subshape(narrow: TensorShape, wide: TensorShape) -> bool:

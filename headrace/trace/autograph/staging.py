@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headrace.core import dtypes, nest
+from headrace.core.spec import CompositeTensor
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import GraphTensor, Tensor
@@ -22,12 +23,16 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__fil
 
 def is_symbolic(value: Any) -> bool:
     """True for what has no value while the graph is built: Python cannot branch on it."""
+    if isinstance(value, CompositeTensor):
+        return any(isinstance(tensor, GraphTensor) for tensor in value.type_spec.components(value))
     return isinstance(value, GraphTensor) or (isinstance(value, Variable) and not context.executing_eagerly())
 
 
 def is_tensor_like(value: Any) -> bool:
     """True for values that can go through a graph's control flow."""
-    return isinstance(value, Tensor | TensorArray | Variable | bool | int | float | complex | np.ndarray | np.generic)
+    return isinstance(
+        value, Tensor | CompositeTensor | TensorArray | Variable | bool | int | float | complex | np.ndarray | np.generic
+    )
 
 
 def same_value(first: Any, second: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace.core import dtypes, nest
 from headrace.core.errors import InvalidArgumentError
+from headrace.core.spec import CompositeTensor
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
@@ -14,7 +15,7 @@ from headrace.dispatch.tensor import EagerTensor, Tensor
 from headrace.ops.host.assertions import assert_true
 from headrace.trace.control.bodies import Body, align, trace
 from headrace.trace.control.conditional import conditional
-from headrace.trace.control.tensor_array import as_variable, flow_of, rewrapped
+from headrace.trace.control.leaves import as_variable, covering, flows, rewrapped
 
 Branch = Callable[[], Any]
 
@@ -55,29 +56,41 @@ def _staged(selector: Tensor, functions: Sequence[tuple[str, Branch]], name: str
     order = list(functions) if what != "tf.cond" else list(reversed(functions))
     traced = [_trace(graph_name, function) for graph_name, function in order]
     structures, bodies = [t[0] for t in traced], [t[1] for t in traced]
+    specs = [leaf.type_spec if isinstance(leaf, CompositeTensor) else None for leaf in nest.flatten(structures[0])]
     for structure, body in zip(structures[1:], bodies[1:], strict=True):
-        _check_same(what, structures[0], bodies[0], structure, body)
+        specs = _merged(what, specs, structures[0], bodies[0], structure, body)
     branches = bodies if what != "tf.cond" else list(reversed(bodies))
     inputs = align(branches)
     outputs = iter(conditional(selector, branches, inputs, case=what != "tf.cond"))
-    return nest.map_structure(lambda leaf: None if leaf is None else rewrapped(leaf, next(outputs)), structures[0])
+    leaves = nest.flatten(structures[0])
+    flat = [
+        None if leaf is None else rewrapped(leaf, [next(outputs) for _ in flows(leaf)], spec)
+        for leaf, spec in zip(leaves, specs, strict=True)
+    ]
+    return nest.pack_sequence_as(structures[0], flat)
 
 
 def _trace(name: str, function: Branch) -> tuple[Any, Body]:
     def flat() -> tuple[Any, list[Tensor]]:
         result = function()
         structure = nest.map_structure(lambda leaf: None if leaf is None else as_variable(leaf), result)
-        return structure, [flow_of(leaf) for leaf in nest.flatten(structure) if leaf is not None]
+        return structure, [tensor for leaf in nest.flatten(structure) if leaf is not None for tensor in flows(leaf)]
 
     return trace(name, flat)
 
 
-def _check_same(what: str, first: Any, first_body: Body, second: Any, second_body: Body) -> None:
+def _merged(what: str, specs: list[Any], first: Any, first_body: Body, second: Any, second_body: Body) -> list[Any]:
+    """The specs of the leaves that are sparse or ragged, wide enough for another branch; None for other leaves.
+
+    Raises:
+        TypeError: the branches return different structures, dtypes or kinds of tensors.
+    """
     try:
         nest.assert_same_structure(first, second)
     except (TypeError, ValueError) as error:
         raise TypeError(f"the branches of {what} must return the same structure: {error}") from None
-    for one, two in zip(nest.flatten(first), nest.flatten(second), strict=True):
+    merged = []
+    for spec, one, two in zip(specs, nest.flatten(first), nest.flatten(second), strict=True):
         if (one is None) is not (two is None):
             raise TypeError(f"a branch of {what} returns None where another returns a tensor; return tensors from all of them")
         if one is not None and one.dtype is not two.dtype:
@@ -85,6 +98,12 @@ def _check_same(what: str, first: Any, first_body: Body, second: Any, second_bod
                 f"the branches of {what} return {one.dtype.name} (@{first_body.graph.name}) and {two.dtype.name}"
                 f" (@{second_body.graph.name}) at the same place; expected one dtype; use tf.cast"
             )
+        try:
+            covered = None if one is None else covering(one, two)
+        except TypeError as error:
+            raise TypeError(f"the branches of {what} return different kinds of tensors: {error}") from None
+        merged.append(None if covered is None else spec.most_general(covered))
+    return merged
 
 
 def switch_case(branch_index: Any, branch_fns: Any, default: Branch | None = None, name: str | None = None) -> Any:

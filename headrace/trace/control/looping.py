@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from headrace.core import dtypes, nest
-from headrace.core.shapes import TensorShape, as_shape
-from headrace.core.spec import TensorSpec
+from headrace.core.shapes import TensorShape
+from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import GraphTensor, Tensor
 from headrace.trace.builder import user_frame
 from headrace.trace.control.bodies import Body, trace
+from headrace.trace.control.leaves import as_variable, covering, flows, given_shapes, rewrapped, shapes, stopped
 from headrace.trace.control.loop import while_node
-from headrace.trace.control.tensor_array import as_variable, flow_of, rewrapped
+from headrace.trace.control.tensor_array import TensorArray
 
 
 def while_loop(
@@ -61,7 +62,7 @@ def while_loop(
     else:
         result = _Staged(cond, body, sequence, shape_invariants, limit).run()
     if not back_prop:
-        result = nest.map_structure(get("StopGradient"), result)
+        result = nest.map_structure(stopped, result)
     return result if isinstance(loop_vars, list | tuple) else result[0]
 
 
@@ -97,31 +98,36 @@ class _Staged:
         self.body = body
         self.sequence = sequence
         self.leaves = nest.flatten(nest.map_structure(as_variable, sequence))
+        self.leaves_like: list[Any] = [None] * len(self.leaves)
         self.limit = limit
-        self.starts = [flow_of(leaf) for leaf in self.leaves]
+        self.starts = [tensor for leaf in self.leaves for tensor in flows(leaf)]
         self.specs = [
             TensorSpec(shape, tensor.dtype, "loop_var")
-            for tensor, shape in zip(self.starts, self.shapes(shape_invariants), strict=True)
+            for tensor, shape in zip(self.starts, self.kept_shapes(shape_invariants), strict=True)
         ]
         self.place = user_frame()
         self.after: list[Any] = []
 
-    def shapes(self, invariants: Any) -> list[TensorShape]:
+    def kept_shapes(self, invariants: Any) -> list[TensorShape]:
+        """The shape that each tensor keeps to."""
         if invariants is None:
-            return [tensor.shape for tensor in self.starts]
+            return [shape for leaf in self.leaves for shape in shapes(leaf)]
         given = nest.flatten(invariants) if not isinstance(invariants, TensorShape) else [invariants]
-        given = [as_shape(getattr(item, "shape", item)) for item in given]
-        if len(given) != len(self.starts):
-            raise ValueError(f"shape_invariants must have one shape a loop variable ({len(self.starts)}); got {len(given)}")
-        for tensor, shape in zip(self.starts, given, strict=True):
-            if not tensor.shape.is_subtype_of(shape):
-                raise ValueError(f"a loop variable has shape {tensor.shape}, which does not fit its shape invariant {shape}")
-        return given
+        if len(given) != len(self.leaves):
+            raise ValueError(f"shape_invariants must have one shape a loop variable ({len(self.leaves)}); got {len(given)}")
+        # A spec in place of a composite's shape says what the variable is from now on.
+        self.leaves_like = [item if isinstance(item, CompositeSpec) else None for item in given]
+        return [shape for leaf, item in zip(self.leaves, given, strict=True) for shape in given_shapes(leaf, item)]
+
+    def packed(self, tensors: Sequence[Tensor], likes: Sequence[Any]) -> Any:
+        """Tensors in the structure of the loop variables."""
+        rest = iter(tensors)
+        flat = [rewrapped(leaf, [next(rest) for _ in flows(leaf)], like) for leaf, like in zip(self.leaves, likes, strict=True)]
+        return nest.pack_sequence_as(self.sequence, flat)
 
     def variables(self, tensors: Sequence[Tensor]) -> Any:
         """The structure that the program's functions take."""
-        flat = [rewrapped(leaf, t) for leaf, t in zip(self.leaves, tensors, strict=True)]
-        return nest.pack_sequence_as(self.sequence, flat)
+        return self.packed(tensors, self.leaves_like)
 
     def run(self) -> Any:
         specs, starts = self.specs, list(self.starts)
@@ -136,8 +142,11 @@ class _Staged:
         results = while_node(condition, body, starts)
         chosen = [start if same else result for start, result, same in zip(starts, results, fixed, strict=True)]
         flat = chosen[1:] if self.limit is not None else chosen
-        finals = [rewrapped(leaf, t, after) for leaf, t, after in zip(self.leaves, flat, self.after, strict=True)]
-        return nest.pack_sequence_as(self.sequence, finals)
+        arrays = [
+            like or (after if isinstance(after, TensorArray) else None)
+            for like, after in zip(self.leaves_like, self.after, strict=True)
+        ]
+        return self.packed(flat, arrays)
 
     def traced(self, name: str, function: Callable[..., list[Tensor]], specs: Sequence[TensorSpec]) -> Body:
         return trace(name, lambda *arguments: (None, function(*arguments)), specs)[1]
@@ -158,8 +167,16 @@ class _Staged:
         counted = self.limit is not None
         result = _checked_result(self.body(*self.variables(arguments[counted:])), self.sequence, f" ({self.place})")
         self.after = [as_variable(leaf) for leaf in nest.flatten(result)]
-        outputs = [flow_of(leaf) for leaf in self.after]
+        for before, after in zip(self.leaves, self.after, strict=True):
+            self.check_kind(before, after)
+        outputs = [tensor for leaf in self.after for tensor in flows(leaf)]
         return [arguments[0] + 1, *outputs] if counted else outputs
+
+    def check_kind(self, before: Any, after: Any) -> None:
+        try:
+            covering(before, after)
+        except TypeError as error:
+            raise TypeError(f"a loop variable changes its kind ({self.place}): {error}") from None
 
     def check(self, body: Body) -> None:
         """Compares what the body returns with what it takes."""

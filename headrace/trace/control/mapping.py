@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from headrace.core import nest
-from headrace.core.dtypes import DType, as_dtype
 from headrace.core.spec import TensorSpec
 from headrace.dispatch.convert import convert_to_tensor
-from headrace.dispatch.opdef import get
-from headrace.dispatch.tensor import Tensor
+from headrace.trace.control.leaves import as_variable, stopped
 from headrace.trace.control.looping import while_loop
+from headrace.trace.control.rows import Rows, as_rows, results_of, row_count, signature_of
 from headrace.trace.control.tensor_array import TensorArray
 
 
@@ -19,7 +18,7 @@ class _Elements:
     """Tensors in a structure, taken apart along their first dimension."""
 
     def __init__(self, what: str, elems: Any) -> None:
-        self.tensors = nest.map_structure(convert_to_tensor, elems)
+        self.tensors = nest.map_structure(as_rows, elems)
         flat = nest.flatten(self.tensors)
         if not flat:
             raise ValueError(f"elems of {what} must hold at least one tensor; got {elems!r}")
@@ -30,15 +29,12 @@ class _Elements:
         if len(sizes) > 1:
             raise ValueError(f"elems of {what} must have one size in the first dimension; got {sorted(sizes)}")
         self.static = next(iter(sizes), None)
-        self.count: Any = self.static if self.static is not None else get("Shape")(flat[0])[0]
-        self.arrays = [
-            TensorArray(t.dtype, size=self.count, clear_after_read=False, infer_shape=True).unstack(t) if self.static != 0 else None
-            for t in flat
-        ]
+        self.count: Any = self.static if self.static is not None else row_count(flat[0])
+        self.rows = [Rows(tensor, self.count) for tensor in flat]
 
     def at(self, index: Any) -> Any:
         """The elements at `index`, in the structure."""
-        return nest.pack_sequence_as(self.tensors, [array.read(index) for array in self.arrays if array is not None])
+        return nest.pack_sequence_as(self.tensors, [rows.at(index) for rows in self.rows])
 
 
 def map_fn(
@@ -56,14 +52,15 @@ def map_fn(
 
     Args:
         fn: takes an element in the structure of `elems`.
-        elems: a tensor [n, ...] or a structure of such tensors.
+        elems: a tensor [n, ...], sparse and ragged ones included, or a structure of such tensors.
         dtype: the older name of `fn_output_signature`.
         parallel_iterations: kept for TensorFlow's signature.
         back_prop: False makes the result constant for gradients.
         swap_memory: kept for TensorFlow's signature.
         infer_shape: False when the results of `fn` differ in shape (then they cannot be stacked).
         name: for the node.
-        fn_output_signature: dtypes or TensorSpecs in the structure of the results, where it differs from that of `elems`.
+        fn_output_signature: dtypes or specs in the structure of the results, where it differs from that of `elems`. Results that
+            differ in length make a ragged tensor if it is a RaggedTensorSpec.
 
     Raises:
         ValueError: elements or results do not fit.
@@ -71,38 +68,20 @@ def map_fn(
     elements = _Elements("tf.map_fn", elems)
     wanted = fn_output_signature if fn_output_signature is not None else dtype
     if wanted is None:
-        wanted = nest.map_structure(lambda t: t.dtype, elements.tensors)
-    signatures = nest.flatten(wanted)
-    arrays = [_array(signature, elements.count, infer_shape) for signature in signatures]
+        wanted = nest.map_structure(signature_of, elements.tensors)
+    results = [results_of(signature, elements.count, infer_shape) for signature in nest.flatten(wanted)]
     if elements.static == 0:
-        return nest.pack_sequence_as(wanted, [_nothing(signature) for signature in signatures])
+        return nest.pack_sequence_as(wanted, [item.nothing() for item in results])
 
-    def step(index: Any, *outputs: TensorArray) -> Any:
+    def step(index: Any, outputs: list[list[TensorArray]]) -> Any:
         result = fn(elements.at(index))
         nest.assert_same_structure(wanted, result, check_types=False)
-        return (index + 1, *(array.write(index, value) for array, value in zip(outputs, nest.flatten(result), strict=True)))
+        values = nest.flatten(result)
+        return index + 1, [r.write(arrays, index, v) for r, arrays, v in zip(results, outputs, values, strict=True)]
 
-    final = while_loop(
-        lambda index, *_: index < elements.count, step, (convert_to_tensor(0), *arrays), back_prop=True, maximum_iterations=None
-    )
-    stacked = [array.stack() for array in final[1:]]
-    if not back_prop:
-        stacked = [get("StopGradient")(t) for t in stacked]
-    return nest.pack_sequence_as(wanted, stacked)
-
-
-def _array(signature: Any, count: Any, infer_shape: bool) -> TensorArray:
-    shape = signature.shape if isinstance(signature, TensorSpec) else None
-    return TensorArray(_dtype(signature), size=count, infer_shape=infer_shape, element_shape=shape)
-
-
-def _dtype(signature: Any) -> DType:
-    return signature.dtype if isinstance(signature, TensorSpec) else as_dtype(signature)
-
-
-def _nothing(signature: Any) -> Tensor:
-    shape = signature.shape.as_list() if isinstance(signature, TensorSpec) and signature.shape.is_fully_defined() else []
-    return get("Fill")([0, *shape], convert_to_tensor(0, _dtype(signature)))
+    _, final = while_loop(lambda index, _: index < elements.count, step, (convert_to_tensor(0), [r.arrays for r in results]))
+    whole = [r.whole(arrays) for r, arrays in zip(results, final, strict=True)]
+    return nest.pack_sequence_as(wanted, whole if back_prop else [stopped(item) for item in whole])
 
 
 def vectorized_map(fn: Callable[[Any], Any], elems: Any, fallback_to_while_loop: bool = True, warn: bool = True) -> Any:
@@ -162,13 +141,13 @@ def _fold(what: str, fn: Any, elems: Any, initializer: Any, back_prop: bool, *, 
     if elements.static == 0:
         return start
     _, final = while_loop(lambda position, _: position < elements.count, step, (convert_to_tensor(done), start))
-    return final if back_prop else nest.map_structure(get("StopGradient"), final)
+    return final if back_prop else nest.map_structure(stopped, final)
 
 
 def _start(what: str, elements: _Elements, initializer: Any, reverse: bool) -> tuple[Any, int]:
     """The first accumulator, and how many elements it uses up."""
     if initializer is not None:
-        return nest.map_structure(convert_to_tensor, initializer), 0
+        return nest.map_structure(as_variable, initializer), 0
     if elements.static == 0:
         raise ValueError(f"{what} over no elements needs an initializer")
     return elements.at(elements.count - 1 if reverse else 0), 1
@@ -215,4 +194,4 @@ def scan(
 
     final = while_loop(lambda position, *_: position < elements.count, step, (convert_to_tensor(done), start, *arrays))
     results = nest.pack_sequence_as(start, [array.stack() for array in final[2:]])
-    return results if back_prop else nest.map_structure(get("StopGradient"), results)
+    return results if back_prop else nest.map_structure(stopped, results)

@@ -249,26 +249,3 @@ class TensorArray:
 
     def __repr__(self) -> str:
         return f"<tf.TensorArray: dtype={self.dtype.name}, element_shape={self.element_shape}>"
-
-
-def as_variable(value: Any) -> Any:
-    """What control flow carries: a TensorArray as it is, anything else as a tensor."""
-    return value if isinstance(value, TensorArray) else convert_to_tensor(value)
-
-
-def flow_of(variable: Any) -> Tensor:
-    """The tensor that goes through a node for what `as_variable` gave.
-
-    Raises:
-        ValueError: a TensorArray was made outside of the function.
-    """
-    if not isinstance(variable, TensorArray):
-        return variable  # type: ignore[no-any-return]
-    if variable._eager:
-        raise ValueError("this TensorArray was made outside of the tf.function that uses it; make it inside")
-    return variable.flow
-
-
-def rewrapped(variable: Any, tensor: Tensor, like: Any = None) -> Any:
-    """The inverse of `flow_of`, with the element shape of `like`."""
-    return variable.with_flow(tensor, like) if isinstance(variable, TensorArray) else tensor

@@ -62,6 +62,47 @@ def test_branches_of_different_dtypes_or_structures_are_refused():
         tf.function(lambda x: tf.cond(x[0] > 0, lambda: x, lambda: None))(X)
 
 
+def test_branches_that_return_a_ragged_and_a_dense_tensor_are_refused():
+    x = tf.ragged.constant([[1.0], [2.0, 3.0]])
+
+    @tf.function
+    def mixed(p):
+        return tf.cond(p, lambda: x, x.to_tensor)
+
+    with pytest.raises(TypeError, match="structure|kinds"):
+        mixed(tf.constant(True))
+
+
+def test_a_ragged_loop_variable_that_becomes_dense_is_refused():
+    @tf.function
+    def changing(x):
+        return tf.while_loop(lambda i, _: i < 2, lambda i, r: (i + 1, r.flat_values), [tf.constant(0), x])
+
+    with pytest.raises(TypeError, match="changes its kind"):
+        changing(tf.ragged.constant([[1.0], [2.0, 3.0]]))
+
+
+@pytest.mark.parametrize(
+    ("invariant", "error", "words"),
+    [(tf.RaggedTensorSpec([5, None]), ValueError, "does not fit"), (tf.TensorShape([None]), TypeError, "is a RaggedTensorSpec")],
+)
+def test_a_shape_invariant_of_a_ragged_variable_must_be_a_spec_that_fits(invariant, error, words):
+    @tf.function
+    def kept(x):
+        return tf.while_loop(
+            lambda i, _: i < 2, lambda i, r: (i + 1, r), [tf.constant(0), x], shape_invariants=[tf.TensorShape([]), invariant]
+        )
+
+    with pytest.raises(error, match=words):
+        kept(tf.ragged.constant([[1.0], [2.0, 3.0]]))
+
+
+@pytest.mark.parametrize("result", [tf.identity, tf.reduce_sum], ids=["dense", "scalar"])
+def test_a_result_of_map_fn_that_its_signature_does_not_describe_is_refused(result):
+    with pytest.raises((ValueError, TypeError, tf.errors.InvalidArgumentError)):
+        tf.map_fn(result, tf.ones([2, 3]), fn_output_signature=tf.RaggedTensorSpec([None, None]))
+
+
 def test_a_gradient_through_numpy_function_is_named_in_the_log(caplog):
     @tf.function
     def f(x):
