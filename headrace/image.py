@@ -21,6 +21,7 @@ from headrace.ops.image.boxes import draw_bounding_boxes as draw_bounding_boxes
 from headrace.ops.image.boxes import extract_patches as extract_patches
 from headrace.ops.image.boxes import non_max_suppression as non_max_suppression
 from headrace.ops.image.boxes import non_max_suppression_overlaps as non_max_suppression_overlaps
+from headrace.ops.image.boxes import non_max_suppression_padded as non_max_suppression_padded
 from headrace.ops.image.boxes import non_max_suppression_with_scores as non_max_suppression_with_scores
 from headrace.ops.image.codecs import decode_and_crop_jpeg as decode_and_crop_jpeg
 from headrace.ops.image.codecs import decode_bmp as decode_bmp
@@ -59,9 +60,12 @@ from headrace.ops.image.geometry import resize_with_crop_or_pad as resize_with_c
 from headrace.ops.image.geometry import resize_with_pad as resize_with_pad
 from headrace.ops.image.geometry import rot90 as rot90
 from headrace.ops.image.geometry import transpose as transpose
+from headrace.ops.image.glimpsing import extract_glimpse as extract_glimpse
 from headrace.ops.image.quality import image_gradients as image_gradients
 from headrace.ops.image.quality import psnr as psnr
 from headrace.ops.image.quality import sobel_edges as sobel_edges
 from headrace.ops.image.quality import ssim as ssim
 from headrace.ops.image.quality import ssim_multiscale as ssim_multiscale
 from headrace.ops.image.quality import total_variation as total_variation
+from headrace.ops.image.sampling import sample_distorted_bounding_box as sample_distorted_bounding_box
+from headrace.ops.image.sampling import stateless_sample_distorted_bounding_box as stateless_sample_distorted_bounding_box

@@ -221,3 +221,11 @@ def test_checks() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match="expected"):
         tf.ensure_shape(X, [None, 3, 5])
     assert tf.identity_n([X, [1]])[1].dtype is tf.int32
+
+
+def test_slice_from_a_begin_that_depends_on_data() -> None:
+    rest = tf.function(lambda x, n: (tf.slice(x, [n], [-1]), tf.slice(x, tf.stack([n]), [2])))
+    for begin in (1, 3):
+        whole, part = rest(tf.range(6.0), tf.constant(begin))
+        np.testing.assert_array_equal(whole, np.arange(begin, 6))
+        np.testing.assert_array_equal(part, np.arange(begin, begin + 2))

@@ -77,6 +77,8 @@ def _compare_attr(definition: opdef.OpDef, attr: AttrDef, expected: dict[str, An
                 wanted = [_type_name(_name_of(item)) for item in wanted]
             if isinstance(wanted, float):
                 assert math.isclose(default, wanted, rel_tol=1e-6), f"{attr.name}: default"
+            elif attr.kind == "list(float)":
+                assert default == pytest.approx(wanted, rel=1e-6), f"{attr.name}: default"
             else:
                 assert default == wanted, f"{attr.name}: default"
     allowed = {d.name for d in attr.allowed or dtypes.ALL} & COMPARED

@@ -209,3 +209,35 @@ def test_too_many_pixels_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headrace.ops.image.codecs.MOST_PIXELS", 10)
     with pytest.raises(InvalidArgumentError, match="at most 10 pixels"):
         tf.image.decode_png(encoded("PNG"))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_glimpse_noise(compiled: bool) -> None:
+    images = np.concatenate([X, 10 * X])
+    cut = tf.image.extract_glimpse if not compiled else tf.function(tf.image.extract_glimpse)
+    found = {noise: cut(images, [60, 50], tf.zeros([4, 2]), noise=noise).numpy() for noise in ("uniform", "gaussian")}
+    low, high = images.min((1, 2, 3)), images.max((1, 2, 3))
+    assert np.all(found["uniform"].min((1, 2, 3)) >= low)
+    assert np.all(found["uniform"].max((1, 2, 3)) <= high)
+    np.testing.assert_allclose(found["uniform"].mean((1, 2, 3)), (low + high) / 2, rtol=0.05)
+    np.testing.assert_allclose(found["gaussian"].mean((1, 2)), images.mean((1, 2)), rtol=0.1)
+    np.testing.assert_allclose(found["gaussian"].std((1, 2)), images.std((1, 2)), rtol=0.1)
+
+
+def test_crops_around_an_object() -> None:
+    box = np.float32([[[0.25, 0.25, 0.5, 0.75]]])
+    one = tf.function(lambda seed=0: tf.image.sample_distorted_bounding_box([40, 80, 3], box, seed, 0.6, area_range=(0.2, 0.7)))
+    seen = set()
+    for _ in range(20):
+        begin, size, bounds = (part.numpy() for part in one())
+        corners = np.concatenate([begin[:2], begin[:2] + size[:2]])
+        np.testing.assert_allclose(bounds[0, 0], corners / np.float32([40, 80, 40, 80]))
+        shared = np.maximum(np.minimum(corners[2:], [20, 60]) - np.maximum(corners[:2], [10, 20]), 0).prod()
+        assert shared >= 0.6 * 10 * 40
+        assert 0.2 <= size[:2].prod() / 3200 <= 0.7
+        seen.add(tuple(corners))
+    assert len(seen) > 5
+    tf.random.set_seed(5)
+    first = one(seed=7)[0].numpy()
+    tf.random.set_seed(5)
+    np.testing.assert_array_equal(one(seed=7)[0], first)

@@ -16,7 +16,7 @@ from headrace.dispatch.infer import SMALLEST_TRIAL
 from headrace.dispatch.opdef import get, op
 from headrace.dispatch.slicing import strided_slice_arguments
 from headrace.dispatch.tensor import Tensor
-from headrace.ops.array.portable import Dims, integers, is_trial, portable_op, shape_vector
+from headrace.ops.array.portable import Dims, integers, is_trial, portable_op, shape_vector, static_value
 
 
 class Piece(NamedTuple):
@@ -364,4 +364,13 @@ def slice_op(input: Any, begin: Any, size: Any) -> Any:
 
 def slice_(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tensor:
     """`size` elements from `begin` on in each dimension; a size of -1 takes the rest."""
+    if not isinstance(begin, Tensor):
+        begin = convert_to_tensor(begin, size.dtype if isinstance(size, Tensor) else None)
+    if static_value(begin) is None:
+        size = convert_to_tensor(size, None if isinstance(size, Tensor) else begin.dtype)
+        lengths = static_value(size)
+        if lengths is None or np.any(lengths < 0):
+            # How long the rest is depends on where it begins; as a value it may cut the graph, as any size may.
+            rest = get("Shape")(input_, out_type=size.dtype) - begin
+            size = get("SelectV2")(get("Equal")(size, -1), rest, size)
     return slice_op(input_, begin, size, name=name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from headrace.core.dtypes import as_dtype, uint8
+from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
 
@@ -92,6 +93,49 @@ def non_max_suppression_with_scores(
         boxes, scores, max_output_size, iou_threshold, score_threshold, soft_nms_sigma, name=name
     )
     return chosen, kept
+
+
+def non_max_suppression_padded(
+    boxes: Any,
+    scores: Any,
+    max_output_size: Any,
+    iou_threshold: Any = 0.5,
+    score_threshold: Any = LEAST,
+    pad_to_max_output_size: bool = False,
+    name: str | None = None,
+    sorted_input: bool = False,
+    canonicalized_coordinates: bool = False,
+    tile_size: int = 512,
+) -> tuple[Tensor, Tensor]:
+    """`non_max_suppression` of one image or of a batch, and how many boxes were chosen.
+
+    Args:
+        boxes: [..., n, 4].
+        scores: [..., n].
+        max_output_size: the most boxes of an image.
+        iou_threshold: the share of their union that two boxes may have in common.
+        score_threshold: boxes with this score or less are left out.
+        pad_to_max_output_size: zeros fill the positions up to `max_output_size`; needed for batches.
+        name: a name for the node in a graph.
+        sorted_input, canonicalized_coordinates, tile_size: accepted for TensorFlow's signature; results are the same.
+
+    Returns:
+        Positions int32 [..., chosen] and their number int32 [...].
+
+    Raises:
+        ValueError: a batch without padding.
+    """
+    tensor = convert_to_tensor(boxes)
+    rank = tensor.shape.rank
+    if rank is not None and rank > 2 and not pad_to_max_output_size:
+        raise ValueError("images of a batch differ in the number of boxes chosen; set pad_to_max_output_size to True")
+    given = (tensor, scores, max_output_size, iou_threshold, score_threshold)
+    if rank == 2:
+        definition = get("NonMaxSuppressionV4")
+        chosen, count = definition.all(*given, pad_to_max_output_size=pad_to_max_output_size, name=name)
+    else:
+        chosen, count = get("_NonMaxSuppressionOfBatch").all(*given, name=name)
+    return chosen, count
 
 
 def non_max_suppression_overlaps(

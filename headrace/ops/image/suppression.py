@@ -190,6 +190,35 @@ def non_max_suppression_v5(
     return chosen, kept, count
 
 
+def _batch_shape(boxes: Any, scores: Any, most: Any, *_: Any) -> list[tuple[int, ...]]:
+    return [(*boxes[:-2], int(most)), boxes[:-2]]
+
+
+@op(
+    "_NonMaxSuppressionOfBatch",
+    f"{_V3} -> selected_indices: int32, valid_outputs: int32",
+    T=_KINDS,
+    T_threshold=_KINDS,
+    static=("max_output_size",),
+    shape=_batch_shape,
+    host_only=True,
+    differentiable=False,
+    exportable=False,
+)
+def non_max_suppression_of_batch(boxes: Any, scores: Any, max_output_size: Any, iou_threshold: Any, score_threshold: Any) -> Any:
+    """NonMaxSuppressionV4 of every image of a batch [..., n, 4], with positions filled up to `max_output_size`."""
+    if boxes.ndim < 2 or scores.shape != boxes.shape[:-1]:
+        raise InvalidArgumentError(
+            f"boxes have the shape [..., n, 4] and scores [..., n]; got {list(boxes.shape)} and {list(scores.shape)}"
+        )
+    most, least = int(max_output_size), float(score_threshold)
+    images = zip(boxes.reshape(-1, *boxes.shape[-2:]), scores.reshape(-1, scores.shape[-1]), strict=True)
+    chosen = [_select(each, own, most, iou_threshold, least) for each, own in images]
+    batch = boxes.shape[:-2]
+    indices = np.array([_padded(positions, most) for positions in chosen], np.int32).reshape(*batch, most)
+    return indices, np.array([len(positions) for positions in chosen], np.int32).reshape(batch)
+
+
 @op(
     "NonMaxSuppressionWithOverlaps",
     "overlaps: float, scores: float, max_output_size: int32, overlap_threshold: float, score_threshold: float"

@@ -241,4 +241,43 @@ CODECS = [
     Sample("EncodeJpegVariableQuality", (PIXELS, np.int32(70)), oracle=False),
 ]
 
-SAMPLES = [*RESIZING, *SCALING, *CROPPING, *COLOUR, *SUPPRESSION, *DRAWING, *WARPING, *CODECS]
+POINTS = np.float32([[0.6, 0.4], [-1.2, 2.7], [0.3, -0.6]])
+OBJECT = np.float32([[[0.1, 0.2, 0.6, 0.7], [0.0, 0.5, 0.3, 0.5]]])
+SAMPLING = [
+    *[
+        Sample(
+            op,
+            (f32(3, 6, 8, 2), np.int32([3, 4]), POINTS),
+            {"centered": centered, "normalized": normalized, "noise": "zero", "uniform_noise": False},
+        )
+        for op in ("ExtractGlimpse", "ExtractGlimpseV2")
+        for centered in (False, True)
+        for normalized in (False, True)
+    ],
+    *[
+        Sample(
+            "StatelessSampleDistortedBoundingBox", (np.int32([40, 60, 3]), OBJECT, np.float32(0.3), np.int64([number, 7])), attrs
+        )
+        for number, attrs in enumerate(
+            [
+                *[{}] * 6,
+                *[{"area_range": [0.1, 0.2], "aspect_ratio_range": [0.9, 1.1]}] * 4,
+                {"area_range": [0.9, 1.0], "aspect_ratio_range": [2.9, 3.1]},
+                {"area_range": [0.9, 0.2], "max_attempts": 3},
+            ]
+        )
+    ],
+    Sample(
+        "StatelessSampleDistortedBoundingBox",
+        (np.uint8([40, 60, 3]), np.zeros((1, 0, 4), np.float32), np.float32(0.3), np.int64([3, 7])),
+        {"use_image_if_no_bounding_boxes": True},
+    ),
+    Sample(
+        "_NonMaxSuppressionOfBatch",
+        (np.float32([[[0, 0, 1, 1], [0, 0, 1, 0.9], [0.5, 0.5, 0, 0]]]), np.float32([[0.1, 0.3, 0.2]]), np.int32(4), 0.5, 0.0),
+        reference=lambda *_: (np.int32([[1, 2, 0, 0]]), np.int32([2])),
+        oracle=False,
+    ),
+]
+
+SAMPLES = [*RESIZING, *SCALING, *CROPPING, *COLOUR, *SUPPRESSION, *DRAWING, *WARPING, *CODECS, *SAMPLING]
