@@ -4,3 +4,5 @@ from headrace.ops.quantization.fake import fake_quant_with_min_max_args as fake_
 from headrace.ops.quantization.fake import fake_quant_with_min_max_args_gradient as fake_quant_with_min_max_args_gradient
 from headrace.ops.quantization.fake import fake_quant_with_min_max_vars as fake_quant_with_min_max_vars
 from headrace.ops.quantization.fake import fake_quant_with_min_max_vars_per_channel as fake_quant_with_min_max_vars_per_channel
+from headrace.ops.quantization.simulated import quantize_and_dequantize as quantize_and_dequantize
+from headrace.ops.quantization.simulated import quantize_and_dequantize_v2 as quantize_and_dequantize_v2
