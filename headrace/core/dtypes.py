@@ -15,9 +15,10 @@ class DType:
         name: TensorFlow's name, such as `"float32"`.
         enum: the number of this type in `DataType` of TensorFlow's wire formats.
         np_dtype: the numpy dtype that holds the elements (`object` for strings and handles).
+        is_quantized: True for integers that stand for real numbers by a scale.
     """
 
-    __slots__ = ("enum", "is_bool", "is_complex", "is_floating", "is_integer", "name", "np_dtype")
+    __slots__ = ("enum", "is_bool", "is_complex", "is_floating", "is_integer", "is_quantized", "name", "np_dtype")
 
     def __init__(self, name: str, enum: int, np_type: Any, kind: str = "") -> None:
         self.name = name
@@ -27,6 +28,7 @@ class DType:
         self.is_integer = kind in ("int", "uint")
         self.is_complex = kind == "complex"
         self.is_bool = name == "bool"
+        self.is_quantized = kind == "quantized"
 
     @property
     def as_numpy_dtype(self) -> Any:
@@ -47,11 +49,6 @@ class DType:
     def is_unsigned(self) -> bool:
         """True for unsigned integers."""
         return self.is_integer and self.np_dtype.kind == "u"
-
-    @property
-    def is_quantized(self) -> bool:
-        """True for the legacy quantized types."""
-        return self.name.startswith(("qint", "quint"))
 
     @property
     def is_numpy_compatible(self) -> bool:
@@ -137,12 +134,12 @@ string = DType("string", 7, object)
 complex64 = DType("complex64", 8, np.complex64, "complex")
 int64 = DType("int64", 9, np.int64, "int")
 bool_ = DType("bool", 10, np.bool_)
-qint8 = DType("qint8", 11, np.int8)
-quint8 = DType("quint8", 12, np.uint8)
-qint32 = DType("qint32", 13, np.int32)
+qint8 = DType("qint8", 11, np.int8, "quantized")
+quint8 = DType("quint8", 12, np.uint8, "quantized")
+qint32 = DType("qint32", 13, np.int32, "quantized")
 bfloat16 = DType("bfloat16", 14, ml_dtypes.bfloat16, "float")
-qint16 = DType("qint16", 15, np.int16)
-quint16 = DType("quint16", 16, np.uint16)
+qint16 = DType("qint16", 15, np.int16, "quantized")
+quint16 = DType("quint16", 16, np.uint16, "quantized")
 uint16 = DType("uint16", 17, np.uint16, "uint")
 complex128 = DType("complex128", 18, np.complex128, "complex")
 float16 = DType("float16", 19, np.float16, "float")
@@ -156,6 +153,7 @@ int4 = DType("int4", 29, ml_dtypes.int4, "int")
 uint4 = DType("uint4", 30, ml_dtypes.uint4, "uint")
 
 ALL: tuple[DType, ...] = tuple(value for value in list(globals().values()) if isinstance(value, DType))
+QUANTIZED = (qint8, quint8, qint32, qint16, quint16)
 FLOATING = (float16, bfloat16, float32, float64)
 COMPLEX = (complex64, complex128)
 INTEGERS = (int8, int16, int32, int64, uint8, uint16, uint32, uint64)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from headrace.core.dtypes import DType, from_numpy, string, variant
+from headrace.core.dtypes import DType, string, variant
 from headrace.core.errors import HeadraceError, InternalError, InvalidArgumentError
 from headrace.core.shapes import SCALAR, UNKNOWN, TensorShape
 from headrace.dispatch.opdef import Attrs, OpDef
@@ -284,7 +284,7 @@ def _evaluate(
     outputs = jax.eval_shape(partial(run_kernel, op, complete, attrs, statics), *key, *dynamic)
     results = jax.tree_util.tree_leaves(outputs)[len(op.updates) :]
     for result, dtype in zip(results, declared, strict=True):
-        if dtype is not string and from_numpy(result.dtype) is not dtype:
+        if dtype is not string and result.dtype != dtype.np_dtype:
             raise InternalError(f"the kernel of {op.name} returned {result.dtype}; its declaration says {dtype.name}", op=op.name)
     return [Probe(tuple(r.shape)) for r in results]
 

@@ -115,6 +115,10 @@ class OpDef:
         gradient: the explicit rule `(record, *output_gradients) -> one gradient an input`; None means the kernel's VJP.
         differentiable: False stops gradients.
         exportable: False when TensorFlow has no op of this name.
+        on_lists: the kernel calls methods of TensorLists, which have a form for compiled code and one for the host.
+        makes_handles: the outputs hold no array: they are lists or handles.
+        accepted: combinations of input dtypes already checked against the declaration (see dispatch/convert.py).
+        quantized: it names quantized dtypes as admitted, which the arrays alone do not tell from plain integers.
     """
 
     def __init__(
@@ -159,16 +163,14 @@ class OpDef:
         self.has_lists = any(arg.is_list for arg in inputs)
         self.has_resources = any(arg.dtype is dtypes.resource for arg in inputs)
         self.on_lists = any(arg.dtype is dtypes.variant for arg in (*inputs, *outputs))
-        """Its kernel calls methods of TensorLists, which have a form for compiled code and one for the host."""
         self.makes_handles = self.on_lists or any(arg.dtype is dtypes.resource for arg in outputs)
-        """Its outputs hold no array: they are lists or handles."""
         self.defaults = _default_attrs(self.explicit)
         self.accepted: set[Any] = set()
-        """Combinations of input dtypes already checked against the declaration (see dispatch/convert.py)."""
         self._canonical_calls: dict[Any, Attrs] = {}
         self.compiled: dict[Any, Any] = {}
         """Kernels compiled for one set of attributes and static inputs (see runtime/eager.py)."""
-        special = self.has_lists or self.has_resources or self.on_lists or self.static or self.known
+        self.quantized = any(dtype.is_quantized for attr in self.attrs.values() for dtype in attr.allowed or ())
+        special = self.quantized or self.has_lists or self.has_resources or self.on_lists or self.static or self.known
         plain = not (special or eager or metadata or host_only or random)
         self.fast: dict[Any, Any] | None = {} if plain else None
         """Compiled kernels by attributes and input dtypes, for ops that need nothing but a call of their kernel."""

@@ -250,6 +250,21 @@ class ListTensor(EagerTensor):
     __str__ = __repr__
 
 
+class QuantizedTensor(EagerTensor):
+    """A tensor at hand of a quantized dtype: its array has plain integers."""
+
+    __slots__ = ("_dtype",)
+
+    def __init__(self, array: Any, dtype: DType) -> None:
+        super().__init__(array)
+        self._dtype = dtype
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return self._dtype
+
+
 class GraphTensor(Tensor):
     """A tensor of a graph under construction: `value` is its place there and `builder` the graph's builder."""
 

@@ -19,7 +19,7 @@ from headrace.dispatch.infer import as_tuple, explain, run_kernel
 from headrace.dispatch.lists import ElementList, Undefined, on_host
 from headrace.dispatch.opdef import Attrs, OpDef
 from headrace.dispatch.resource import Resource
-from headrace.dispatch.tensor import EagerTensor, ListTensor, ResourceTensor, Tensor
+from headrace.dispatch.tensor import EagerTensor, ListTensor, QuantizedTensor, ResourceTensor, Tensor
 from headrace.ir.graph import Graph
 from headrace.runtime import devices, executable
 from headrace.runtime.randomness import generator
@@ -62,12 +62,17 @@ class EagerExecutor:
     def _run_any(self, op: OpDef, args: Sequence[Any], attrs: Attrs, current: context.ThreadState) -> tuple[Tensor, ...]:
         """The general case: converts and checks the arguments, and remembers a compiled kernel for the fast case."""
         inputs: Sequence[Any] = op.flatten(args) if op.has_lists else args
+        quantized = op.quantized
         if any(type(value) not in _EAGER for value in inputs):
             inputs = convert_inputs(op, args, attrs)
+            quantized = quantized or any(type(tensor) is QuantizedTensor for tensor in inputs)
         arrays = [tensor.array for tensor in inputs]
         counts = tuple(len(a) for a, d in zip(args, op.inputs, strict=True) if d.is_list) if op.has_lists else ()
         signature = (attrs.key, counts, *[array.dtype for array in arrays])
-        if signature not in op.accepted:
+        complete = None
+        if quantized:
+            complete = resolve_types(op, inputs, attrs, counts)
+        elif signature not in op.accepted:
             resolve_types(op, inputs, attrs, counts)
             op.accepted.add(signature)
         if current.device:
@@ -78,7 +83,11 @@ class EagerExecutor:
             if isinstance(error, HeadraceError) and getattr(error, "op", None) is not None:
                 raise
             raise explain(op, inputs, error) from error
-        outputs = tuple(map(_wrapped if op.makes_handles else EagerTensor, results))
+        if complete is None:
+            outputs = tuple(map(_wrapped if op.makes_handles else EagerTensor, results))
+        else:
+            declared = op.flat_args(op.outputs, complete)
+            outputs = tuple(_of_dtype(array, dtype) for array, (_, dtype) in zip(results, declared, strict=True))
         for tape in current.tapes:
             tape.record(op, attrs, inputs, outputs)
         return outputs
@@ -147,10 +156,13 @@ class EagerExecutor:
     def call(self, graph: Graph, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Runs a graph, compiled; see dispatch.context.Executor."""
         arrays = [self.adopt(t).array for t in inputs]  # type: ignore[attr-defined]
-        return tuple(map(_wrapped, executable.of(graph)(arrays)))
+        results = executable.of(graph)(arrays)
+        return tuple(_of_dtype(array, value.dtype) for array, value in zip(results, graph.outputs, strict=True))
 
     def constant(self, value: Any, dtype: DType, name: str | None = None) -> Tensor:
         """A tensor of a numpy array; scalars are remembered."""
+        if dtype.is_quantized:
+            return QuantizedTensor(value, dtype)
         if dtype is dtypes.string or (value.size <= HOST_LIMIT and value.dtype.kind in "iub"):
             return EagerTensor(value)
         device = context.state().device
@@ -188,6 +200,10 @@ def _wrapped(array: Any) -> EagerTensor:
     if type(array) is np.ndarray and array.dtype.kind == "O" and array.ndim == 0 and isinstance(array.item(), Resource):
         return ResourceTensor(array.item())
     return ListTensor(array) if isinstance(array, ElementList | Undefined) else EagerTensor(array)
+
+
+def _of_dtype(array: Any, dtype: DType) -> EagerTensor:
+    return QuantizedTensor(array, dtype) if dtype.is_quantized else _wrapped(array)
 
 
 def _value(op: OpDef, resource: Resource, position: int) -> Any:

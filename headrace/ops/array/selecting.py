@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from headrace.core import dtypes
-from headrace.core.dtypes import COMPLEX, FLOATING, INDEX, INTEGERS, DType, bool_, int32
+from headrace.core.dtypes import COMPLEX, FLOATING, INDEX, INTEGERS, QUANTIZED, DType, bool_, int32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.infer import elementwise
@@ -16,13 +16,11 @@ from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.array.portable import Dims, merged, namespace, portable_op, resolve_axis
 
-_QUANTIZED = (dtypes.qint8, dtypes.quint8, dtypes.qint16, dtypes.quint16, dtypes.qint32)
-
 
 @op(
     "Where",
     "input: T -> index: int64",
-    T=(*FLOATING, *INTEGERS, *COMPLEX, *_QUANTIZED, bool_),
+    T=(*FLOATING, *INTEGERS, *COMPLEX, *QUANTIZED, bool_),
     host_only=True,
     differentiable=False,
 )

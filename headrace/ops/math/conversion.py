@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
-from headrace.core.dtypes import COMPLEX, NUMERIC, DType, complex64, complex128, float32, float64, string, variant
+from headrace.core.dtypes import COMPLEX, NUMERIC, QUANTIZED, DType, complex64, complex128, float32, float64, string, variant
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.infer import elementwise
 from headrace.dispatch.opdef import get, op
@@ -74,7 +74,7 @@ def _host_bitcast(x: Any, type: DType) -> Any:
     return np.frombuffer(x.tobytes(), type.np_dtype).reshape(x.shape[:-1])
 
 
-@op("Bitcast", "input: T -> output: type", T=NUMERIC, host=_host_bitcast, differentiable=False)
+@op("Bitcast", "input: T -> output: type", T=(*NUMERIC, *QUANTIZED), host=_host_bitcast, differentiable=False)
 def bitcast(input: Any, *, type: DType) -> Any:
     """The same bits read as another dtype; the last axis splits or joins where the sizes differ."""
     narrow, wide = type.np_dtype.itemsize, input.dtype.itemsize

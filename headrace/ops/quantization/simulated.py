@@ -16,12 +16,13 @@ from headrace.dispatch.tensor import Tensor
 _RANGE = "input: T, input_min: T, input_max: T"
 
 
-def _check_axis(x: Any, axis: int) -> None:
+def check_axis(x: Any, axis: int) -> None:
+    """Refuses an axis that the input does not have; -1 stands for none."""
     if not -1 <= axis < max(x.ndim, 1):
         raise InvalidArgumentError(f"axis is a dimension of the input, shape {list(x.shape)}, or -1 for none; got {axis}")
 
 
-def _along(bound: Any, x: Any, axis: int, name: str) -> Any:
+def along(bound: Any, x: Any, axis: int, name: str) -> Any:
     """A bound shaped to go with the input: a scalar, or one an element of the axis."""
     wanted = () if axis < 0 else (x.shape[axis],)
     if bound.shape != wanted:
@@ -31,7 +32,7 @@ def _along(bound: Any, x: Any, axis: int, name: str) -> Any:
 
 def _bounds(x: Any, low: Any, high: Any, range_given: bool, axis: int) -> tuple[Any, Any]:
     if range_given:
-        return _along(low, x, axis, "input_min"), _along(high, x, axis, "input_max")
+        return along(low, x, axis, "input_min"), along(high, x, axis, "input_max")
     others = tuple(i for i in range(x.ndim) if i != axis)
     return jnp.min(x, others, keepdims=True), jnp.max(x, others, keepdims=True)
 
@@ -47,7 +48,7 @@ def _ends(num_bits: int, signed: bool, narrow_range: bool) -> tuple[float, float
 def _simulated(
     x: Any, low: Any, high: Any, num_bits: int, *, signed: bool, given: bool, rounding: str, narrow: bool, axis: int
 ) -> Any:
-    _check_axis(x, axis)
+    check_axis(x, axis)
     if rounding not in ("HALF_TO_EVEN", "HALF_UP"):
         raise InvalidArgumentError(f"round_mode is HALF_TO_EVEN or HALF_UP; got {rounding!r}")
     low, high = _bounds(x, low, high, given, axis)
@@ -154,10 +155,10 @@ def _v4_gradient(record: Any, grad: Any) -> Any:
 )
 def quantize_and_dequantize_v4_grad(gradients: Any, input: Any, input_min: Any, input_max: Any, *, axis: int = -1) -> Any:
     """The gradient of QuantizeAndDequantizeV4: that of the identity from `input_min` to `input_max`."""
-    _check_axis(input, axis)
+    check_axis(input, axis)
     if gradients.shape != input.shape:
         raise InvalidArgumentError(f"the gradient has the input's shape {list(input.shape)}; got {list(gradients.shape)}")
-    low, high = _along(input_min, input, axis, "input_min"), _along(input_max, input, axis, "input_max")
+    low, high = along(input_min, input, axis, "input_min"), along(input_max, input, axis, "input_max")
     within = jnp.where((input >= low) & (input <= high), gradients, jnp.zeros((), gradients.dtype))
     return within, jnp.zeros_like(input_min), jnp.zeros_like(input_max)
 

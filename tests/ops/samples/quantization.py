@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+import headrace as tf
+from headrace.core.dtypes import bfloat16, qint8, qint16, qint32, quint8, quint16
 from tests.ops.harness import Sample
 
 RANDOM = np.random.RandomState(3)
@@ -23,7 +25,47 @@ def _by_channel(input: Any, input_min: Any, input_max: Any, **_: Any) -> Any:
     return np.clip(np.rint(np.clip(input, -128 * steps, 127 * steps) / steps), -128, 127) * steps
 
 
+def _real(input: Any, min_range: Any, max_range: Any, *, mode: str = "MIN_COMBINED", narrow_range: bool = False, **_: Any) -> Any:
+    """What integers stand for, in float64."""
+    info = np.iinfo(input.dtype)
+    if mode == "SCALED":
+        least = int(info.min) + narrow_range
+        return input * max(max_range / info.max, min_range / least if least else 0.0)
+    step = (float(max_range) - float(min_range)) / (float(info.max) - float(info.min))
+    start = np.round(min_range / step) * step if mode == "MIN_FIRST" else min_range
+    return (input.astype(np.float64) - info.min) * step + start
+
+
+def _integers(*values: int, dtype: Any) -> Any:
+    return tf.constant(np.array(values), dtype)
+
+
+SHORT = (qint8, quint8, qint16, quint16)
+INTEGERS = [
+    *[
+        Sample("QuantizeV2", (X, LOW, HIGH), {"T": kind, "mode": mode, **o}, gradient=False)
+        for kind in SHORT
+        for mode, o in (
+            ("MIN_COMBINED", {}),
+            ("MIN_FIRST", {}),
+            ("SCALED", {"round_mode": "HALF_TO_EVEN"}),
+            ("SCALED", {"narrow_range": True}),
+        )
+    ],
+    Sample("QuantizeV2", (X / 9, LOW, HIGH), {"T": qint32, "mode": "SCALED"}, gradient=False),
+    Sample("QuantizeV2", (X, np.float32(1.0), np.float32(1.001)), {"T": quint8, "ensure_minimum_range": 0.5}, gradient=False),
+    Sample("QuantizeV2", (X, np.minimum(LOWS, 0), np.maximum(HIGHS, 1)), {"T": qint8, "axis": 1, "mode": "SCALED"}, gradient=False),
+    # What TensorFlow's peer is given are arrays, which do not carry these dtypes; tests/public compares both ways.
+    *[
+        Sample("Dequantize", (_integers(3, 0, 127, 100, dtype=kind), LOW, HIGH), attrs, reference=_real, oracle=False)
+        for kind in SHORT
+        for attrs in ({}, {"mode": "MIN_FIRST"}, {"mode": "SCALED"}, {"mode": "SCALED", "narrow_range": True})
+    ],
+    Sample("Dequantize", (_integers(3, -9, dtype=qint8), LOW, HIGH), {"dtype": bfloat16}, reference=_real, oracle=False),
+]
+
 SAMPLES = [
+    *INTEGERS,
     # Rounding has no slope, so that the straight-through gradients are not those of finite differences.
     *[Sample("FakeQuantWithMinMaxArgs", (X,), {"min": -4.0, "max": 6.5, **o}, numeric=False) for o in OPTIONS],
     *[Sample("FakeQuantWithMinMaxVars", (X, LOW, HIGH), o, numeric=False) for o in OPTIONS],
