@@ -170,3 +170,18 @@ def test_no_destruction_in_a_function() -> None:
     cell = tf.Variable(f32(4))
     with pytest.raises(tf.errors.UnimplementedError, match="outside of tf.function"):
         tf.function(lambda: tf.raw_ops.DestroyResourceOp(resource=cell.handle))()
+
+
+def test_no_rows() -> None:
+    start = f32(5, 4)
+    cells = [tf.Variable(start) for _ in range(2)]
+    tf.raw_ops.ResourceSparseApplyMomentum(
+        var=cells[0].handle,
+        accum=cells[1].handle,
+        lr=0.1,
+        grad=np.zeros((0, 4), np.float32),
+        indices=np.zeros(0, np.int32),
+        momentum=0.9,
+    )
+    for cell in cells:
+        np.testing.assert_array_equal(cell, start)

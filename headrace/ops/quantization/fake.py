@@ -5,12 +5,13 @@ The range is moved so that 0 is one of its steps (Jacob and others, 2018, sectio
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import op
+from headrace.dispatch.tensor import Tensor
 
 
 def _nudged(low: Any, high: Any, num_bits: int, narrow_range: bool) -> tuple[Any, Any, Any]:
@@ -86,9 +87,7 @@ def fake_quant_with_min_max_vars(inputs: Any, min: Any, max: Any, *, num_bits: i
     "gradients: float, inputs: float, min: float, max: float"
     " -> backprops_wrt_input: float, backprop_wrt_min: float, backprop_wrt_max: float",
 )
-def fake_quant_with_min_max_vars_gradient(
-    gradients: Any, inputs: Any, min: Any, max: Any, *, num_bits: int = 8, narrow_range: bool = False
-) -> Any:
+def vars_gradient_op(gradients: Any, inputs: Any, min: Any, max: Any, *, num_bits: int = 8, narrow_range: bool = False) -> Any:
     """The gradients of FakeQuantWithMinMaxVars: beyond the range they go to its ends."""
     _check_scalar_range(min, max)
     within, below, above = _parts(gradients, inputs, min, max, num_bits, narrow_range)
@@ -97,7 +96,7 @@ def fake_quant_with_min_max_vars_gradient(
 
 @fake_quant_with_min_max_vars.gradient
 def _vars_rule(record: Any, grad: Any) -> Any:
-    return fake_quant_with_min_max_vars_gradient.all(grad, *record.inputs, **record.attrs)
+    return vars_gradient_op.all(grad, *record.inputs, **record.attrs)
 
 
 @op("FakeQuantWithMinMaxVarsPerChannel", "inputs: float, min: float, max: float -> outputs: float")
@@ -114,7 +113,7 @@ def fake_quant_with_min_max_vars_per_channel(
     "gradients: float, inputs: float, min: float, max: float"
     " -> backprops_wrt_input: float, backprop_wrt_min: float, backprop_wrt_max: float",
 )
-def fake_quant_with_min_max_vars_per_channel_gradient(
+def per_channel_gradient_op(
     gradients: Any, inputs: Any, min: Any, max: Any, *, num_bits: int = 8, narrow_range: bool = False
 ) -> Any:
     """The gradients of FakeQuantWithMinMaxVarsPerChannel."""
@@ -126,4 +125,28 @@ def fake_quant_with_min_max_vars_per_channel_gradient(
 
 @fake_quant_with_min_max_vars_per_channel.gradient
 def _per_channel_rule(record: Any, grad: Any) -> Any:
-    return fake_quant_with_min_max_vars_per_channel_gradient.all(grad, *record.inputs, **record.attrs)
+    return per_channel_gradient_op.all(grad, *record.inputs, **record.attrs)
+
+
+class RangeGradients(NamedTuple):
+    """The gradients for the values and for both ends of their range."""
+
+    backprops_wrt_input: Tensor
+    backprop_wrt_min: Tensor
+    backprop_wrt_max: Tensor
+
+
+def fake_quant_with_min_max_vars_gradient(
+    gradients: Any, inputs: Any, min: Any, max: Any, num_bits: int = 8, narrow_range: bool = False, name: str | None = None
+) -> RangeGradients:
+    """The gradients of `fake_quant_with_min_max_vars`, of which the output's gradient is `gradients`."""
+    definition = vars_gradient_op
+    return RangeGradients(*definition.all(gradients, inputs, min, max, num_bits=num_bits, narrow_range=narrow_range, name=name))
+
+
+def fake_quant_with_min_max_vars_per_channel_gradient(
+    gradients: Any, inputs: Any, min: Any, max: Any, num_bits: int = 8, narrow_range: bool = False, name: str | None = None
+) -> RangeGradients:
+    """The gradients of `fake_quant_with_min_max_vars_per_channel`."""
+    definition = per_channel_gradient_op
+    return RangeGradients(*definition.all(gradients, inputs, min, max, num_bits=num_bits, narrow_range=narrow_range, name=name))

@@ -37,6 +37,8 @@ def _by_rows(name: str, whole: OpDef) -> OpDef:
             found = whole.kernel(*rows, *inputs[count:at], slopes, *inputs[at + 2 :], **attrs)
             return found if isinstance(found, tuple) else (found,)
 
+        if len(indices) < 2:
+            return _at_once(updated, indices, grad, inputs[:count])
         ordered = jnp.sort(indices)
         repeated = jnp.any(ordered[1:] == ordered[:-1])
         again = partial(_in_order, updated, indices, grad)

@@ -8,6 +8,7 @@ from tests.public.case import case
 
 R = np.random.RandomState(9)
 X = R.uniform(-4, 5, (3, 4)).astype(np.float32)
+G = R.uniform(-1, 1, (3, 4)).astype(np.float32)
 LOWS, HIGHS = np.float32([-1, -2, 0, -3]), np.float32([2, 1, 4, 3])
 
 
@@ -25,6 +26,14 @@ def _there_and_back(kind, mode, **options):
 
 
 CASES = {
+    "fake-gradient": case(
+        lambda tf, g: tf.quantization.fake_quant_with_min_max_vars_gradient(g, X, -2.0, 3.0, 4), G, gradient=False
+    ),
+    "fake-gradient-channels": case(
+        lambda tf, g: tf.quantization.fake_quant_with_min_max_vars_per_channel_gradient(g, X, LOWS, HIGHS, narrow_range=True),
+        G,
+        gradient=False,
+    ),
     **{
         f"{kind}-{mode}".lower(): _there_and_back(kind, mode)
         for kind in ("qint8", "quint8", "qint16", "quint16")
