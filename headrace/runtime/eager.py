@@ -62,7 +62,7 @@ class EagerExecutor:
     def _run_any(self, op: OpDef, args: Sequence[Any], attrs: Attrs, current: context.ThreadState) -> tuple[Tensor, ...]:
         """The general case: converts and checks the arguments, and remembers a compiled kernel for the fast case."""
         inputs: Sequence[Any] = op.flatten(args) if op.has_lists else args
-        quantized = op.quantized
+        quantized = op.quantized or (op.has_resources and getattr(attrs.get("dtype"), "is_quantized", False))
         if any(type(value) not in _EAGER for value in inputs):
             inputs = convert_inputs(op, args, attrs)
             quantized = quantized or any(type(tensor) is QuantizedTensor for tensor in inputs)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from headrace.core.dtypes import DType
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, UnimplementedError
 from headrace.dispatch import context
 from headrace.dispatch.tensor import EagerTensor, ResourceTensor
@@ -67,7 +68,7 @@ def save(obj: Any, export_dir: str | os.PathLike[str], signatures: Any = None, o
         (folder / "assets").mkdir()
         prefix = folder / "variables" / "variables"
         prefix.parent.mkdir()
-        write_bundle(prefix, plan.tensors())
+        write_bundle(prefix, plan.tensors(), plan.quantized())
         content = serialize(model)
         (folder / fingerprint.MODEL).write_bytes(content)
         (folder / fingerprint.FINGERPRINT).write_bytes(
@@ -109,6 +110,11 @@ class _Plan:
         blob = np.empty((), dtype=object)
         blob[()] = serialize(self._table.checkpoint_graph(self._graph.variables))
         return found | {GRAPH_KEY: blob}
+
+    def quantized(self) -> dict[str, DType]:
+        """The dtypes, by key, that the arrays in the checkpoint do not tell."""
+        variables = ((self._table.checkpoint_key(number), variable.dtype) for number, variable in self._table.variables())
+        return {key: dtype for key, dtype in variables if dtype.is_quantized}
 
     def _add_signature(self, name: str, signature: SignatureFunction) -> None:
         bound = self._bound(signature.captured_inputs, f"signature {name!r}")

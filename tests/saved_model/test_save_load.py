@@ -353,3 +353,14 @@ def test_what_other_loaders_need_is_written(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         saved_model.save(traced(), folder)
+
+
+def test_quantized_variables_keep_their_dtype(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.whole = tf.Variable(tf.constant([-7, 5], tf.qint8))
+    module.real = tf.function(lambda: tf.quantization.dequantize(module.whole, -1.0, 1.0), input_signature=[])
+    saved_model.save(module, str(tmp_path))
+    loaded = saved_model.load(str(tmp_path))
+    assert loaded.whole.dtype == loaded.whole.read_value().dtype == tf.qint8
+    np.testing.assert_array_equal(loaded.whole, np.int8([-7, 5]))
+    np.testing.assert_array_equal(loaded.real(), module.real())
