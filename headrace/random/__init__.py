@@ -22,3 +22,7 @@ from headrace.ops.random.stateless_functions import fold_in as fold_in
 from headrace.ops.random.stateless_functions import split as split
 from headrace.random import experimental as experimental
 from headrace.runtime.randomness import set_seed as set_seed
+from headrace.state.generator import Generator as Generator
+from headrace.state.generator import create_rng_state as create_rng_state
+from headrace.state.generator import get_global_generator as get_global_generator
+from headrace.state.generator import set_global_generator as set_global_generator

@@ -5,8 +5,6 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-import numpy as np
-
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
 
@@ -32,7 +30,7 @@ def algorithm_number(alg: Any) -> Any:
         if alg not in _NAMES:
             raise ValueError(f"alg is one of {', '.join(_NAMES)}; got {alg!r}")
         alg = _NAMES[alg]
-    return np.int32(alg.value) if isinstance(alg, Algorithm) else alg
+    return alg.value if isinstance(alg, Algorithm) else alg
 
 
 def seeded(seed: Any, alg: Any = "auto_select") -> tuple[Any, ...]:

@@ -57,7 +57,8 @@ def _broadcast(*parameters: Any) -> list[Any]:
         raise InvalidArgumentError(f"the parameters of a distribution broadcast to one shape; got {shapes}") from None
 
 
-def _binomial(generator: tuple[Any, Any], wanted: tuple[int, ...], counts: Any, probs: Any, kind: DType) -> Any:
+def draw_binomial(generator: tuple[Any, Any], wanted: tuple[int, ...], counts: Any, probs: Any, kind: DType) -> Any:
+    """Binomial numbers of a generator."""
     counts, probs = _broadcast(counts, probs)
     few = ~(counts * jnp.where(probs > 0.5, 1 - probs, probs) >= 10)
     return _sampled(samplers.binomial, generator, wanted, [counts, probs, few], kind)
@@ -190,7 +191,7 @@ def random_poisson_v2(key: Any, shape: Any, rate: Any, *, seed: int = 0, seed2: 
 )
 def stateless_random_binomial(shape: Any, seed: Any, counts: Any, probs: Any, *, dtype: DType = int64) -> Any:
     """Successes in `counts` trials of chance `probs`; the last dimensions of `shape` are those of both broadcast."""
-    return _binomial(key_and_counter(seed), dims_of(shape), counts, probs, dtype)
+    return draw_binomial(key_and_counter(seed), dims_of(shape), counts, probs, dtype)
 
 
 @op(

@@ -72,29 +72,34 @@ def _check_range(shape: Any, *others: Any) -> Any:
     return NotImplemented
 
 
-def _uniform(key: Any, counter: Any, shape: tuple[int, ...], dtype: DType) -> Any:
+def draw_uniform(key: Any, counter: Any, shape: tuple[int, ...], dtype: DType) -> Any:
+    """Uniform numbers in [0, 1) of a generator."""
     return philox.uniform(key, counter, math.prod(shape), dtype.np_dtype).reshape(shape)
 
 
-def _normal(key: Any, counter: Any, shape: tuple[int, ...], dtype: DType) -> Any:
+def draw_normal(key: Any, counter: Any, shape: tuple[int, ...], dtype: DType) -> Any:
+    """Standard normal numbers of a generator."""
     return philox.normal(key, counter, math.prod(shape), dtype.np_dtype).reshape(shape)
 
 
-def _truncated(key: Any, counter: Any, shape: tuple[int, ...], dtype: DType) -> Any:
+def draw_truncated(key: Any, counter: Any, shape: tuple[int, ...], dtype: DType) -> Any:
+    """Standard normal numbers within two standard deviations of a generator."""
     return philox.truncated_normal(key, counter, math.prod(shape), dtype.np_dtype).reshape(shape)
 
 
-def _full_integers(key: Any, counter: Any, shape: tuple[int, ...], kind: np.dtype[Any]) -> Any:
+def draw_full_integers(key: Any, counter: Any, shape: tuple[int, ...], kind: np.dtype[Any]) -> Any:
+    """Integers of the dtype's whole range of a generator."""
     drawn = philox.bits(key, counter, math.prod(shape), kind.itemsize * 8)
     return drawn.astype(_UNSIGNED[kind.itemsize]).astype(kind).reshape(shape)
 
 
-def _integers(key: Any, counter: Any, shape: tuple[int, ...], low: Any, high: Any) -> Any:
+def draw_integers(key: Any, counter: Any, shape: tuple[int, ...], low: Any, high: Any) -> Any:
+    """Integers in [low, high) of a generator."""
     if low.shape != () or high.shape != ():
         raise InvalidArgumentError(f"minval and maxval are scalars; got shapes {tuple(low.shape)} and {tuple(high.shape)}")
     kind = high.dtype
     unsigned = _UNSIGNED[kind.itemsize]
-    drawn = _full_integers(key, counter, shape, np.dtype(unsigned))
+    drawn = draw_full_integers(key, counter, shape, np.dtype(unsigned))
     return low + (drawn % (high - low).astype(unsigned)).astype(kind)
 
 
@@ -106,14 +111,14 @@ _V1 = "shape: T, seed: Tseed -> output: dtype"
 def stateless_random_uniform_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
     check_generator(key, counter, alg)
-    return _uniform(key, counter, dims_of(shape), dtype)
+    return draw_uniform(key, counter, dims_of(shape), dtype)
 
 
 @op("StatelessRandomNormalV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape", "alg"), shape=drawn_shape, differentiable=False)
 def stateless_random_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
     check_generator(key, counter, alg)
-    return _normal(key, counter, dims_of(shape), dtype)
+    return draw_normal(key, counter, dims_of(shape), dtype)
 
 
 @op(
@@ -128,7 +133,7 @@ def stateless_random_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, 
 def stateless_truncated_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Standard normal within two standard deviations."""
     check_generator(key, counter, alg)
-    return _truncated(key, counter, dims_of(shape), dtype)
+    return draw_truncated(key, counter, dims_of(shape), dtype)
 
 
 @op(
@@ -144,7 +149,7 @@ def stateless_truncated_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, 
 def stateless_random_uniform_int_v2(shape: Any, key: Any, counter: Any, alg: Any, minval: Any, maxval: Any) -> Any:
     """Uniform integers in [minval, maxval)."""
     check_generator(key, counter, alg)
-    return _integers(key, counter, dims_of(shape), minval, maxval)
+    return draw_integers(key, counter, dims_of(shape), minval, maxval)
 
 
 @op(
@@ -159,21 +164,21 @@ def stateless_random_uniform_int_v2(shape: Any, key: Any, counter: Any, alg: Any
 def stateless_random_uniform_full_int_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = uint64) -> Any:
     """Uniform integers of the dtype's whole range."""
     check_generator(key, counter, alg)
-    return _full_integers(key, counter, dims_of(shape), dtype.np_dtype)
+    return draw_full_integers(key, counter, dims_of(shape), dtype.np_dtype)
 
 
 @op("StatelessRandomUniform", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=drawn_shape, differentiable=False)
 def stateless_random_uniform(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
     key, counter = key_and_counter(seed)
-    return _uniform(key, counter, dims_of(shape), dtype)
+    return draw_uniform(key, counter, dims_of(shape), dtype)
 
 
 @op("StatelessRandomNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=drawn_shape, differentiable=False)
 def stateless_random_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
     key, counter = key_and_counter(seed)
-    return _normal(key, counter, dims_of(shape), dtype)
+    return draw_normal(key, counter, dims_of(shape), dtype)
 
 
 @op(
@@ -189,7 +194,7 @@ def stateless_random_normal(shape: Any, seed: Any, *, dtype: DType = float32) ->
 def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Standard normal within two standard deviations."""
     key, counter = key_and_counter(seed)
-    return _truncated(key, counter, dims_of(shape), dtype)
+    return draw_truncated(key, counter, dims_of(shape), dtype)
 
 
 @op(
@@ -206,4 +211,4 @@ def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32)
 def stateless_random_uniform_int(shape: Any, seed: Any, minval: Any, maxval: Any) -> Any:
     """Uniform integers in [minval, maxval)."""
     key, counter = key_and_counter(seed)
-    return _integers(key, counter, dims_of(shape), minval, maxval)
+    return draw_integers(key, counter, dims_of(shape), minval, maxval)
