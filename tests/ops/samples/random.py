@@ -65,4 +65,6 @@ SAMPLES = [
     ],
     # The numbers are our own: compared with TensorFlow's as distributions in tests/ops/test_distributions.py.
     Sample("StatelessParameterizedTruncatedNormal", ([6, 2], SEEDS[0], *BOUNDS), gradient=False, oracle=False),
+    # No numbers, which alone are the same each time.
+    Sample("NonDeterministicInts", (np.int64([0, 3]),)),
 ]
