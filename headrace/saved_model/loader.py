@@ -14,7 +14,8 @@ from headrace.core import nest
 from headrace.core.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
 from headrace.core.shapes import TensorShape
 from headrace.core.spec import TensorSpec
-from headrace.dispatch.tensor import EagerTensor, Tensor
+from headrace.dispatch.tensor import EagerTensor, ResourceTensor, Tensor
+from headrace.ops.lookup.tables import Table
 from headrace.proto.messages import SavedModel, TrackableObjectGraph, parse
 from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto
 from headrace.saved_model import fingerprint, structure
@@ -22,6 +23,15 @@ from headrace.saved_model.bundle import BundleReader, index_path
 from headrace.saved_model.functional_import import Input
 from headrace.saved_model.graph_import import FunctionImporter, constant_tensor
 from headrace.saved_model.objects import DICT, GRAPH_KEY, LIST, SIGNATURES, TUPLE, SignatureMap
+from headrace.saved_model.resources import (
+    CREATE,
+    INITIALIZE,
+    TABLE,
+    LoadedTable,
+    asset_of,
+    restore_entries,
+    unshare,
+)
 from headrace.saved_model.restored import (
     LazyConcrete,
     LoadedObject,
@@ -31,6 +41,7 @@ from headrace.saved_model.restored import (
     function_spec,
     make_concrete,
 )
+from headrace.state.assets import Asset
 from headrace.state.variable import Variable
 from headrace.trace.concrete import ConcreteFunction
 
@@ -104,6 +115,10 @@ class _Loader:
         self._constants: dict[int, EagerTensor] = {}
         self._concretes: dict[str, LazyConcrete] = {}
         self._objects: dict[int, Any] = {}
+        self._assets: dict[int, Asset] = {}
+        self._tables: dict[int, LoadedTable] = {}
+        self._refused: dict[int, UnimplementedError] = {}
+        """Why a resource cannot be made here; functions that need it say so."""
 
     def _check_children(self) -> None:
         count = len(self._graph.nodes)
@@ -116,7 +131,7 @@ class _Loader:
 
     def root(self) -> Any:
         """Builds every object and returns the first."""
-        self._restore_variables()
+        self._restore_state()
         pending = [0]
         while pending:
             number = pending.pop()
@@ -134,7 +149,7 @@ class _Loader:
     def _below(self, number: int) -> dict[str, int]:
         """The children that become attributes or elements: those of objects, without the signatures."""
         node = self._graph.nodes[number]
-        if node.WhichOneof("kind") != "user_object":
+        if node.WhichOneof("kind") not in ("user_object", "resource"):
             return {}
         return {c.local_name: c.node_id for c in node.children if number or c.local_name != SIGNATURES}
 
@@ -150,6 +165,10 @@ class _Loader:
             return self._variables[number]
         if kind == "constant":
             return self._constant(number)
+        if kind == "asset":
+            return self._asset(number)
+        if kind == "resource" and number in self._tables:
+            return self._tables[number]
         if kind == "function":
             return _or_reason(partial(self._function, node, self._name_of(number)))
         if kind == "bare_concrete_function":
@@ -179,13 +198,58 @@ class _Loader:
         names = (c.local_name for node in self._graph.nodes for c in node.children if c.node_id == number)
         return next(names, "function")
 
-    def _restore_variables(self) -> None:
-        numbers = [i for i, node in enumerate(self._graph.nodes) if node.WhichOneof("kind") == "variable"]
+    def _of_kind(self, kind: str) -> list[int]:
+        return [i for i, node in enumerate(self._graph.nodes) if node.WhichOneof("kind") == kind]
+
+    def _restore_state(self) -> None:
+        """Makes variables and tables, gives them what the checkpoint holds, and initializes the tables."""
+        variables, resources = self._of_kind("variable"), self._of_kind("resource")
         prefix = self._folder / "variables" / "variables"
-        if not numbers and not index_path(prefix).exists():
+        reader = BundleReader(prefix) if variables or index_path(prefix).exists() else None
+        keys = self._checkpoint_keys(reader) if reader is not None and (variables or resources) else {}
+        if reader is not None:
+            self._restore_variables(variables, reader, keys)
+        for number in resources:
+            self._make_table(number)
+        for number, table in self._tables.items():
+            if reader is not None and number in keys:
+                restore_entries(reader, keys[number], table.resource_handle)
+        for number in list(self._tables):
+            self._initialize_table(number)
+
+    def _resource_function(self, number: int, role: str) -> ConcreteFunction:
+        """The function of a resource that creates or initializes it."""
+        child = next((c.node_id for c in self._graph.nodes[number].children if c.local_name == role), 0)
+        names = self._graph.nodes[child].function.concrete_functions
+        if len(names) != 1:
+            raise InvalidArgumentError(f"the resource {number} of {self._label} has {len(names)} functions {role!r}; expected one")
+        return self._concrete(names[0]).get()
+
+    def _make_table(self, number: int) -> None:
+        """Calls the function that makes a resource."""
+        try:
+            made = self._resource_function(number, CREATE).call_flat([])
+        except UnimplementedError as error:
+            self._refused[number] = error
             return
-        reader = BundleReader(prefix)
-        keys = self._checkpoint_keys(reader) if numbers else {}
+        if not (isinstance(made, ResourceTensor) and isinstance(made.array, Table)):
+            raise InvalidArgumentError(f"the function that makes the resource {number} of {self._label} gives {made!r}")
+        self._tables[number] = LoadedTable(made)
+
+    def _initialize_table(self, number: int) -> None:
+        try:
+            self._resource_function(number, INITIALIZE).call_flat([])
+        except UnimplementedError as error:
+            self._refused[number] = error
+            del self._tables[number]
+
+    def _asset(self, number: int) -> Asset:
+        if number not in self._assets:
+            index = self._graph.nodes[number].asset.asset_file_def_index
+            self._assets[number] = asset_of(self._meta, index, self._folder, self._label)
+        return self._assets[number]
+
+    def _restore_variables(self, numbers: list[int], reader: BundleReader, keys: dict[int, str]) -> None:
         for number in numbers:
             variable = self._variable(number)
             if number not in keys:
@@ -210,7 +274,7 @@ class _Loader:
         return variable
 
     def _checkpoint_keys(self, reader: BundleReader) -> dict[int, str]:
-        """The checkpoint key of each variable, by walking the saved and the checkpoint's object graph in step."""
+        """The checkpoint key of each variable and table, by walking the saved and the checkpoint's object graph in step."""
         blob: Any = reader.read(GRAPH_KEY)
         if blob.shape != () or not isinstance(blob[()], bytes):
             raise DataLossError(f"{GRAPH_KEY} of the checkpoint of {str(self._folder)!r} is no single string")
@@ -222,7 +286,7 @@ class _Loader:
             if not 0 <= stored < len(nodes):
                 raise DataLossError(f"{GRAPH_KEY} of the checkpoint of {str(self._folder)!r} names an object that is not there")
             for attribute in nodes[stored].attributes:
-                if attribute.name == "VARIABLE_VALUE":
+                if attribute.name in ("VARIABLE_VALUE", TABLE):
                     keys.setdefault(saved, attribute.checkpoint_key)
             below = {child.local_name: child.node_id for child in nodes[stored].children}
             for child in self._graph.nodes[saved].children:
@@ -261,6 +325,7 @@ class _Loader:
         captured = [self._captured(number, name) for number in entry.bound_inputs]
         inputs = [Input(s.dtype, s.shape, s.name or f"input_{i}") for i, s in enumerate(specs)]
         graph = self._importer.build(name, [*inputs, *map(_capture_input, captured)])
+        unshare(graph)
         leaves = [leaf for leaf in nest.flatten(outputs) if leaf is not None]
         if len(leaves) != len(graph.outputs):
             raise InvalidArgumentError(
@@ -276,8 +341,14 @@ class _Loader:
             return self._variables[number].handle
         if kind == "constant":
             return self._constant(number)
+        if kind == "asset":
+            return self._asset(number).asset_path
+        if number in self._tables:
+            return self._tables[number].resource_handle
+        if number in self._refused:
+            raise self._refused[number]
         raise UnimplementedError(
-            f"function {name!r} captures object {number}, a {kind}; only variables and constants are supported"
+            f"function {name!r} captures object {number}, a {kind}; only variables, constants, tables and assets are supported"
         )
 
     def _function(self, node: Any, name: str) -> RestoredFunction:

@@ -7,7 +7,6 @@ from typing import Any
 from headrace.core import dtypes
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
-from headrace.dispatch.tensor import Tensor
 from headrace.ops.lookup.tables import Table, table_of, unique_name
 from headrace.state.tables import LookupTable
 
@@ -48,13 +47,6 @@ class MutableHashTable(ChangingTable):
         super().__init__(Table(unique_name(name), *kinds, mutable=True, value_shape=default.shape.concrete()), default)
         self.checkpointed = checkpoint
 
-    def create_resource(self, shared_name: str) -> Tensor:
-        """The handle of an empty table like this one."""
-        kinds: dict[str, Any] = {"key_dtype": self.key_dtype, "value_dtype": self.value_dtype, "shared_name": shared_name}
-        if not self._table.value_shape:
-            return get("MutableHashTableV2")(**kinds)
-        return get("MutableHashTableOfTensorsV2")(**kinds, value_shape=self._table.value_shape)
-
 
 class DenseHashTable(ChangingTable):
     """A table whose entries come and go, and which reserves two keys.
@@ -83,17 +75,12 @@ class DenseHashTable(ChangingTable):
         experimental_is_anonymous: bool = False,
     ) -> None:
         default = convert_to_tensor(default_value, dtypes.as_dtype(value_dtype))
-        self._reserved = [convert_to_tensor(key, dtypes.as_dtype(key_dtype)) for key in (empty_key, deleted_key)]
-        self._attributes: dict[str, Any] = {"value_dtype": default.dtype, "value_shape": default.shape}
-        if initial_num_buckets is not None:
-            self._attributes["initial_num_buckets"] = initial_num_buckets
-        handle = get("AnonymousMutableDenseHashTable")(*self._reserved, **self._attributes)
+        reserved = [convert_to_tensor(key, dtypes.as_dtype(key_dtype)) for key in (empty_key, deleted_key)]
+        buckets = {} if initial_num_buckets is None else {"initial_num_buckets": initial_num_buckets}
+        kinds: dict[str, Any] = {"value_dtype": default.dtype, "value_shape": default.shape, **buckets}
+        handle = get("AnonymousMutableDenseHashTable")(*reserved, **kinds)
         super().__init__(table_of(handle.array), default)  # type: ignore[attr-defined]
         self.checkpointed = checkpoint
-
-    def create_resource(self, shared_name: str) -> Tensor:
-        """The handle of an empty table like this one."""
-        return get("MutableDenseHashTableV2")(*self._reserved, **self._attributes, shared_name=shared_name)
 
     def erase(self, keys: Any, name: str | None = None) -> None:
         """Removes the entries of the keys: another name for `remove`."""

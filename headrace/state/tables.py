@@ -28,10 +28,6 @@ class LookupTable(Trackable):
         self._table = table
         self._default = convert_to_tensor(default_value, table.value_dtype)
 
-    def create_resource(self, shared_name: str) -> Tensor:
-        """The handle of an empty table like this one, under a name of its own: how a saved model makes the table anew."""
-        raise NotImplementedError
-
     def initialize(self, handle: Tensor) -> None:
         """Fills the new table behind a handle, unless a checkpoint does."""
 
@@ -103,10 +99,6 @@ class StaticHashTable(LookupTable):
         super().__init__(Table(chosen, initializer.key_dtype, initializer.value_dtype, mutable=False), default_value)
         self._initializer = initializer
         initializer.initialize(self)
-
-    def create_resource(self, shared_name: str) -> Tensor:
-        """The handle of an empty table like this one."""
-        return get("HashTableV2")(key_dtype=self.key_dtype, value_dtype=self.value_dtype, shared_name=shared_name)
 
     def initialize(self, handle: Tensor) -> None:
         """Fills the new table behind a handle."""
