@@ -31,7 +31,18 @@ FUNCTION_ATTRS = {
     "While": {"T": "list(type)", "output_shapes": "list(shape)", "cond": "func", "body": "func", "parallel_iterations": "int"},
 }
 """The attributes of nodes that hold functions, by the name without what it says of effects."""
-_READS = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
+_READS = frozenset(
+    {
+        "LookupTableExportV2",
+        "LookupTableFindV2",
+        "LookupTableSizeV2",
+        "ReadVariableOp",
+        "ResourceGather",
+        "ResourceGatherNd",
+        "VarIsInitializedOp",
+        "VariableShape",
+    }
+)
 
 
 class FunctionExporter:

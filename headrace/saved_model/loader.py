@@ -24,9 +24,6 @@ from headrace.saved_model.functional_import import Input
 from headrace.saved_model.graph_import import FunctionImporter, constant_tensor
 from headrace.saved_model.objects import DICT, GRAPH_KEY, LIST, SIGNATURES, TUPLE, SignatureMap
 from headrace.saved_model.resources import (
-    CREATE,
-    INITIALIZE,
-    TABLE,
     LoadedTable,
     asset_of,
     restore_entries,
@@ -41,6 +38,7 @@ from headrace.saved_model.restored import (
     function_spec,
     make_concrete,
 )
+from headrace.saved_model.table_export import CREATE, INITIALIZE, TABLE
 from headrace.state.assets import Asset
 from headrace.state.variable import Variable
 from headrace.trace.concrete import ConcreteFunction
@@ -210,9 +208,9 @@ class _Loader:
         if reader is not None:
             self._restore_variables(variables, reader, keys)
         for number in resources:
-            self._make_table(number)
+            self._make_table(number, number in keys)
         for number, table in self._tables.items():
-            if reader is not None and number in keys:
+            if reader is not None and table.checkpointed:
                 restore_entries(reader, keys[number], table.resource_handle)
         for number in list(self._tables):
             self._initialize_table(number)
@@ -225,7 +223,7 @@ class _Loader:
             raise InvalidArgumentError(f"the resource {number} of {self._label} has {len(names)} functions {role!r}; expected one")
         return self._concrete(names[0]).get()
 
-    def _make_table(self, number: int) -> None:
+    def _make_table(self, number: int, checkpointed: bool) -> None:
         """Calls the function that makes a resource."""
         try:
             made = self._resource_function(number, CREATE).call_flat([])
@@ -234,7 +232,7 @@ class _Loader:
             return
         if not (isinstance(made, ResourceTensor) and isinstance(made.array, Table)):
             raise InvalidArgumentError(f"the function that makes the resource {number} of {self._label} gives {made!r}")
-        self._tables[number] = LoadedTable(made)
+        self._tables[number] = LoadedTable(made, checkpointed)
 
     def _initialize_table(self, number: int) -> None:
         try:

@@ -6,22 +6,31 @@ It holds a handle for each variable, a call for each signature, and the nodes th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
-from headrace.core.shapes import TensorShape
+from headrace.core.shapes import SCALAR, TensorShape
 from headrace.proto.messages import MetaGraphDef, SaverDef
 from headrace.proto.tensors import Array, shape_to_proto
 from headrace.saved_model import attrs
 from headrace.saved_model.graph_export import PRODUCER, call_node, node_name
 from headrace.saved_model.signatures import INIT_OP, SignatureFunction
+from headrace.saved_model.table_export import KEYS, VALUES, SavedTable
 from headrace.state.variable import Variable
 
 MIN_CONSUMER = 12
 PREDICT_METHOD = "tensorflow/serving/predict"
+
+
+class _Stored(NamedTuple):
+    """A tensor of the checkpoint: its key and dtype, and the node's output that gives it."""
+
+    key: str
+    dtype: DType
+    read: str
 
 
 def _no_functions(graph: Any) -> str:
@@ -41,6 +50,10 @@ class MainGraph:
         """The names of the handles by object number."""
         self._types: dict[int, DType] = {}
         self._constants: dict[int, str] = {}
+        self._tables: dict[int, str] = {}
+        self._paths: dict[int, str] = {}
+        self._before: list[str] = []
+        """What initializes the model, in order."""
 
     def _unique(self, stem: str) -> str:
         stem = node_name(stem)
@@ -83,6 +96,44 @@ class MainGraph:
         self._constants[number] = name
         return name
 
+    def add_table(self, number: int, creator: Any) -> None:
+        """Adds the handle of a table: a call of the function that makes it, a FunctionDef."""
+        self._tables[number] = self._call(creator, [])
+
+    def add_asset(self, number: int, filename: str) -> None:
+        """Adds an asset: the path is fed when the model is initialized, and kept in a variable for later.
+
+        Args:
+            number: of the object.
+            filename: the name in the folder of assets.
+        """
+        fed = self._node("asset_path_initializer", "Placeholder", [], dtype=("type", dtypes.string), shape=("shape", SCALAR))
+        name = self._unique("asset_path")
+        self._taken.discard(name.lower())
+        kept = {"dtype": ("type", dtypes.string), "shape": ("shape", SCALAR), "shared_name": ("string", name)}
+        handle = self._node(name, "VarHandleOp", [], **kept, container=("string", ""))
+        self._before.append(self._node(f"{name}/Assign", "AssignVariableOp", [handle, fed], dtype=("type", dtypes.string)))
+        self._paths[number] = handle
+        entry = self._meta.asset_file_def.add(filename=filename)
+        entry.tensor_info.name = f"{fed}:0"
+
+    def add_initializer(self, function: Any, bound: Sequence[int]) -> None:
+        """Adds a call of a function, a FunctionDef, when the model is initialized; `bound` numbers its captures."""
+        order = [f"^{name}" for name in self._before]
+        inputs = [*(self._captured(number, order) for number in bound), *order]
+        self._before.append(self._call(function, inputs))
+
+    def _captured(self, number: int, order: Sequence[str] = ()) -> str:
+        """The node that stands for an object; reading the path of an asset waits for `order`."""
+        if number not in self._paths:
+            return self.variables.get(number) or self._tables.get(number) or self._constants[number]
+        return self._node("asset_path/Read", "ReadVariableOp", [self._paths[number], *order], dtype=("type", dtypes.string))
+
+    def _call(self, function: Any, inputs: Iterable[str]) -> str:
+        node = call_node(self._unique("StatefulPartitionedCall"), function, inputs)
+        self._graph.node.append(node)
+        return str(node.name)
+
     def add_signature(self, signature: SignatureFunction, function: Any, bound: Sequence[int]) -> None:
         """Adds placeholders and the call of a signature, and its SignatureDef.
 
@@ -98,44 +149,65 @@ class MainGraph:
             name = self._node(f"{signature.name}_{key}", "Placeholder", [], dtype=("type", spec.dtype), shape=("shape", spec.shape))
             inputs.append(name)
             _fill_info(proto.inputs[key], f"{name}:0", spec.dtype, spec.shape)
-        inputs += [self.variables.get(number) or self._constants[number] for number in bound]
-        node = call_node(self._unique("StatefulPartitionedCall"), function, inputs)
-        self._graph.node.append(node)
+        node = self._call(function, [*inputs, *map(self._captured, bound)])
         for index, (key, spec) in enumerate(signature.outputs.items()):
-            _fill_info(proto.outputs[key], f"{node.name}:{index}", spec.dtype, spec.shape)
+            _fill_info(proto.outputs[key], f"{node}:{index}", spec.dtype, spec.shape)
 
-    def add_saver(self, keys: dict[int, str]) -> None:
-        """Adds the nodes that save and restore variables, and the initialization op.
+    def add_saver(self, keys: dict[int, str], tables: dict[int, tuple[str, SavedTable]]) -> None:
+        """Adds the nodes that save and restore variables and tables, and the initialization op.
 
         Args:
             keys: the checkpoint key of each variable by its object number.
+            tables: what the checkpoint keys of a table begin with, and the table, by its object number.
         """
-        init = self._node("NoOp", "NoOp", [])
+        init = self._node("NoOp", "NoOp", [f"^{name}" for name in self._before])
         self._meta.collection_def["saved_model_main_op"].node_list.value.append(init)
         info = self._meta.signature_def[INIT_OP].outputs[INIT_OP]
         info.name = init
         info.tensor_shape.unknown_rank = True
-        filename = self._node("saver_filename", "Placeholder", [], dtype=("type", dtypes.string), shape=("shape", TensorShape(())))
-        names = self._strings("saver/tensor_names", list(keys.values()))
-        slices = self._strings("saver/shape_and_slices", [""] * len(keys))
-        types = tuple(self._types[number] for number in keys)
-        reads = [f"{self.variables[number]}/Read/ReadVariableOp" for number in keys]
-        saved = restored = ""
-        if keys:
-            saved = self._node("saver/SaveV2", "SaveV2", [filename, names, slices, *reads], dtypes=("list(type)", types))
-            restored = self._node("saver/RestoreV2", "RestoreV2", [filename, names, slices], dtypes=("list(type)", types))
-        assigned = []
-        for index, (number, dtype) in enumerate(zip(keys, types, strict=True)):
-            inputs = [self.variables[number], f"{restored}:{index}"]
-            assigned.append(self._node("saver/AssignVariableOp", "AssignVariableOp", inputs, dtype=("type", dtype)))
+        filename = self._node("saver_filename", "Placeholder", [], dtype=("type", dtypes.string), shape=("shape", SCALAR))
+        stored = [_Stored(key, self._types[n], f"{self.variables[n]}/Read/ReadVariableOp") for n, key in keys.items()]
+        for number, (key, saved) in tables.items():
+            stored += self._exported(number, key, saved)
+        names = self._strings("saver/tensor_names", [item.key for item in stored])
+        slices = self._strings("saver/shape_and_slices", [""] * len(stored))
+        types = ("list(type)", tuple(item.dtype for item in stored))
+        saved_by = restored = ""
+        if stored:
+            reads = [item.read for item in stored]
+            saved_by = self._node("saver/SaveV2", "SaveV2", [filename, names, slices, *reads], dtypes=types)
+            restored = self._node("saver/RestoreV2", "RestoreV2", [filename, names, slices], dtypes=types)
+        assigned = self._assigned(restored, keys, tables)
         done = self._node("saver/restore_all", "NoOp", [f"^{name}" for name in assigned])
-        order = [f"^{saved}"] if saved else []
+        order = [f"^{saved_by}"] if saved_by else []
         written = self._node("saver/save", "Identity", [filename, *order], T=("type", dtypes.string))
         self._meta.saver_def.CopyFrom(
             SaverDef(
                 filename_tensor_name=f"{filename}:0", save_tensor_name=f"{written}:0", restore_op_name=done, version=SaverDef.V2
             )
         )
+
+    def _exported(self, number: int, key: str, saved: SavedTable) -> list[_Stored]:
+        """The entries of a table as two tensors."""
+        kinds = saved.table.key_dtype, saved.table.value_dtype
+        attributes = {"Tkeys": ("type", kinds[0]), "Tvalues": ("type", kinds[1])}
+        node = self._node("saver/LookupTableExportV2", "LookupTableExportV2", [self._tables[number]], **attributes)
+        return [_Stored(key + KEYS, kinds[0], node), _Stored(key + VALUES, kinds[1], f"{node}:1")]
+
+    def _assigned(self, restored: str, keys: Iterable[int], tables: dict[int, tuple[str, SavedTable]]) -> list[str]:
+        """The nodes that give variables and tables what the node `restored` reads, in the order of the stored tensors."""
+        assigned = []
+        position = 0
+        for number in keys:
+            inputs = [self.variables[number], f"{restored}:{position}"]
+            assigned.append(self._node("saver/AssignVariableOp", "AssignVariableOp", inputs, dtype=("type", self._types[number])))
+            position += 1
+        for number, (_, saved) in tables.items():
+            inputs = [self._tables[number], f"{restored}:{position}", f"{restored}:{position + 1}"]
+            kinds = {"Tin": ("type", saved.table.key_dtype), "Tout": ("type", saved.table.value_dtype)}
+            assigned.append(self._node("saver/LookupTableImportV2", "LookupTableImportV2", inputs, **kinds))
+            position += 2
+        return assigned
 
     def _strings(self, stem: str, items: list[str]) -> str:
         array = np.empty(len(items), dtype=object)

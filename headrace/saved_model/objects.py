@@ -8,7 +8,10 @@ from typing import Any
 from headrace.core.errors import InvalidArgumentError
 from headrace.proto.messages import SavedObjectGraph, TrackableObjectGraph
 from headrace.proto.tensors import shape_to_proto
+from headrace.saved_model.table_export import TABLE, SavedTable
 from headrace.state import tracking
+from headrace.state.assets import Asset
+from headrace.state.tables import TableOwner
 from headrace.state.variable import Variable
 from headrace.trace.concrete import ConcreteFunction
 from headrace.trace.function import Function
@@ -20,7 +23,7 @@ TUPLE = "trackable_tuple_wrapper"
 DICT = "trackable_dict_wrapper"
 SIGNATURE_MAP = "signature_map"
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-_SUFFIX = ".ATTRIBUTES/VARIABLE_VALUE"
+VALUE = "VARIABLE_VALUE"
 
 
 class SignatureMap(Mapping[str, Any]):
@@ -78,6 +81,7 @@ class ObjectTable:
         objects: the objects; the root is number 0. A SignatureMap and captured constants come last.
         children: for each object, edge name to object number.
         paths: for each object, the escaped edge names that lead to it first.
+        tables: what is written of each lookup table, by its number.
     """
 
     def __init__(self, root: Any, signatures: SignatureMap) -> None:
@@ -91,16 +95,25 @@ class ObjectTable:
         self.objects: list[Any] = []
         self.children: list[dict[str, int]] = []
         self.paths: list[str] = []
+        self.tables: dict[int, SavedTable] = {}
         self._numbers: dict[int, int] = {}
         self._add(root, "")
         for number, value in enumerate(self.objects):
+            below = children_of(value)
+            if isinstance(value, TableOwner):
+                self.tables[number] = SavedTable(value)
+                below |= self.tables[number].children
             self.children[number] = {
-                name: self._add(child, f"{self.paths[number]}{_escape(name)}/") for name, child in children_of(value).items()
+                name: self._add(child, f"{self.paths[number]}{_escape(name)}/") for name, child in below.items()
             }
         if SIGNATURES in self.children[0]:
             raise InvalidArgumentError(
                 f"the {type(root).__name__} to save has an attribute {SIGNATURES!r}, a name that the format keeps; rename it"
             )
+        for saved in self.tables.values():
+            for function in (saved.save, saved.restore):
+                if function is not None:
+                    self._add(function, "")
         number = self.children[0][SIGNATURES] = self._add(signatures, f"{SIGNATURES}/")
         self.children[number] = {
             name: self._add(function, f"{SIGNATURES}/{_escape(name)}/") for name, function in signatures.items()
@@ -128,9 +141,17 @@ class ObjectTable:
         """The variables with their numbers."""
         return [(i, value) for i, value in enumerate(self.objects) if isinstance(value, Variable)]
 
+    def assets(self) -> list[tuple[int, Asset]]:
+        """The assets with their numbers."""
+        return [(i, value) for i, value in enumerate(self.objects) if isinstance(value, Asset)]
+
+    def stored_tables(self) -> list[tuple[int, SavedTable]]:
+        """The tables whose entries go into the checkpoint, with their numbers."""
+        return [(number, saved) for number, saved in self.tables.items() if saved.save is not None]
+
     def checkpoint_key(self, number: int) -> str:
-        """The key of a variable's value in the checkpoint."""
-        return f"{self.paths[number]}{_SUFFIX}"
+        """The key of a variable's value in the checkpoint, or what those of a table begin with."""
+        return f"{self.paths[number]}.ATTRIBUTES/{TABLE if number in self.tables else VALUE}"
 
     def checkpoint_graph(self, names: Mapping[int, str]) -> Any:
         """The TrackableObjectGraph that the checkpoint carries.
@@ -143,8 +164,11 @@ class ObjectTable:
             node = graph.nodes.add()
             self._fill_children(node, number)
             if isinstance(value, Variable):
-                node.attributes.add(name="VARIABLE_VALUE", full_name=names[number], checkpoint_key=self.checkpoint_key(number))
+                node.attributes.add(name=VALUE, full_name=names[number], checkpoint_key=self.checkpoint_key(number))
                 node.has_checkpoint_values.value = True
+        for number, _ in self.stored_tables():
+            graph.nodes[number].attributes.add(name=TABLE, checkpoint_key=self.checkpoint_key(number))
+            graph.nodes[number].has_checkpoint_values.value = True
         return graph
 
     def saved_graph(self) -> Any:
@@ -155,11 +179,22 @@ class ObjectTable:
             self._fill_children(node, number)
             if isinstance(value, Variable):
                 _fill_variable(node.variable, value)
+            elif number in self.tables:
+                self._fill_table(node, self.tables[number])
+            elif isinstance(value, Asset):
+                node.asset.SetInParent()
             elif not isinstance(value, Function | FunctionObject | ConcreteFunction) and _identifier(value):
                 node.user_object.identifier = _identifier(value)
                 node.user_object.version.producer = 1
                 node.user_object.version.min_consumer = 1
         return graph
+
+    def _fill_table(self, node: Any, saved: SavedTable) -> None:
+        node.resource.SetInParent()
+        save, restore = self.number(saved.save), self.number(saved.restore)
+        if save is not None and restore is not None:
+            node.saveable_objects[TABLE].save_function = save
+            node.saveable_objects[TABLE].restore_function = restore
 
     def _fill_children(self, node: Any, number: int) -> None:
         for name, child in self.children[number].items():

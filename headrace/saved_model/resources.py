@@ -6,47 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from headrace.core.errors import DataLossError, InvalidArgumentError
-from headrace.core.shapes import TensorShape
 from headrace.dispatch.opdef import get
-from headrace.dispatch.tensor import ResourceTensor, Tensor
+from headrace.dispatch.tensor import ResourceTensor
 from headrace.ir.graph import Graph
-from headrace.ops.lookup.tables import Table, table_of
+from headrace.ops.lookup.tables import table_of
 from headrace.saved_model.bundle import BundleReader
 from headrace.saved_model.restored import LoadedObject
+from headrace.saved_model.table_export import KEYS, VALUES
 from headrace.state.assets import Asset
-
-CREATE, INITIALIZE, DESTROY = "_create_resource", "_initialize", "_destroy_resource"
-"""The functions of a resource, by the names of its children."""
-TABLE = "table"
-"""The attribute of a checkpoint's object that stands for the entries of a table."""
-KEYS, VALUES = "-keys", "-values"
-"""What follows the checkpoint key of a table: its entries are two tensors."""
+from headrace.state.tables import TableOwner
 
 
-class LoadedTable(LoadedObject):
+class LoadedTable(LoadedObject, TableOwner):
     """A lookup table of a loaded model; its functions look it up."""
 
-    def __init__(self, handle: ResourceTensor) -> None:
+    def __init__(self, handle: ResourceTensor, checkpointed: bool) -> None:
         self._headrace_handle = handle
+        self.checkpointed = checkpointed
 
     @property
     def resource_handle(self) -> ResourceTensor:
         """The handle that the ops take."""
         return self._headrace_handle
-
-
-def make_like(table: Table, shared_name: str) -> Tensor:
-    """The handle of an empty table like another."""
-    kinds: dict[str, Any] = {"value_dtype": table.value_dtype, "shared_name": shared_name}
-    if table.reserved:
-        reserved = [table.key_dtype.np_dtype.type(key) if table.key_dtype.name != "string" else key for key in table.reserved]
-        return get("MutableDenseHashTableV2")(*reserved, value_shape=TensorShape(table.value_shape), **kinds)
-    kinds["key_dtype"] = table.key_dtype
-    if not table.mutable:
-        return get("HashTableV2")(**kinds)
-    if not table.value_shape:
-        return get("MutableHashTableV2")(**kinds)
-    return get("MutableHashTableOfTensorsV2")(**kinds, value_shape=TensorShape(table.value_shape))
 
 
 def unshare(graph: Graph) -> None:

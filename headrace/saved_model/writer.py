@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from headrace.core.dtypes import DType
-from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, UnimplementedError
+from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, UnimplementedError
 from headrace.dispatch import context
-from headrace.dispatch.tensor import EagerTensor, ResourceTensor
+from headrace.dispatch.tensor import EagerTensor, PathTensor, ResourceTensor
+from headrace.ops.lookup.tables import Table
 from headrace.proto.messages import SavedModel, serialize
 from headrace.saved_model import fingerprint, structure
 from headrace.saved_model.bundle import index_path, write_bundle
@@ -22,6 +24,8 @@ from headrace.saved_model.main_graph import MainGraph, new_meta_graph
 from headrace.saved_model.objects import GRAPH_KEY, FunctionObject, ObjectTable
 from headrace.saved_model.publish import new_folder
 from headrace.saved_model.signatures import SignatureFunction, build, concrete_functions
+from headrace.saved_model.table_export import CREATE, INITIALIZE, KEYS, VALUES, SavedTable
+from headrace.state.assets import Asset
 from headrace.trace.concrete import ConcreteFunction
 from headrace.trace.function import Function
 
@@ -66,6 +70,7 @@ def save(obj: Any, export_dir: str | os.PathLike[str], signatures: Any = None, o
     model.meta_graphs.append(plan.meta)
     with new_folder(Path(export_dir)) as folder:
         (folder / "assets").mkdir()
+        plan.copy_assets(folder / "assets")
         prefix = folder / "variables" / "variables"
         prefix.parent.mkdir()
         write_bundle(prefix, plan.tensors(), plan.quantized())
@@ -85,7 +90,9 @@ class _Plan:
         self.meta.meta_info_def.stripped_default_attrs = False
         built = build(obj, signatures)
         self._table = ObjectTable(obj, built)
-        self._variable_numbers = {id(v.handle.array): number for number, v in self._table.variables()}
+        self._numbers = {id(v.handle.array): number for number, v in self._table.variables()}
+        self._numbers |= {id(saved.table): number for number, saved in self._table.tables.items()}
+        self._assets = _Assets(self._table.assets())
         self._exporter = FunctionExporter()
         self._graph = MainGraph(self.meta)
         self._saved: dict[int, str] = {}
@@ -94,10 +101,19 @@ class _Plan:
         self._constants: list[tuple[int, str]] = []
         for number, variable in self._table.variables():
             self._graph.add_variable(number, variable)
+        for number, filename in self._assets.names.items():
+            self._graph.add_asset(number, filename)
+        for number, saved in self._table.tables.items():
+            self._graph.add_table(number, self._function_of(saved, CREATE)[0])
         for name, signature in built.items():
             self._add_signature(name, signature)
         functions = self._attached()
-        self._graph.add_saver({number: self._table.checkpoint_key(number) for number, _ in self._table.variables()})
+        for saved in self._table.tables.values():
+            self._graph.add_initializer(*self._function_of(saved, INITIALIZE))
+        self._graph.add_saver(
+            {number: self._table.checkpoint_key(number) for number, _ in self._table.variables()},
+            {number: (self._table.checkpoint_key(number), saved) for number, saved in self._table.stored_tables()},
+        )
         self._fill_objects(functions)
         self.meta.graph_def.library.function.extend(self._exporter.functions.values())
         self._fill_aliases(options.function_aliases or {})
@@ -107,6 +123,9 @@ class _Plan:
         found: dict[str, Any] = {}
         for number, variable in self._table.variables():
             found[self._table.checkpoint_key(number)] = variable.handle.array.peek()
+        for number, saved in self._table.stored_tables():
+            key = self._table.checkpoint_key(number)
+            found[key + KEYS], found[key + VALUES] = saved.table.exported()
         blob = np.empty((), dtype=object)
         blob[()] = serialize(self._table.checkpoint_graph(self._graph.variables))
         return found | {GRAPH_KEY: blob}
@@ -115,6 +134,19 @@ class _Plan:
         """The dtypes, by key, that the arrays in the checkpoint do not tell."""
         variables = ((self._table.checkpoint_key(number), variable.dtype) for number, variable in self._table.variables())
         return {key: dtype for key, dtype in variables if dtype.is_quantized}
+
+    def copy_assets(self, folder: Path) -> None:
+        """Copies the assets into a folder."""
+        self._assets.copy(folder)
+
+    def _function_of(self, saved: SavedTable, role: str) -> tuple[Any, list[int]]:
+        """The FunctionDef of one of a table's functions, and the numbers of what it captures."""
+        function = saved.children[role]
+        (concrete,) = concrete_functions(function)
+        name = self._add_concrete(concrete, function)
+        if name is None:
+            raise UnimplementedError(f"the table {saved.table.name!r} cannot be saved: its function {role!r} was left out")
+        return self._exporter.functions[name], self._entries[name][0]
 
     def _add_signature(self, name: str, signature: SignatureFunction) -> None:
         bound = self._bound(signature.captured_inputs, f"signature {name!r}")
@@ -132,12 +164,15 @@ class _Plan:
         bound = []
         for tensor in captures:
             if isinstance(tensor, ResourceTensor):
-                number = self._variable_numbers.get(id(tensor.array))
+                number = self._numbers.get(id(tensor.array))
                 if number is None:
+                    kind = "table" if isinstance(tensor.array, Table) else "variable"
                     raise InvalidArgumentError(
-                        f"{what} uses the variable {tensor.array.name!r}, which hangs on no attribute of the saved object; keep it"
+                        f"{what} uses the {kind} {tensor.array.name!r}, which hangs on no attribute of the saved object; keep it"
                         " in an attribute (or a list or dict of one), so that it is saved too"
                     )
+            elif isinstance(tensor, PathTensor):
+                number = self._assets.number(tensor, what)
             elif isinstance(tensor, EagerTensor):
                 number = self._table.number(tensor)
                 if number is None:
@@ -195,6 +230,8 @@ class _Plan:
             elif number in functions:
                 node.function.concrete_functions.extend(functions[number])
                 _fill_spec(node.function.function_spec, value.function_spec)
+        for position, number in enumerate(self._assets.names):
+            graph.nodes[number].asset.asset_file_def_index = position
         for number, name in self._constants:
             graph.nodes[number].constant.operation = name
         for name, (bound, arguments, outputs) in self._entries.items():
@@ -221,6 +258,52 @@ class _Plan:
                 if name is None:
                     raise InvalidArgumentError(f"the function with the alias {alias!r} is not part of the saved object")
                 self.meta.meta_info_def.function_aliases[name] = alias
+
+
+class _Assets:
+    """The files that a model carries.
+
+    Attributes:
+        names: the name of each in the folder of assets, by object number.
+    """
+
+    def __init__(self, assets: Sequence[tuple[int, Asset]]) -> None:
+        self._numbers = {id(asset.asset_path): number for number, asset in assets}
+        self._sources: dict[int, str] = {}
+        self.names: dict[int, str] = {}
+        taken: dict[str, str] = {}
+        for number, asset in assets:
+            source = os.path.abspath(asset)
+            name, count = os.path.basename(source), 0
+            while taken.setdefault(name, source) != source:
+                count += 1
+                name = f"{os.path.basename(source)}_{count}"
+            self.names[number], self._sources[number] = name, source
+
+    def number(self, path: PathTensor, what: str) -> int:
+        """The object number of the asset with that path tensor.
+
+        Raises:
+            InvalidArgumentError: the asset hangs on no saved object.
+        """
+        found = self._numbers.get(id(path))
+        if found is None:
+            raise InvalidArgumentError(
+                f"{what} uses the asset {path.array.item()!r}, which hangs on no attribute of the saved object; keep it in one"
+            )
+        return found
+
+    def copy(self, folder: Path) -> None:
+        """Copies the files into a folder.
+
+        Raises:
+            NotFoundError: one is missing.
+        """
+        for number, name in self.names.items():
+            try:
+                shutil.copyfile(self._sources[number], folder / name)
+            except (FileNotFoundError, IsADirectoryError):
+                raise NotFoundError(f"the asset {self._sources[number]!r} is no file; a model is saved with its assets") from None
 
 
 def _defaults(owner: Any) -> list[Any]:

@@ -14,8 +14,8 @@ from headrace.state.table_initializers import KeyValueTensorInitializer
 from headrace.state.tracking import Trackable
 
 
-class LookupTable(Trackable):
-    """What all tables share: a handle, a default value, looking up.
+class TableOwner(Trackable):
+    """What a model has of a lookup table: its handle, and what fills it.
 
     Attributes:
         checkpointed: whether the entries belong into a checkpoint.
@@ -23,13 +23,22 @@ class LookupTable(Trackable):
 
     checkpointed = False
 
+    @property
+    def resource_handle(self) -> ResourceTensor:
+        """The handle that the ops take."""
+        raise NotImplementedError
+
+    def initialize(self, handle: Tensor) -> None:
+        """Fills the new table behind a handle, unless a checkpoint does."""
+
+
+class LookupTable(TableOwner):
+    """What all tables share: a handle, a default value, looking up."""
+
     def __init__(self, table: Table, default_value: Any) -> None:
         self._handle = ResourceTensor(table)
         self._table = table
         self._default = convert_to_tensor(default_value, table.value_dtype)
-
-    def initialize(self, handle: Tensor) -> None:
-        """Fills the new table behind a handle, unless a checkpoint does."""
 
     @property
     def resource_handle(self) -> ResourceTensor:

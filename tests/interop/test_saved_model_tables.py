@@ -39,6 +39,36 @@ def test_each_load_has_tables_of_its_own(foreign: tuple[Path, dict[str, Any]]) -
     assert tables.results(tf, second) == foreign[1]
 
 
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A model written here, whose vocabulary file is gone, and what it computes."""
+    words, folder = tmp_path_factory.mktemp("words"), tmp_path_factory.mktemp("ours") / "model"
+    model = tables.build(tf, str(words))
+    saved_model.save(model, folder, signatures=model.find)
+    shutil.rmtree(words)
+    return folder, tables.results(tf, model)
+
+
+def test_our_model_computes_the_same_in_tensorflow(ours: tuple[Path, dict[str, Any]], tensorflow_python: Path) -> None:
+    found = run_peer(tensorflow_python, "tables.py", "read", ours[0])
+    assert found["v2"] == ours[1]
+    assert found["v1"] == ours[1]["before"]
+
+
+def test_our_model_computes_the_same_here(ours: tuple[Path, dict[str, Any]], foreign: tuple[Path, dict[str, Any]]) -> None:
+    assert tables.results(tf, saved_model.load(ours[0])) == ours[1] == foreign[1]
+
+
+def test_a_model_of_tensorflow_can_be_saved_again(
+    foreign: tuple[Path, dict[str, Any]], tmp_path: Path, tensorflow_python: Path
+) -> None:
+    loaded = saved_model.load(foreign[0])
+    saved_model.save(loaded, tmp_path / "again", signatures=loaded.find)
+    found = run_peer(tensorflow_python, "tables.py", "read", tmp_path / "again")
+    assert found["v2"] == foreign[1]
+    assert found["v1"] == foreign[1]["before"]
+
+
 def test_a_missing_vocabulary_is_named(foreign: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     shutil.copytree(foreign[0], tmp_path / "model")
     (tmp_path / "model" / "assets" / "words.txt").unlink()

@@ -134,7 +134,8 @@ def _dense(name: str, empty_key: Any, deleted_key: Any, value_dtype: DType, valu
         raise InvalidArgumentError(f"the number of buckets must be a power of two; got {buckets}")
     key_dtype = from_numpy(empty_key.dtype)
     reserved = (empty_key.item(), deleted_key.item())
-    return Table(name, key_dtype, value_dtype, mutable=True, value_shape=_value_shape(value_shape), reserved=reserved)
+    shape = _value_shape(value_shape)
+    return Table(name, key_dtype, value_dtype, mutable=True, value_shape=shape, reserved=reserved, buckets=buckets)
 
 
 @op(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from typing import Any
 
@@ -13,6 +14,7 @@ from headrace.core.errors import FailedPreconditionError, InvalidArgumentError
 from headrace.core.shapes import TensorShape
 from headrace.dispatch.opdef import op
 from headrace.dispatch.resource import Resource
+from headrace.ops.lookup.buckets import enough, lay_out
 
 _numbers = itertools.count()
 
@@ -29,11 +31,12 @@ class Table(Resource):
         key_dtype, value_dtype: the dtypes of keys and values.
         value_shape: the shape of one value.
         mutable: whether entries may be inserted and removed at any time; else it is filled once.
-        reserved: keys that no entry may have.
+        reserved: keys that no entry may have: the empty and the deleted key of a dense table.
+        buckets: into how many buckets the entries of a dense table go when they are exported, at least.
         entries: the values by key; None before a table that is filled once is initialized.
     """
 
-    __slots__ = ("entries", "key_dtype", "lock", "mutable", "reserved", "value_dtype", "value_shape")
+    __slots__ = ("buckets", "entries", "key_dtype", "lock", "mutable", "reserved", "value_dtype", "value_shape")
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Table(Resource):
         mutable: bool,
         value_shape: tuple[int, ...] = (),
         reserved: tuple[Any, ...] = (),
+        buckets: int = 0,
     ) -> None:
         super().__init__(name, value_dtype, TensorShape(value_shape))
         self.key_dtype = key_dtype
@@ -51,6 +55,7 @@ class Table(Resource):
         self.value_shape = value_shape
         self.mutable = mutable
         self.reserved = reserved
+        self.buckets = buckets
         self.entries: dict[Any, Any] | None = {} if mutable else None
         self.lock = threading.Lock()
 
@@ -84,6 +89,29 @@ class Table(Resource):
                 f"values for keys of shape {list(keys.shape)} must have shape {list(keys.shape + self.value_shape)};"
                 f" got {list(values.shape)}"
             )
+
+    def exported(self) -> tuple[Any, Any]:
+        """All keys and their values; a dense table gives its buckets, the empty ones included."""
+        with self.lock:
+            entries = dict(self.filled())
+        if self.reserved:
+            count = enough(self.buckets, len(entries))
+            keys = np.full((count, 1), self.reserved[0], self.key_dtype.np_dtype)
+            nothing = b"" if self.value_dtype.name == "string" else 0
+            values = np.full((count, math.prod(self.value_shape)), nothing, self.value_dtype.np_dtype)
+            lay_out(entries, keys, values)
+            return keys, values
+        keys = np.empty(len(entries), self.key_dtype.np_dtype)
+        if entries:
+            keys[:] = list(entries)
+        return keys, self.stacked(list(entries.values()))
+
+    def stacked(self, rows: list[Any]) -> Any:
+        """Values one after the other as one array."""
+        out = np.empty((len(rows), *self.value_shape), self.value_dtype.np_dtype)
+        if rows:
+            out[:] = rows
+        return out
 
     def rows(self, values: Any) -> list[Any]:
         """The values one by one: Python scalars, or arrays of `value_shape`."""
@@ -123,14 +151,7 @@ def find(table_handle: Any, keys: Any, default_value: Any) -> Any:
     with table.lock:
         entries = table.filled()
         found = [entries.get(key, default) for key in keys.ravel().tolist()]
-    return _stacked(found, table).reshape(keys.shape + table.value_shape)
-
-
-def _stacked(rows: list[Any], table: Table) -> Any:
-    out = np.empty((len(rows), *table.value_shape), table.value_dtype.np_dtype)
-    if rows:
-        out[:] = rows
-    return out
+    return table.stacked(found).reshape(keys.shape + table.value_shape)
 
 
 def _put(table: Table, keys: Any, values: Any, *, clear: bool) -> None:
@@ -157,12 +178,27 @@ def import_entries(table_handle: Any, keys: Any, values: Any) -> tuple[()]:
     table = table_of(table_handle)
     if table.mutable:
         if table.reserved:
-            kept = ~np.isin(keys, table.reserved)  # TensorFlow exports whole buckets, the empty ones included
-            keys, values = keys[kept], values[kept]
+            keys, values = _from_buckets(table, keys, values)
         _put(table, keys, values, clear=True)
     else:
         fill(table, keys, values)
     return ()
+
+
+def _from_buckets(table: Table, keys: Any, values: Any) -> tuple[Any, Any]:
+    """The entries of a dense table out of its buckets.
+
+    Raises:
+        InvalidArgumentError: the buckets are not of the table's shape.
+    """
+    wanted = (len(keys), math.prod(table.value_shape)) if keys.ndim else ()
+    if keys.shape != (*wanted[:1], 1) or values.shape != wanted:
+        raise InvalidArgumentError(
+            f"the dense table {table.name!r} takes buckets: keys of shape [n, 1] and values of shape"
+            f" [n, {math.prod(table.value_shape)}]; got {list(keys.shape)} and {list(values.shape)}"
+        )
+    kept = ~np.isin(keys[:, 0], np.array(table.reserved, keys.dtype))
+    return keys[kept, 0], values[kept].reshape(-1, *table.value_shape)
 
 
 @op("LookupTableRemoveV2", "table_handle: resource, keys: Tin -> ", host_only=True, stateful=True)
@@ -187,13 +223,7 @@ def size(table_handle: Any) -> Any:
 @op("LookupTableExportV2", "table_handle: resource -> keys: Tkeys, values: Tvalues", host_only=True, stateful=True)
 def export(table_handle: Any, *, Tkeys: DType, Tvalues: DType) -> Any:
     """All keys and their values."""
-    table = table_of(table_handle)
-    with table.lock:
-        entries = dict(table.filled())
-    keys = np.empty(len(entries), Tkeys.np_dtype)
-    if entries:
-        keys[:] = list(entries)
-    return keys, _stacked(list(entries.values()), table)
+    return table_of(table_handle).exported()
 
 
 @op("InitializeTableV2", "table_handle: resource, keys: Tkey, values: Tval -> ", host_only=True, stateful=True)

@@ -33,7 +33,12 @@ def build(tf: Any, folder: str) -> Any:
             self.words = tf.lookup.StaticVocabularyTable(values(["a", "b"], np.int64([0, 1])), 3)
             self.counts = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
             self.vectors = tf.lookup.experimental.MutableHashTable(tf.string, tf.float32, [0.0, 1.0])
-            self.dense = tf.lookup.experimental.DenseHashTable(tf.int64, tf.int64, -1, empty_key=-1, deleted_key=-2)
+            self.dense = tf.lookup.experimental.DenseHashTable(
+                tf.int64, tf.int64, -1, empty_key=-1, deleted_key=-2, initial_num_buckets=8
+            )
+            self.texts = tf.lookup.experimental.DenseHashTable(
+                tf.string, tf.float32, [-1.0, -2.0], empty_key="", deleted_key="-", initial_num_buckets=8
+            )
             self.weights = tf.Variable([0.5, 1.5, 2.5, 3.5, 4.5, 5.5])
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="keys")])
@@ -45,6 +50,7 @@ def build(tf: Any, folder: str) -> Any:
                 "counts": self.counts.lookup(keys),
                 "vectors": self.vectors.lookup(keys),
                 "dense": self.dense.lookup(self.lines.lookup(keys) + 1),
+                "texts": self.texts.lookup(tf.strings.join([keys, "."])),
                 "embedded": tf.gather(self.weights, self.words.lookup(keys)),
                 "size": self.words.size(),
             }
@@ -57,7 +63,8 @@ def build(tf: Any, folder: str) -> Any:
     model = Model()
     model.counts.insert(tf.constant(["x", "b"]), np.int64([7, 8]))
     model.vectors.insert(tf.constant(["c"]), [[2.0, 3.0]])
-    model.dense.insert(np.int64([1, 2]), np.int64([30, 40]))
+    model.dense.insert(np.int64([9, 1, 17, 2]), np.int64([10, 30, 20, 40]))
+    model.texts.insert(tf.constant(["a.", "b.", "c.", "d.", "e."]), [[float(i), 0.5] for i in range(5)])
     return model
 
 
