@@ -35,7 +35,7 @@ class Executable:
 
     def _arrange(self) -> None:
         self.plan = partition(self.graph, self._refused)
-        if self.plan.obstacles:
+        if not self.plan.is_whole(self.graph):
             self.run = Partitioned(self.graph, self.plan.segments)
             return
         compiled = Compiled(self.graph)

@@ -67,6 +67,10 @@ class Plan(NamedTuple):
     segments: list[Segment]
     obstacles: list[Obstacle]
 
+    def is_whole(self, graph: Graph) -> bool:
+        """True when the graph is one compiled segment that takes all of its inputs."""
+        return not self.obstacles and not _is_text(graph.inputs)
+
 
 def partition(graph: Graph, refused: Mapping[Node, str] | None = None) -> Plan:
     """Cuts an optimized graph into segments; they run in order.
@@ -77,8 +81,9 @@ def partition(graph: Graph, refused: Mapping[Node, str] | None = None) -> Plan:
     """
     facts = _Facts(graph, refused)
     obstacles = facts.obstacles()
-    if not obstacles:
+    if not obstacles and not _is_text(graph.inputs):
         return Plan([Segment(False, list(graph.nodes), list(graph.inputs), list(graph.outputs))], [])
+    # A string that no node reads may still be returned, or left aside: it passes by the compiled segment.
     schedules = [_Scheduler(facts, host_first).run() for host_first in (False, True)]
     return Plan(_connected(graph, facts, min(schedules, key=len)), obstacles)
 

@@ -42,6 +42,16 @@ def test_a_graph_without_host_ops_stays_whole():
     assert kinds(function, tf.TensorSpec([None], tf.float32)) == "D"
 
 
+def test_strings_that_no_operation_reads_pass_by():
+    @tf.function
+    def program(text, ignored, x):
+        return text, x + 1.0
+
+    text, y = program(tf.constant(["a"]), tf.constant("b"), tf.constant(1.0))
+    np.testing.assert_array_equal(text, [b"a"])
+    assert float(y) == 2.0
+
+
 def test_effects_keep_the_order_of_the_program(capsys):
     v = tf.Variable(1.0)
     seen = []
