@@ -23,6 +23,7 @@ from headrace.ops.array.portable import Dims, merged, namespace, portable_op, re
     T=(*FLOATING, *INTEGERS, *COMPLEX, *QUANTIZED, bool_),
     host_only=True,
     differentiable=False,
+    shape=lambda input, **_: (None, len(input)),
 )
 def where_op(input: Any) -> Any:
     """The coordinates of the elements that are True (not 0), one row an element, int64 [n, rank]."""
@@ -99,21 +100,32 @@ def _unique_axis(x: Any, axis: Any) -> int:
     return resolve_axis(axis.reshape(()), x.ndim)
 
 
-@op("Unique", "x: T -> y: T, idx: out_idx", host_only=True, differentiable=False)
+def _unique_shapes(x: Dims, *axis: Dims, **_: Any) -> list[Any]:
+    """Which axis is counted is data, so only a vector's numbers have a known size."""
+    if not axis and len(x) != 1:
+        raise ValueError(f"expected a vector; got rank {len(x)}; flatten it or use unique with an axis")
+    return [(None,) * len(x), x if len(x) == 1 else (None,)]
+
+
+def _counted_shapes(x: Dims, *axis: Dims, **_: Any) -> list[Any]:
+    return [*_unique_shapes(x, *axis), (None,)]
+
+
+@op("Unique", "x: T -> y: T, idx: out_idx", host_only=True, differentiable=False, shape=_unique_shapes)
 def unique_op(x: Any, *, out_idx: DType = int32) -> Any:
     """The distinct elements of a vector in order of appearance, and for each element the number of its value."""
     values, numbers, _ = _distinct(_vector(x))
     return values, numbers.astype(out_idx.np_dtype)
 
 
-@op("UniqueV2", "x: T, axis: Taxis -> y: T, idx: out_idx", Taxis=INDEX, host_only=True, differentiable=False)
+@op("UniqueV2", "x: T, axis: Taxis -> y: T, idx: out_idx", Taxis=INDEX, host_only=True, differentiable=False, shape=_unique_shapes)
 def unique_v2(x: Any, axis: Any, *, out_idx: DType = int32) -> Any:
     """The distinct slices along an axis (a vector of one entry, or empty for vectors) and the number of each slice."""
     values, numbers, _ = _distinct(x, _unique_axis(x, axis))
     return values, numbers.astype(out_idx.np_dtype)
 
 
-@op("UniqueWithCounts", "x: T -> y: T, idx: out_idx, count: out_idx", host_only=True, differentiable=False)
+@op("UniqueWithCounts", "x: T -> y: T, idx: out_idx, count: out_idx", host_only=True, differentiable=False, shape=_counted_shapes)
 def unique_with_counts_op(x: Any, *, out_idx: DType = int32) -> Any:
     """Like Unique, with how often each value occurs."""
     values, numbers, counts = _distinct(_vector(x))
@@ -126,6 +138,7 @@ def unique_with_counts_op(x: Any, *, out_idx: DType = int32) -> Any:
     Taxis=INDEX,
     host_only=True,
     differentiable=False,
+    shape=_counted_shapes,
 )
 def unique_with_counts_v2(x: Any, axis: Any, *, out_idx: DType = int32) -> Any:
     """Like UniqueV2, with how often each slice occurs."""
@@ -158,7 +171,13 @@ def unique_with_counts(x: Any, out_idx: Any = int32, name: str | None = None) ->
     return UniqueWithCounts(*unique_with_counts_op.all(x, out_idx=out_idx, name=name))
 
 
-@op("ListDiff", "x: T, y: T -> out: T, idx: out_idx", host_only=True, differentiable=False)
+@op(
+    "ListDiff",
+    "x: T, y: T -> out: T, idx: out_idx",
+    host_only=True,
+    differentiable=False,
+    shape=lambda *_, **__: [(None,), (None,)],
+)
 def list_diff(x: Any, y: Any, *, out_idx: DType = int32) -> Any:
     """The elements of the vector x that do not occur in y, and their positions in x."""
     excluded = set(_vector(y).tolist())
@@ -171,7 +190,11 @@ def setdiff1d(x: Any, y: Any, index_dtype: Any = int32, name: str | None = None)
     return list_diff.all(x, y, out_idx=index_dtype, name=name)
 
 
-@op("DynamicPartition", "data: T, partitions: int32 -> outputs: num_partitions*T", host_only=True)
+def _part_shapes(data: Dims, partitions: Dims, *, num_partitions: int) -> list[Any]:
+    return [(None, *data[len(partitions) :])] * num_partitions
+
+
+@op("DynamicPartition", "data: T, partitions: int32 -> outputs: num_partitions*T", host_only=True, shape=_part_shapes)
 def dynamic_partition_op(data: Any, partitions: Any, *, num_partitions: int) -> Any:
     """The slices of `data` sorted into lists by their number in `partitions`."""
     if data.shape[: partitions.ndim] != partitions.shape:
@@ -206,13 +229,17 @@ def _stitched(indices: tuple[Any, ...], data: tuple[Any, ...]) -> Any:
     return result
 
 
-@op("DynamicStitch", "indices: N*int32, data: N*T -> merged: T", host_only=True)
+def _stitched_shape(indices: tuple[Dims, ...], data: tuple[Dims, ...]) -> tuple[int | None, ...]:
+    return (None, *data[0][len(indices[0]) :])
+
+
+@op("DynamicStitch", "indices: N*int32, data: N*T -> merged: T", host_only=True, shape=_stitched_shape)
 def dynamic_stitch_op(indices: tuple[Any, ...], data: tuple[Any, ...]) -> Any:
     """The slices of `data` at the places given by `indices`; the last of several at one place stays."""
     return _stitched(indices, data)
 
 
-@op("ParallelDynamicStitch", "indices: N*int32, data: N*T -> merged: T", host_only=True)
+@op("ParallelDynamicStitch", "indices: N*int32, data: N*T -> merged: T", host_only=True, shape=_stitched_shape)
 def parallel_dynamic_stitch_op(indices: tuple[Any, ...], data: tuple[Any, ...]) -> Any:
     """The slices of `data` at the places given by `indices`."""
     return _stitched(indices, data)

@@ -23,6 +23,10 @@ UNSORTED = "data: T, segment_ids: Tindices, num_segments: Tnumsegments -> output
 # Sorted ids: the number of segments is the last id plus 1, so the shape depends on data and the kernels run on the host.
 
 
+def _rows_shape(data: tuple[int, ...], *_: Any, **__: Any) -> tuple[int | None, ...]:
+    return (None, *data[1:])
+
+
 def _check_sorted(data: Any, segment_ids: Any) -> None:
     if segment_ids.ndim != 1 or data.shape[:1] != segment_ids.shape:
         raise InvalidArgumentError(
@@ -43,13 +47,13 @@ def _reduce_runs(reduction: np.ufunc, data: Any, segment_ids: Any, missing: Any)
     return result
 
 
-@op("SegmentSum", SORTED, T=NUMERIC, Tindices=INDEX, host_only=True)
+@op("SegmentSum", SORTED, T=NUMERIC, Tindices=INDEX, host_only=True, shape=_rows_shape)
 def segment_sum(data: Any, segment_ids: Any) -> Any:
     """The sum of the rows of each segment; `segment_ids` are sorted."""
     return _reduce_runs(np.add, data, segment_ids, 0)
 
 
-@op("SegmentMean", SORTED, T=NUMERIC, Tindices=INDEX, host_only=True)
+@op("SegmentMean", SORTED, T=NUMERIC, Tindices=INDEX, host_only=True, shape=_rows_shape)
 def segment_mean(data: Any, segment_ids: Any) -> Any:
     """The mean of the rows of each segment; `segment_ids` are sorted."""
     total = _reduce_runs(np.add, data, segment_ids, 0)
@@ -59,19 +63,19 @@ def segment_mean(data: Any, segment_ids: Any) -> Any:
     return (total / counts.astype(data.dtype)).astype(data.dtype)
 
 
-@op("SegmentProd", SORTED, T=NUMERIC, Tindices=INDEX, host_only=True, differentiable=False)
+@op("SegmentProd", SORTED, T=NUMERIC, Tindices=INDEX, host_only=True, shape=_rows_shape, differentiable=False)
 def segment_prod(data: Any, segment_ids: Any) -> Any:
     """The product of the rows of each segment; `segment_ids` are sorted."""
     return _reduce_runs(np.multiply, data, segment_ids, 1)
 
 
-@op("SegmentMax", SORTED, T=REAL, Tindices=INDEX, host_only=True)
+@op("SegmentMax", SORTED, T=REAL, Tindices=INDEX, host_only=True, shape=_rows_shape)
 def segment_max(data: Any, segment_ids: Any) -> Any:
     """The greatest of the rows of each segment; `segment_ids` are sorted."""
     return _reduce_runs(np.maximum, data, segment_ids, 0)
 
 
-@op("SegmentMin", SORTED, T=REAL, Tindices=INDEX, host_only=True)
+@op("SegmentMin", SORTED, T=REAL, Tindices=INDEX, host_only=True, shape=_rows_shape)
 def segment_min(data: Any, segment_ids: Any) -> Any:
     """The smallest of the rows of each segment; `segment_ids` are sorted."""
     return _reduce_runs(np.minimum, data, segment_ids, 0)
@@ -214,19 +218,19 @@ def _unsorted_segment_prod_gradient(record: Any, grad: Any) -> Any:
 PICKED = "data: T, indices: Tidx, segment_ids: Tsegmentids -> output: T"
 
 
-@op("SparseSegmentSum", PICKED, T=REAL, Tidx=INDEX, Tsegmentids=INDEX, host_only=True)
+@op("SparseSegmentSum", PICKED, T=REAL, Tidx=INDEX, Tsegmentids=INDEX, host_only=True, shape=_rows_shape)
 def sparse_segment_sum_op(data: Any, indices: Any, segment_ids: Any, *, sparse_gradient: bool = False) -> Any:
     """The sum of the rows `data[indices]` of each segment; `segment_ids` are sorted."""
     return _reduce_runs(np.add, data[indices], segment_ids, 0)
 
 
-@op("SparseSegmentMean", PICKED, T=FLOATING, Tidx=INDEX, Tsegmentids=INDEX, host_only=True)
+@op("SparseSegmentMean", PICKED, T=FLOATING, Tidx=INDEX, Tsegmentids=INDEX, host_only=True, shape=_rows_shape)
 def sparse_segment_mean_op(data: Any, indices: Any, segment_ids: Any, *, sparse_gradient: bool = False) -> Any:
     """The mean of the rows `data[indices]` of each segment; `segment_ids` are sorted."""
     return _scaled_sum(data[indices], segment_ids, lambda counts: counts)
 
 
-@op("SparseSegmentSqrtN", PICKED, T=FLOATING, Tidx=INDEX, Tsegmentids=INDEX, host_only=True)
+@op("SparseSegmentSqrtN", PICKED, T=FLOATING, Tidx=INDEX, Tsegmentids=INDEX, host_only=True, shape=_rows_shape)
 def sparse_segment_sqrt_n_op(data: Any, indices: Any, segment_ids: Any, *, sparse_gradient: bool = False) -> Any:
     """The sum of the rows `data[indices]` of each segment over the root of their number; `segment_ids` are sorted."""
     return _scaled_sum(data[indices], segment_ids, np.sqrt)

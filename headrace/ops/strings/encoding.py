@@ -53,6 +53,7 @@ def _numbers(buffer: bytes, shape: tuple[int, ...], out_type: DType, little_endi
     out_type=(*FLOATING, *COMPLEX, *_NARROW_INTEGERS, bool_),
     host_only=True,
     differentiable=False,
+    shape=lambda bytes, **_: (*bytes, None),
 )
 def decode_raw_op(bytes: Any, *, out_type: DType, little_endian: bool = True) -> Any:
     """The bytes of each string, all of one length, as numbers along a new last axis."""

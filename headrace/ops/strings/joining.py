@@ -121,6 +121,7 @@ def _row_ngrams(row: list[bytes], widths: Ints, pads: tuple[bytes, bytes, int], 
     "data: string, data_splits: Tsplits -> ngrams: string, ngrams_splits: Tsplits",
     Tsplits=INDEX,
     host_only=True,
+    shape=lambda data, data_splits, **_: [(None,), data_splits],
 )
 def string_ngrams(
     data: Any,

@@ -34,11 +34,16 @@ def _at_blanks(item: bytes, most: int) -> list[bytes]:
     return [*parts, b""] if len(parts) == most else parts
 
 
+def _parts_shapes(*_: Any, **__: Any) -> list[tuple[int | None, ...]]:
+    return [(None, 2), (None,), (2,)]
+
+
 @op(
     "StringSplitV2",
     "input: string, sep: string -> indices: int64, values: string, shape: int64",
     host_only=True,
     differentiable=False,
+    shape=_parts_shapes,
 )
 def string_split_v2(input: Any, sep: Any, *, maxsplit: int = -1) -> Any:
     """Each string split at a separator, or where that is empty at runs of blanks, at most `maxsplit` times."""
@@ -53,6 +58,7 @@ def string_split_v2(input: Any, sep: Any, *, maxsplit: int = -1) -> Any:
     "input: string, delimiter: string -> indices: int64, values: string, shape: int64",
     host_only=True,
     differentiable=False,
+    shape=_parts_shapes,
 )
 def string_split(input: Any, delimiter: Any, *, skip_empty: bool = True) -> Any:
     """Each string split at every byte of `delimiter`, or into its bytes where that is empty."""

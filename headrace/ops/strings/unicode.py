@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,6 +118,7 @@ def _decode_all(input: Any, encoding: str, policy: _Policy, dtype: DType) -> tup
     Tsplits=INDEX,
     host_only=True,
     differentiable=False,
+    shape=lambda input, **_: [(math.prod(input) + 1,), (None,)],
 )
 def unicode_decode(
     input: Any,
@@ -138,6 +140,7 @@ def unicode_decode(
     Tsplits=INDEX,
     host_only=True,
     differentiable=False,
+    shape=lambda input, **_: [(math.prod(input) + 1,), (None,), (None,)],
 )
 def unicode_decode_with_offsets(
     input: Any,

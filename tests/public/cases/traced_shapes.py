@@ -1,0 +1,76 @@
+"""The static shapes of results whose sizes depend on data, and what can be traced because a rank is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.public.case import Case, case
+
+X = np.float32([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
+V = np.float32([0.5, -1.25, 2.0, 0.5])
+KEPT = np.array([True, False, True])
+
+
+def _shapes(run: Callable[..., Any], *specs: tuple[list[int | None], str]) -> Case:
+    """The dimensions of the traced outputs, -1 for one that is not known."""
+
+    def traced(tf: Any) -> Any:
+        signature = [tf.TensorSpec(shape, getattr(tf, dtype)) for shape, dtype in specs]
+        program = tf.function(lambda *values: run(tf, *values)).get_concrete_function(*signature)
+        return [tf.constant([-1 if d is None else d for d in t.shape.as_list()], tf.int32) for t in program.outputs]
+
+    return case(traced, gradient=False, in_function=False)
+
+
+def _twice(tf: Any, x: Any, kept: Any) -> Any:
+    return tf.boolean_mask(tf.boolean_mask(x, kept), tf.boolean_mask(kept, kept))
+
+
+def _distinct_positive(tf: Any, v: Any) -> Any:
+    return tf.unique(tf.boolean_mask(v, v > 0.0)).y * 2.0
+
+
+def _places(tf: Any, v: Any) -> Any:
+    return tf.gather(v, tf.squeeze(tf.where(tf.boolean_mask(v, v > 0.0) > 0.5), 1))
+
+
+def _stitched(tf: Any, x: Any, p: Any) -> Any:
+    return tf.dynamic_stitch(tf.dynamic_partition(tf.range(3), p, 2), tf.dynamic_partition(x, p, 2))
+
+
+def _ngrams(tf: Any, data: Any, splits: Any) -> Any:
+    widths: dict[str, Any] = {"ngram_widths": [1], "pad_width": 0, "preserve_short_sequences": False}
+    return tf.raw_ops.StringNGrams(data=data, data_splits=splits, separator=" ", left_pad="", right_pad="", **widths)
+
+
+M, ROWS, STRINGS = ([4, 5], "float32"), ([4], "int32"), ([2, 3], "string")
+
+CASES = {
+    "where": _shapes(lambda tf, x: tf.where(x), ([2, 3], "bool")),
+    "where-unknown-size": _shapes(lambda tf, x: tf.where(x), ([None], "bool")),
+    "unique": _shapes(lambda tf, x: tf.unique(x), ([4], "float32")),
+    "unique-unknown-size": _shapes(lambda tf, x: tf.unique(x), ([None], "float32")),
+    "unique-matrix": _shapes(lambda tf, x: tf.unique(x), M),
+    "unique-no-axis": _shapes(lambda tf, x: tf.raw_ops.UniqueV2(x=x, axis=tf.zeros([0], tf.int32)), ([4], "float32")),
+    "unique-with-counts": _shapes(lambda tf, x: tf.unique_with_counts(x), ([4], "float32")),
+    "list-diff": _shapes(lambda tf, x: tf.raw_ops.ListDiff(x=x, y=x), ([4], "float32")),
+    "dynamic-partition": _shapes(lambda tf, x, p: tf.dynamic_partition(x, p, 2), M, ROWS),
+    "dynamic-stitch": _shapes(lambda tf, i, x: tf.dynamic_stitch([i, i], [x, x]), ROWS, M),
+    "boolean-mask": _shapes(lambda tf, x, kept: tf.boolean_mask(x, kept), M, ([4], "bool")),
+    "boolean-mask-matrix": _shapes(lambda tf, x, kept: tf.boolean_mask(x, kept), M, ([4, 5], "bool")),
+    "boolean-mask-twice": _shapes(_twice, M, ([4], "bool")),
+    "segment-sum": _shapes(lambda tf, x, p: tf.math.segment_sum(x, p), M, ROWS),
+    "segment-max": _shapes(lambda tf, x, p: tf.math.segment_max(x, p), M, ROWS),
+    "sparse-segment-sum": _shapes(lambda tf, x, p: tf.raw_ops.SparseSegmentSum(data=x, indices=p, segment_ids=p), M, ROWS),
+    "string-split": _shapes(lambda tf, x: tf.raw_ops.StringSplitV2(input=x, sep=" "), ([3], "string")),
+    "unicode-decode": _shapes(lambda tf, x: tf.raw_ops.UnicodeDecode(input=x, input_encoding="UTF-8"), STRINGS),
+    "decode-raw": _shapes(lambda tf, x: tf.io.decode_raw(x, tf.float32), STRINGS),
+    "ngrams": _shapes(_ngrams, ([2], "string"), ([3], "int64")),
+    "mask-of-mask": case(_twice, X, KEPT),
+    "unique-of-mask": case(_distinct_positive, V, gradient=False),
+    "gather-of-where-of-mask": case(_places, V),
+    "stitch-of-partition": case(_stitched, X, np.int32([1, 0, 1])),
+}
