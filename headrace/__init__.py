@@ -23,6 +23,7 @@ from headrace import ragged as ragged
 from headrace import random as random
 from headrace import raw_ops as raw_ops
 from headrace import saved_model as saved_model
+from headrace import sets as sets
 from headrace import signal as signal
 from headrace import sparse as sparse
 from headrace import strings as strings
@@ -195,6 +196,7 @@ from headrace.ragged.tensor import RaggedTensor as RaggedTensor
 from headrace.ragged.tensor import RaggedTensorSpec as RaggedTensorSpec
 from headrace.runtime.placement import device as device
 from headrace.runtime.startup import start as _start
+from headrace.sparse.sets import edit_distance as edit_distance
 from headrace.sparse.tensor import SparseTensor as SparseTensor
 from headrace.sparse.tensor import SparseTensorSpec as SparseTensorSpec
 from headrace.state.initializers import ConstantInitializer as constant_initializer
