@@ -72,3 +72,5 @@ from headrace.sparse.ctc import ctc_beam_search_decoder as ctc_beam_search_decod
 from headrace.sparse.ctc import ctc_greedy_decoder as ctc_greedy_decoder
 from headrace.sparse.ctc import ctc_loss as ctc_loss
 from headrace.sparse.ctc import ctc_unique_labels as ctc_unique_labels
+from headrace.sparse.embedding import embedding_lookup_sparse as embedding_lookup_sparse
+from headrace.sparse.embedding import safe_embedding_lookup_sparse as safe_embedding_lookup_sparse
