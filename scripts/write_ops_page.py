@@ -38,7 +38,8 @@ PROGRAMS = {
     "random": "tests/ops/test_random.py",
     "state": "tests/ops/test_state_ops.py",
 }
-"""Where ops of a family are used that have no samples: they draw, keep state or need a resource."""
+EVERYWHERE = "tests/public/cases"
+"""Where ops are used that have no samples: they draw, keep state or need a resource."""
 
 
 def evidence(op: OpDef, family: str, samples: Sequence[harness.Sample]) -> str:
@@ -47,7 +48,7 @@ def evidence(op: OpDef, family: str, samples: Sequence[harness.Sample]) -> str:
     if compared:
         gradients = sum(sample.oracle_gradient and harness.is_gradient_checked(sample) for sample in compared)
         return f"{len(compared)} samples" + (f", {gradients} gradients" if gradients else "")
-    return "reference" if samples or op.name.startswith("_") else f"[programs](../{PROGRAMS[family]})"
+    return "reference" if samples or op.name.startswith("_") else f"[programs](../{PROGRAMS.get(family, EVERYWHERE)})"
 
 
 def shape(op: OpDef) -> str:
