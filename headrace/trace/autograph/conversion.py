@@ -165,6 +165,10 @@ class _Transpiler(transpiler.GenericTranspiler):  # type: ignore[misc]
     def transform_ast(self, node: Any, ctx: Any) -> Any:
         """Runs the converters."""
         unsupported_features_checker.verify(node)
+        if any(type(inner).__name__ == "NamedExpr" for inner in ast.walk(node)):
+            raise NotImplementedError(
+                "it has an assignment expression (:=), which is not converted; assign in a statement of its own"
+            )
         if isinstance(node, ast.FunctionDef):
             node.returns = None
             for argument in ast.walk(node.args):

@@ -112,3 +112,20 @@ def test_to_code_shows_the_converted_source_and_nodes_name_the_users_line():
 def test_importing_headrace_does_not_import_malt():
     code = "import sys, headrace; raise SystemExit('malt' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
+
+
+def _walrus(x):
+    return [(doubled := x * 2.0), doubled + 1.0]
+
+
+def _walrus_condition(x):
+    if (total := tf.reduce_sum(x)) > 0.0:
+        return total
+    return -total
+
+
+def test_an_assignment_expression_leaves_a_function_as_it_is(caplog):
+    assert [float(t) for t in tf.function(_walrus)(tf.constant(1.0))] == [2.0, 3.0]
+    assert "assignment expression" in caplog.text
+    with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
+        tf.function(_walrus_condition)(tf.constant([1.0]))
