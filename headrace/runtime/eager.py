@@ -155,7 +155,10 @@ class EagerExecutor:
 
     def call(self, graph: Graph, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Runs a graph, compiled; see dispatch.context.Executor."""
-        arrays = [self.adopt(t).array for t in inputs]  # type: ignore[attr-defined]
+        try:
+            arrays = [t.array for t in inputs]  # type: ignore[attr-defined]
+        except AttributeError:  # a symbolic tensor, which is refused
+            arrays = [self.adopt(t).array for t in inputs]  # type: ignore[attr-defined]
         results = executable.of(graph)(arrays)
         return tuple(_of_dtype(array, value.dtype) for array, value in zip(results, graph.outputs, strict=True))
 

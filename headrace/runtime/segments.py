@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,6 +52,8 @@ class Compiled:
         self._tensor_inputs = [i for i, v in enumerate(graph.inputs) if v.element is None and i not in self._statics]
         self._written = written_inputs(graph)
         self._versions: OrderedDict[Any, Any] = OrderedDict()
+        self._binding: _Binding | None = None
+        self._passes_on = False
         self._built = 0
         self._lock = threading.Lock()
 
@@ -64,30 +66,33 @@ class Compiled:
         Returns:
             The output arrays.
         """
-        resources, aliasing = self._distinct([arguments[i] for i in self._resource_inputs])
+        binding = self._bound([arguments[i] for i in self._resource_inputs])
         if self._statics:
-            compiled, written = self._specialized(aliasing, [np.asarray(arguments[i]) for i in self._statics])
+            compiled = self._specialized(binding.aliasing, [np.asarray(arguments[i]) for i in self._statics])
         else:
-            compiled, written = self._versions.get(aliasing) or self._build(aliasing, aliasing, [])
+            compiled = self._versions.get(binding.aliasing) or self._build(binding.aliasing, binding.aliasing, [])
         tensors = [self._stacked(i, arguments[i]) for i in self._tensor_inputs]
         device = context.state().device
         if device:
             target = devices.resolve(device)
             tensors = [jax.device_put(t, target) if t.dtype.kind != "O" else t for t in tensors]
-        changing = [resource.take() if resource.array is not None else None for resource in (resources[i] for i in written)]
-        reading = [r.array for i, r in enumerate(resources) if i not in written]
+        changing = [resource.take() if resource.array is not None else None for resource in binding.changing]
+        reading = [resource.array for resource in binding.reading]
         entropy = generator.entropy() if self._random else _NO_ENTROPY
         outputs, state = compiled(changing, reading, tensors, entropy)
-        for position, array in zip(written, state, strict=True):
-            resources[position].write(array)
-        return self._released(outputs, resources)
+        for resource, array in zip(binding.changing, state, strict=True):
+            resource.write(array)
+        if self._passes_on:
+            _mark_shared(outputs, (*binding.changing, *binding.reading))
+        return outputs
 
     def compile(self, arguments: Sequence[Any]) -> jax.stages.Compiled:
         """What XLA makes of the graph for these arguments, without running it; shapes may stand for arrays."""
-        resources, aliasing = self._distinct([arguments[i] for i in self._resource_inputs])
-        function, written = self._build((aliasing, "inspected"), aliasing, [np.asarray(arguments[i]) for i in self._statics])
-        changing = [resources[i].peek() for i in written]
-        reading = [r.array for i, r in enumerate(resources) if i not in written]
+        binding = self._bound([arguments[i] for i in self._resource_inputs])
+        statics = [np.asarray(arguments[i]) for i in self._statics]
+        function = self._build((binding.aliasing, "inspected"), binding.aliasing, statics)
+        changing = [resource.peek() for resource in binding.changing]
+        reading = [resource.array for resource in binding.reading]
         tensors = [arguments[i] for i in self._tensor_inputs]
         compiled: jax.stages.Compiled = function.lower(changing, reading, tensors, _NO_ENTROPY).compile()
         return compiled
@@ -102,7 +107,7 @@ class Compiled:
                 return argument
             raise
 
-    def _specialized(self, aliasing: tuple[int, ...], statics: list[Any]) -> tuple[Any, tuple[int, ...]]:
+    def _specialized(self, aliasing: tuple[int, ...], statics: list[Any]) -> Any:
         key = aliasing, tuple((a.shape, a.dtype.str, a.tobytes()) for a in statics)
         found = self._versions.get(key)
         if found is None:
@@ -110,28 +115,36 @@ class Compiled:
         with self._lock:
             if key in self._versions:
                 self._versions.move_to_end(key)
-        return found  # type: ignore[no-any-return]
+        return found
 
-    @staticmethod
-    def _distinct(resources: list[Resource]) -> tuple[list[Resource], tuple[int, ...]]:
-        """The different resources, and for each input which of them it is."""
+    def _bound(self, given: list[Resource]) -> _Binding:
+        """What follows from the resources given; most often they are those of the call before."""
+        known = self._binding
+        if known is not None and known.given == given:
+            return known
         order: dict[int, int] = {}
         distinct: list[Resource] = []
-        for resource in resources:
+        for resource in given:
             if id(resource) not in order:
                 order[id(resource)] = len(distinct)
                 distinct.append(resource)
-        return distinct, tuple(order[id(resource)] for resource in resources)
+        aliasing = tuple(order[id(resource)] for resource in given)
+        written = self._written_of(aliasing)
+        reading = [resource for i, resource in enumerate(distinct) if i not in written]
+        self._binding = _Binding(given, aliasing, [distinct[i] for i in written], reading)
+        return self._binding
 
-    def _build(self, key: Any, aliasing: tuple[int, ...], statics: list[Any]) -> tuple[Any, tuple[int, ...]]:
+    def _written_of(self, aliasing: tuple[int, ...]) -> tuple[int, ...]:
+        """Which of the different resources are assigned."""
+        return tuple(sorted({aliasing[n] for n, i in enumerate(self._resource_inputs) if i in self._written}))
+
+    def _build(self, key: Any, aliasing: tuple[int, ...], statics: list[Any]) -> Any:
         with self._lock:
             if key not in self._versions:
-                written = {aliasing[n] for n, i in enumerate(self._resource_inputs) if i in self._written}
-                ordered = tuple(sorted(written))
-                compiled = jax.jit(self._function(aliasing, ordered, statics), donate_argnums=(0,))
-                self._versions[key] = compiled, ordered
+                function = self._function(aliasing, self._written_of(aliasing), statics)
+                self._versions[key] = jax.jit(function, donate_argnums=(0,))
                 self._count()
-            return self._versions[key]  # type: ignore[no-any-return]
+            return self._versions[key]
 
     def _count(self) -> None:
         """Keeps the number of versions bounded, and speaks up once when there are many."""
@@ -164,20 +177,39 @@ class Compiled:
                 inputs[position] = tensor
             for position, content in zip(self._statics, statics, strict=True):
                 inputs[position] = content
+            before = [cell.array for cell in cells]
             outputs = Interpreter(entropy).run(self.graph, inputs)
+            arrays = {id(array) for array in (*before, *(cell.array for cell in cells))}
+            # Noted while the function is traced; JAX gives such outputs back as the very arrays of the variables.
+            self._passes_on = self._passes_on or any(id(output) in arrays for output in outputs)
             return [_result(o) for o in outputs], [cells[i].array for i in written]
 
         function.__name__ = self.graph.name.replace("-", "_")
         return function
 
-    @staticmethod
-    def _released(outputs: list[Any], resources: list[Resource]) -> list[Any]:
-        """Marks variables whose very array is also an output, so that a later call does not donate it."""
-        held = {id(array) for array in outputs}
-        for resource in resources:
-            if id(resource.array) in held:
-                resource.shared = True
-        return outputs
+
+class _Binding(NamedTuple):
+    """What a call's resources decide.
+
+    Attributes:
+        given: one resource an input that is a handle.
+        aliasing: for each of them, which of the different resources it is.
+        changing: those that the graph assigns.
+        reading: the others.
+    """
+
+    given: list[Resource]
+    aliasing: tuple[int, ...]
+    changing: list[Resource]
+    reading: list[Resource]
+
+
+def _mark_shared(outputs: list[Any], resources: Sequence[Resource]) -> None:
+    """Marks variables whose very array is also an output, so that a later call does not donate it."""
+    held = {id(array) for array in outputs}
+    for resource in resources:
+        if id(resource.array) in held:
+            resource.shared = True
 
 
 def _result(output: Any) -> Any:

@@ -123,6 +123,8 @@ class ConcreteFunction(Trackable):
         return report(self.graph, [*tensors, *(t.array for t in self.captured_inputs)], self.name)  # type: ignore[attr-defined]
 
     def _pack(self, flat: Sequence[Any]) -> Any:
+        if self._output_structure is True:
+            return flat[0]
         leaves = iter(flat)
 
         def leaf(marker: Any) -> Any:

@@ -23,7 +23,7 @@ from headrace.trace.autograph.calls import convert
 from headrace.trace.builder import GraphBuilder
 from headrace.trace.concrete import ConcreteFunction
 from headrace.trace.gradients import DifferentiableGraph
-from headrace.trace.signature import FunctionSpec, apply_signature, cache_key, flat_tensors, is_tensor_argument, spec_for
+from headrace.trace.signature import FunctionSpec, apply_signature, arguments_key, flat_tensors, is_tensor_argument, spec_for
 
 
 class _Mode:
@@ -168,7 +168,7 @@ class Function(Trackable):
         if self._spec.input_signature is not None:
             args = (*self._spec.input_signature, *args[len(self._spec.input_signature) :])
         keep: list[Any] = []
-        key = cache_key((args, kwargs), keep), context.state().device
+        key = arguments_key(args, kwargs, keep), context.state().device
         found = self._cache.get(key)
         if found is None:
             with context.init_scope() if context.executing_eagerly() else context.paused_tapes(), self._lock:

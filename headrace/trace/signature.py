@@ -110,11 +110,20 @@ def flat_tensors(leaves: Sequence[Any]) -> list[Tensor]:
     """The tensors that the arguments bring as inputs of the graph."""
     tensors: list[Tensor] = []
     for leaf in leaves:
-        if isinstance(leaf, CompositeTensor):
+        if type(leaf) is EagerTensor:
+            tensors.append(leaf)
+        elif isinstance(leaf, CompositeTensor):
             tensors += [context.state().executor.adopt(part) for part in leaf.type_spec.components(leaf)]
         elif is_tensor_argument(leaf):
             tensors.append(convert_to_tensor(leaf))
     return tensors
+
+
+def arguments_key(args: tuple[Any, ...], kwargs: Mapping[str, Any], keep: list[Any]) -> Any:
+    """The `cache_key` of a call, made at once for tensors alone."""
+    if not kwargs and all(type(a) is EagerTensor for a in args):
+        return tuple, (tuple, *[(a.array.dtype, a.array.shape) for a in args]), (dict,)
+    return cache_key((args, kwargs), keep)
 
 
 def cache_key(structure: Any, keep: list[Any]) -> Any:
