@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from examples.guides import autograph, functions, gradients, ragged, random_numbers, sparse
+from examples.guides import autograph, functions, gradients, ragged, random_numbers, sparse, variables
 from tests.public.case import case
 
 
@@ -21,4 +21,5 @@ CASES = {
     "random-numbers": case(lambda tf: tensors(tf, random_numbers.guide(tf)), in_function=False),
     "ragged": case(lambda tf: tensors(tf, ragged.guide(tf)), in_function=False),
     "sparse": case(lambda tf: tensors(tf, sparse.guide(tf)), in_function=False),
+    "variables": case(lambda tf: tensors(tf, variables.guide(tf)), in_function=False),
 }
