@@ -9,7 +9,7 @@ import numpy as np
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.dispatch.opdef import get
-from headrace.dispatch.slicing import strided_slice_arguments
+from headrace.dispatch.slicing import in_two, strided_slice_arguments
 
 if TYPE_CHECKING:
     from headrace.dispatch.tensor import Tensor
@@ -131,6 +131,9 @@ class Operators:
         mask = _boolean_mask(self, key)
         if mask is not None:
             return mask
+        parts = in_two(key, lambda entry: hasattr(entry, "builder"))
+        if parts is not None:
+            return self[parts[0]][parts[1]]
         begin, end, strides, masks = strided_slice_arguments(key, _pack)
         return get("StridedSlice")(self, begin, end, strides, name=None, **masks)
 

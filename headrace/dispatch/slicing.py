@@ -50,6 +50,27 @@ def strided_slice_arguments(key: Any, pack: Callable[[list[Any]], Any]) -> tuple
     return pack(begin), pack(end), pack(strides), masks
 
 
+def in_two(key: Any, is_symbolic: Callable[[Any], bool]) -> tuple[Any, Any] | None:
+    """A subscript as two, one after the other: the indices that are symbolic tensors, then everything else.
+
+    The first keeps its size whatever the indices are, so only the second needs to know its bounds.
+
+    Returns:
+        Both keys; None where there is nothing to take apart.
+    """
+    entries = key if isinstance(key, tuple) else (key,)
+    symbolic = [not isinstance(entry, slice) and is_symbolic(entry) for entry in entries]
+    bounded = any(isinstance(e, slice) and not (e.start is None and e.stop is None and e.step is None) for e in entries)
+    if not any(symbolic) or not bounded:
+        return None
+    first = [
+        entry if alone or entry is Ellipsis else slice(None)
+        for entry, alone in zip(entries, symbolic, strict=True)
+        if entry is not None
+    ]
+    return tuple(first), tuple(entry for entry, alone in zip(entries, symbolic, strict=True) if not alone)
+
+
 def _index(entry: Any) -> Any:
     if hasattr(entry, "__index__") and not isinstance(entry, bool):
         dtype = getattr(entry, "dtype", None)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from headrace.core.dtypes import INDEX, int16
-from headrace.core.errors import InvalidArgumentError
+from headrace.core.errors import InvalidArgumentError, NotCompilable
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.infer import SMALLEST_TRIAL
 from headrace.dispatch.opdef import get, op
@@ -103,9 +103,9 @@ def _dynamic_slice(input: Any, pieces: list[Piece]) -> Any:
             continue
         elif piece.kind == "range":
             if isinstance(piece.begin, jax.core.Tracer) or isinstance(piece.end, jax.core.Tracer):
-                raise InvalidArgumentError(
+                raise NotCompilable(
                     "the bounds of a slice depend on data, so the size of the result is unknown when the function is compiled;"
-                    " use tf.slice with a known size, or tf.gather"
+                    " tf.slice with a known size, or tf.gather, can be"
                 )
             input = input[(slice(None),) * axis + _subscript([piece], input.shape[axis:])]
         axis += piece.kind != "new"
@@ -122,8 +122,8 @@ def _sliced(input: Any, begin: Any, end: Any, strides: Any, masks: dict[str, int
     return _dynamic_slice(input, pieces)
 
 
-def _strided_shape(input: Dims, begin: Any, end: Any, strides: Any, **masks: int) -> Dims:
-    result: list[int] = []
+def _strided_shape(input: Dims, begin: Any, end: Any, strides: Any, **masks: int) -> tuple[int | None, ...]:
+    result: list[int | None] = []
     axis = 0
     known = begin is not None and end is not None
     first, last = (begin, end) if known else (np.zeros_like(strides), np.zeros_like(strides))
@@ -136,7 +136,7 @@ def _strided_shape(input: Dims, begin: Any, end: Any, strides: Any, **masks: int
         elif piece.kind == "index" and known and not is_trial(input[axis]):
             _index(int(piece.begin), input[axis], axis)
         elif piece.kind == "range" and not known:
-            raise InvalidArgumentError("the bounds of a slice depend on data; use tf.slice with a known size, or tf.gather")
+            result.append(None)
         elif piece.kind == "range":
             result.append(_range_size(piece, input[axis]))
         axis += 1
@@ -229,12 +229,21 @@ def _strided_slice_gradient(record: Any, grad: Any) -> Any:
     return strided_slice_grad(shape, begin, end, strides, grad, **record.attrs), None, None, None
 
 
+def _host_gradient(shape: Any, begin: Any, end: Any, strides: Any, dy: Any, **masks: int) -> Any:
+    if any(map(is_trial, integers(shape))):
+        return NotImplemented
+    gradient = np.zeros(integers(shape), dy.dtype)
+    gradient[_subscript(_pieces(gradient.ndim, begin, end, strides, masks), gradient.shape)] = dy
+    return gradient
+
+
 @op(
     "StridedSliceGrad",
     "shape: Index, begin: Index, end: Index, strides: Index, dy: T -> output: T",
     Index=INDEX,
     static=("shape", "strides"),
     known=("begin", "end"),
+    host=_host_gradient,
     shape=lambda shape, *_, **__: integers(shape),
 )
 def strided_slice_grad(

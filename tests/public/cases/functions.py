@@ -51,7 +51,19 @@ def through_function(tf: Any, x: Any) -> Any:
     return forward.jvp(y), forward.jvp(v)
 
 
+def windows(tf: Any, x: Any) -> Any:
+    """Windows that move with a loop."""
+    total = tf.zeros([2])
+    for i in tf.range(3):
+        total += tf.reduce_sum(x[i : i + 2, 1:3], axis=0) * 2.0
+    return total
+
+
 CASES = {
+    "slice-from-data": case(lambda tf, x, i: [x[i : i + 2], x[:, i:], x[i:, :-1:2]], X, np.int32(1)),
+    "slice-from-data-short": case(lambda tf, x, i: tf.sin(x[i : i + 2]), X, np.int32(2)),
+    "index-and-slice": case(lambda tf, x, i: [x[i, 1:3], x[1:, i], x[..., i, None, :2], x[i, ::2] * 2.0], X, np.int32(1)),
+    "slice-in-a-loop": case(windows, X),
     "math-names": case(
         lambda tf, x: [
             tf.math.softmax(x),
