@@ -93,7 +93,7 @@ def with_gradients(tf: Any) -> dict[str, Any]:
 def in_modules(tf: Any) -> dict[str, Any]:
     """A module finds the variables of everything that it holds."""
 
-    class Dense(tf.Module):  # type: ignore[misc, name-defined]
+    class Dense(tf.Module):  # type: ignore[misc]
         """x @ weight + bias."""
 
         def __init__(self, inputs: int, outputs: int, name: str | None = None) -> None:
@@ -105,7 +105,7 @@ def in_modules(tf: Any) -> dict[str, Any]:
         def __call__(self, x: Any) -> Any:
             return x @ self.weight + self.bias
 
-    class Stack(tf.Module):  # type: ignore[misc, name-defined]
+    class Stack(tf.Module):  # type: ignore[misc]
         """Two layers in a list."""
 
         def __init__(self) -> None:

@@ -79,6 +79,7 @@ class Compiled:
         changing = [resource.take() if resource.array is not None else None for resource in binding.changing]
         reading = [resource.array for resource in binding.reading]
         entropy = generator.entropy() if self._random else _NO_ENTROPY
+        outputs: list[Any]
         outputs, state = compiled(changing, reading, tensors, entropy)
         for resource, array in zip(binding.changing, state, strict=True):
             resource.write(array)
