@@ -14,7 +14,7 @@ import numpy as np
 
 from headrace.core import dtypes, errors
 from headrace.data import compression, tfrecord
-from headrace.data.example import FixedLenFeature, parse_example
+from headrace.data.example import FixedLenFeature, parse_arrays
 
 CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 SIDE = 28
@@ -80,7 +80,7 @@ def load_sample(folder: Path) -> FashionMnist:
         shards = sorted(folder.glob(f"{split}-*.tfrecord.gz"))
         if not shards:
             raise errors.NotFoundError(f"{folder} has no {split}-*.tfrecord.gz; make the sample with make_sample.py")
-        batch = parse_example([record for shard in shards for record in tfrecord.read(shard, "GZIP")], FEATURES)
+        batch = parse_arrays([record for shard in shards for record in tfrecord.read(shard, "GZIP")], FEATURES)
         sizes = {len(image) for image in batch["image"]}
         if sizes != {SIDE * SIDE}:
             raise errors.DataLossError(f"{folder}, {split}: images of {sorted(sizes)} bytes; expected {SIDE * SIDE}")

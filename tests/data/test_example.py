@@ -18,8 +18,8 @@ from headrace.data.example import (
     FixedLenFeature,
     FloatList,
     Int64List,
-    parse_example,
-    parse_single_example,
+    parse_arrays,
+    parse_single_arrays,
 )
 
 
@@ -56,7 +56,7 @@ def test_values_come_back(rows: list[tuple[list[int], list[float], list[bytes]]]
         "f": FixedLenFeature([2, 3], "float32"),
         "s": FixedLenFeature([3, 1], "string"),
     }
-    got = parse_example([make(i=ints(*i), f=floats(*f), s=strings(*s)) for i, f, s in rows], features)
+    got = parse_arrays([make(i=ints(*i), f=floats(*f), s=strings(*s)) for i, f, s in rows], features)
     assert got["i"].tolist() == [i for i, _, _ in rows]
     assert got["f"].reshape(len(rows), 6).tolist() == [f for _, f, _ in rows]
     assert got["s"].reshape(len(rows), 3).tolist() == [s for _, _, s in rows]
@@ -67,7 +67,7 @@ def test_values_come_back(rows: list[tuple[list[int], list[float], list[bytes]]]
 @pytest.mark.parametrize("count", [0, 1, 31, 32, 4095, 4096, 40000])
 def test_floats_of_every_length_of_length(count: int) -> None:
     values = np.linspace(-1, 1, count, dtype=np.float32)
-    got = parse_single_example(make(x=floats(*values)), {"x": FixedLenFeature([count], "float32")})
+    got = parse_single_arrays(make(x=floats(*values)), {"x": FixedLenFeature([count], "float32")})
     np.testing.assert_array_equal(got["x"], values)
 
 
@@ -77,12 +77,12 @@ def test_unpacked_floats_and_unknown_fields_are_read_right() -> None:
     feature = b"\x12" + bytes([len(float_list)]) + float_list
     entry = b"\x0a\x01x" + b"\x12" + bytes([len(feature)]) + feature
     features = b"\x0a" + bytes([len(entry)]) + entry
-    got = parse_single_example(b"\x0a" + bytes([len(features)]) + features, {"x": FixedLenFeature([2], "float32")})
+    got = parse_single_arrays(b"\x0a" + bytes([len(features)]) + features, {"x": FixedLenFeature([2], "float32")})
     assert got["x"].tolist() == [1.5, -2.0]
 
 
 def test_zero_bytes_at_the_end_of_strings_stay() -> None:
-    assert parse_single_example(make(s=strings(b"a\0\0")), {"s": FixedLenFeature([], "string")})["s"] == b"a\0\0"
+    assert parse_single_arrays(make(s=strings(b"a\0\0")), {"s": FixedLenFeature([], "string")})["s"] == b"a\0\0"
 
 
 @pytest.mark.parametrize("empty", [make(), make(a=Feature()), b""])
@@ -92,14 +92,14 @@ def test_the_default_stands_in_for_a_missing_feature(empty: bytes) -> None:
         "b": FixedLenFeature([3], "float32", 0.5),
         "c": FixedLenFeature([], "string", "text"),
     }
-    got = parse_single_example(empty, features)
+    got = parse_single_arrays(empty, features)
     assert got["a"].tolist() == [5, 6]
     assert got["b"].tolist() == [0.5] * 3
     assert got["c"] == b"text"
 
 
 def test_an_empty_batch_keeps_the_shape() -> None:
-    assert parse_example([], {"a": FixedLenFeature([2], "int64")})["a"].shape == (0, 2)
+    assert parse_arrays([], {"a": FixedLenFeature([2], "int64")})["a"].shape == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -114,22 +114,22 @@ def test_an_empty_batch_keeps_the_shape() -> None:
 )
 def test_what_does_not_fit_is_named(feature: FixedLenFeature, message: str) -> None:
     with pytest.raises(errors.InvalidArgumentError, match=message):
-        parse_single_example(make(a=ints(1, 2)), {"a": feature})
+        parse_single_arrays(make(a=ints(1, 2)), {"a": feature})
 
 
 def test_a_required_feature_must_be_there() -> None:
     with pytest.raises(errors.InvalidArgumentError, match="example 1 has no feature 'z'"):
-        parse_example([make(z=ints(1)), make(a=ints(1))], {"z": FixedLenFeature([], "int64")})
+        parse_arrays([make(z=ints(1)), make(a=ints(1))], {"z": FixedLenFeature([], "int64")})
 
 
 def test_an_empty_list_is_not_a_missing_feature() -> None:
     with pytest.raises(errors.InvalidArgumentError, match="has 0 values"):
-        parse_single_example(make(a=ints()), {"a": FixedLenFeature([2], "int64", [5, 6])})
+        parse_single_arrays(make(a=ints()), {"a": FixedLenFeature([2], "int64", [5, 6])})
 
 
 @given(st.binary(max_size=60))
 def test_bytes_from_outside_give_a_named_error_or_the_default(data: bytes) -> None:
     try:
-        assert parse_single_example(data, {"a": FixedLenFeature([], "int64", 7)})["a"] == 7
+        assert parse_single_arrays(data, {"a": FixedLenFeature([], "int64", 7)})["a"] == 7
     except errors.InvalidArgumentError as error:
         assert "example 0" in str(error)

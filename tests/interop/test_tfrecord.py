@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from headrace.data import tfrecord
-from headrace.data.example import BytesList, Example, Feature, Features, FixedLenFeature, FloatList, Int64List, parse_example
+from headrace.data.example import BytesList, Example, Feature, Features, FixedLenFeature, FloatList, Int64List, parse_arrays
 from tests.interop.environments import run_peer
 
 COMPRESSIONS = ["", "GZIP", "ZLIB"]
@@ -63,7 +63,7 @@ def test_tensorflow_reads_our_records(theirs: Any, compression: str) -> None:
 def test_we_read_tensorflows_records(theirs: Any, folder: Path, compression: str) -> None:
     ours = list(tfrecord.read(folder / f"theirs-{compression}", compression))
     assert [record.hex() for record in ours] == theirs["written"][compression]
-    assert parse_example(ours[3:], FEATURES)["id"].tolist() == [[row, -row * 2**40] for row in range(4)]
+    assert parse_arrays(ours[3:], FEATURES)["id"].tolist() == [[row, -row * 2**40] for row in range(4)]
 
 
 def test_plain_files_are_the_same_byte_for_byte(theirs: Any, folder: Path) -> None:
@@ -72,7 +72,7 @@ def test_plain_files_are_the_same_byte_for_byte(theirs: Any, folder: Path) -> No
 
 
 def test_parsing_agrees_with_tensorflow(theirs: Any) -> None:
-    ours = parse_example(EXAMPLES, FEATURES)
+    ours = parse_arrays(EXAMPLES, FEATURES)
     assert ours["x"].dtype == np.float32
     assert ours["x"].tolist() == theirs["parsed"]["x"]
     assert ours["id"].tolist() == theirs["parsed"]["id"]

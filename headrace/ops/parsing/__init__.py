@@ -1,0 +1,1 @@
+"""Records into tensors: tf.Example and comma-separated values."""

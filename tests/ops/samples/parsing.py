@@ -1,0 +1,69 @@
+"""Samples of the ops that read records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from headrace.core.dtypes import int32, int64, string
+from headrace.proto import messages
+from tests.ops.harness import Sample
+
+
+def _example(**features: Any) -> bytes:
+    kinds = {
+        "f": ("float_list", messages.FloatList),
+        "i": ("int64_list", messages.Int64List),
+        "s": ("bytes_list", messages.BytesList),
+    }
+    made = {key: messages.Feature(**{kinds[key[0]][0]: kinds[key[0]][1](value=values)}) for key, values in features.items()}
+    return messages.Example(features=messages.Features(feature=made)).SerializeToString()
+
+
+def _strings(*items: bytes) -> Any:
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array
+
+
+ROWS = _strings(
+    _example(f=[1.0, 2.0], i=[7], s=[b"x", b"yz"]), _example(f=[3.0, 4.0], i=[8, 9], s=[]), _example(f=[5.0, 6.0], s=[b"last"])
+)
+NONE = _strings()
+DEFAULT = np.float32([])
+
+SAMPLES = [
+    Sample(
+        "ParseExampleV2",
+        (ROWS, NONE, _strings(b"s"), _strings(b"f"), _strings(b"i"), [DEFAULT]),
+        {
+            "num_sparse": 1,
+            "sparse_types": (string,),
+            "ragged_value_types": (int64,),
+            "ragged_split_types": (int32,),
+            "dense_shapes": ([2],),
+        },
+    ),
+    Sample(
+        "ParseExampleV2",
+        (np.array(ROWS[0], object), NONE, _strings(b"i", b"s"), _strings(b"f", b"i2"), NONE, [DEFAULT, np.int64(-5)]),
+        {
+            "num_sparse": 2,
+            "sparse_types": (int64, string),
+            "ragged_value_types": (),
+            "ragged_split_types": (),
+            "dense_shapes": ([1, 2], []),
+        },
+    ),
+    Sample(
+        "ParseExample",
+        (ROWS, NONE, [np.array(b"i", object)], [np.array(b"f", object)], [DEFAULT]),
+        {"sparse_types": (int64,), "dense_shapes": ([2],)},
+    ),
+    Sample(
+        "ParseSingleExample",
+        (np.array(ROWS[1], object), [DEFAULT]),
+        {"num_sparse": 1, "sparse_keys": ("i",), "dense_keys": ("f",), "sparse_types": (int64,), "dense_shapes": ([2],)},
+    ),
+]
