@@ -10,20 +10,22 @@ from tests.public.case import case
 
 
 def written_and_read(tf: Any) -> list[Any]:
-    """What was written, in the order of the program, and the files there are."""
+    """What was written, and the files there are; functions write and read one after the other, as TensorFlow orders no reads."""
     with tempfile.TemporaryDirectory() as folder:
+        first, second = f"{folder}/below/b.txt", f"{folder}/below/a.txt"
+        tf.io.write_file(first, "first\0")
+        found = tf.io.read_file(first)
+        tf.io.write_file(second, tf.strings.join([found, "second"]))
+        names = tf.io.matching_files([f"{folder}/below/*.txt", f"{folder}/below/b*"])
+        last = tf.strings.split(names, "/").to_tensor()[:, -1]
 
-        def program() -> list[Any]:
-            tf.io.write_file(f"{folder}/below/b.txt", "first\0")
-            first = tf.io.read_file(f"{folder}/below/b.txt")
-            tf.io.write_file(f"{folder}/below/b.txt", tf.strings.join([first, "second"]))
-            tf.io.write_file(f"{folder}/below/a.txt", "")
-            names = tf.io.matching_files([f"{folder}/below/*.txt", f"{folder}/below/b*"])
-            last = tf.strings.split(names, "/").to_tensor()[:, -1]
-            return [tf.reshape(first, [1]), tf.reshape(tf.io.read_file(f"{folder}/below/b.txt"), [1]), last]
+        @tf.function
+        def write() -> None:
+            tf.io.write_file(first, "third")
 
-        eager = program()
-        return [*eager, *tf.function(program)()]
+        read = tf.function(lambda: tf.strings.join([tf.io.read_file(first), tf.io.read_file(second)]))
+        write()
+        return [tf.reshape(found, [1]), last, tf.reshape(read(), [1])]
 
 
 def failing(tf: Any, program: Any) -> Any:
