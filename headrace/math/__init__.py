@@ -10,7 +10,6 @@ from headrace.ops.math.comparison import less_equal as less_equal
 from headrace.ops.math.comparison import logical_and as logical_and
 from headrace.ops.math.comparison import logical_not as logical_not
 from headrace.ops.math.comparison import logical_or as logical_or
-from headrace.ops.math.contraction import bincount as bincount
 from headrace.ops.math.contraction import confusion_matrix as confusion_matrix
 from headrace.ops.math.contraction import unsorted_segment_mean as unsorted_segment_mean
 from headrace.ops.math.contraction import unsorted_segment_sqrt_n as unsorted_segment_sqrt_n
@@ -129,3 +128,4 @@ from headrace.ops.nn.functions import log_softmax as log_softmax
 from headrace.ops.nn.functions import softmax as softmax
 from headrace.ops.nn.functions import zero_fraction as zero_fraction
 from headrace.ops.nn.ranking import in_top_k as in_top_k
+from headrace.sparse.counting import bincount as bincount

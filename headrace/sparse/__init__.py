@@ -1,6 +1,7 @@
 """tf.sparse: sparse tensors, which are coordinates, values and a shape, and their functions."""
 
 from headrace.sparse import overrides as _overrides
+from headrace.sparse.counting import sparse_bincount as bincount
 from headrace.sparse.functions import add as add
 from headrace.sparse.functions import concat as concat
 from headrace.sparse.functions import expand_dims as expand_dims

@@ -208,11 +208,11 @@ def bincount(
     flat_weights = convert_to_tensor(np.zeros(0, as_dtype(dtype).np_dtype)) if weights is None else convert_to_tensor(weights)
     if weights is not None and axis != -1:
         flat_weights = get("Reshape")(flat_weights, [-1])
-    size = _bin_count(x, minlength, maxlength)
+    size = bin_count(x, minlength, maxlength)
     return get("DenseBincount")(x, size, flat_weights, binary_output=binary_output, name=name)
 
 
-def _bin_count(x: Tensor, least: Any, most: Any) -> Tensor:
+def bin_count(x: Tensor, least: Any, most: Any) -> Tensor:
     """The number of bins: the greatest element plus 1 (0 for none), within the limits."""
     cast = get("Cast")
     padded = get("ConcatV2")([get("Reshape")(x, [-1]), cast(convert_to_tensor([-1]), DstT=x.dtype)], 0)

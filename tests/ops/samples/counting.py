@@ -23,5 +23,20 @@ SAMPLES = [
         )
     ],
     Sample("SparseBincount", (*MATRIX, np.int32(9), WEIGHTS[:4]), gradient=False),
+    *[
+        sample
+        for options in (
+            {"binary_output": False},
+            {"binary_output": True, "minlength": 12},
+            {"binary_output": False, "maxlength": 3},
+        )
+        for sample in (
+            Sample("DenseCountSparseOutput", (np.int32([[1, 2, 2], [0, 5, 5]]), NONE.astype(np.int32)), options),
+            Sample("SparseCountSparseOutput", (*MATRIX, NONE), options),
+            Sample("RaggedCountSparseOutput", (SPLITS, VALUES, NONE), options),
+        )
+    ],
+    Sample("DenseCountSparseOutput", (np.int64([3, 1, 3]), np.float64([0.5, 1, 2])), {"binary_output": False}, gradient=False),
+    Sample("RaggedCountSparseOutput", (SPLITS, VALUES, WEIGHTS), {"binary_output": False}, gradient=False),
     Sample("RaggedBincount", (SPLITS, VALUES, np.int64(10), WEIGHTS), gradient=False),
 ]
