@@ -17,7 +17,8 @@ EXTENSION_TYPES = {
 
 def encode(array: Any) -> dict[str, Any]:
     """An array (object arrays hold bytes) as JSON."""
-    array = np.asarray(array)
+    # numpy's own strings drop zeros at their ends.
+    array = np.asarray(array, object) if isinstance(array, bytes) else np.asarray(array)
     if array.dtype.kind in "OS":
         return {"shape": array.shape, "strings": [base64.b64encode(item).decode() for item in array.ravel().tolist()]}
     return {"dtype": array.dtype.name, "shape": array.shape, "data": base64.b64encode(array.tobytes()).decode()}
