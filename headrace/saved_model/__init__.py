@@ -1,4 +1,4 @@
-"""SavedModel and TensorBundle: reading and writing models in TensorFlow's format. Re-exports what `tf.saved_model` offers."""
+"""SavedModel: reading and writing models in TensorFlow's format. Re-exports what `tf.saved_model` offers."""
 
 from headrace.saved_model.loader import contains_saved_model as contains_saved_model
 from headrace.saved_model.loader import load as load

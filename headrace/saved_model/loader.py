@@ -10,6 +10,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from headrace.checkpoint.bundle import BundleReader, index_path
 from headrace.core import nest
 from headrace.core.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
 from headrace.core.shapes import TensorShape
@@ -19,7 +20,6 @@ from headrace.ops.lookup.tables import Table
 from headrace.proto.messages import SavedModel, TrackableObjectGraph, parse
 from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto
 from headrace.saved_model import fingerprint, structure
-from headrace.saved_model.bundle import BundleReader, index_path
 from headrace.saved_model.functional_import import Input
 from headrace.saved_model.graph_import import FunctionImporter, constant_tensor
 from headrace.saved_model.objects import DICT, GRAPH_KEY, LIST, SIGNATURES, TUPLE, SignatureMap

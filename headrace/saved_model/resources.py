@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from headrace.checkpoint.bundle import BundleReader
 from headrace.core.errors import DataLossError, InvalidArgumentError
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import ResourceTensor
 from headrace.ir.graph import Graph
 from headrace.ops.lookup.tables import table_of
-from headrace.saved_model.bundle import BundleReader
 from headrace.saved_model.restored import LoadedObject
 from headrace.saved_model.table_export import KEYS, VALUES
 from headrace.state.assets import Asset

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from headrace.checkpoint.bundle import index_path, write_bundle
 from headrace.core.dtypes import DType
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, UnimplementedError
 from headrace.dispatch import context
@@ -18,7 +19,6 @@ from headrace.dispatch.tensor import EagerTensor, PathTensor, ResourceTensor
 from headrace.ops.lookup.tables import Table
 from headrace.proto.messages import SavedModel, serialize
 from headrace.saved_model import fingerprint, structure
-from headrace.saved_model.bundle import index_path, write_bundle
 from headrace.saved_model.graph_export import FunctionExporter, problem
 from headrace.saved_model.main_graph import MainGraph, new_meta_graph
 from headrace.saved_model.objects import GRAPH_KEY, FunctionObject, ObjectTable

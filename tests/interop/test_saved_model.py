@@ -10,10 +10,10 @@ import pytest
 
 import headrace as tf
 from headrace import saved_model
+from headrace.checkpoint.bundle import BundleReader, write_bundle
 from headrace.core import dtypes
 from headrace.core.errors import UnimplementedError
 from headrace.proto import build
-from headrace.saved_model.bundle import BundleReader, write_bundle
 from tests.interop.environments import run_peer
 from tests.saved_model.sample import X, expected, signatures, traced
 

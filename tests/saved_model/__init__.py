@@ -1,1 +1,1 @@
-"""Tests of SavedModels and TensorBundles."""
+"""Tests of SavedModels."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from headrace.checkpoint.bundle import BundleReader, index_path, shard_path, write_bundle
+from headrace.checkpoint.slices import encode_key
+from headrace.checkpoint.table import read_table, write_table
 from headrace.core import dtypes, errors
 from headrace.proto.messages import BundleEntryProto, BundleHeaderProto, serialize
-from headrace.saved_model.bundle import BundleReader, index_path, shard_path, write_bundle
-from headrace.saved_model.slices import encode_key
-from headrace.saved_model.table import read_table, write_table
 
 
 def _strings(*items: bytes) -> np.ndarray:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headrace.checkpoint import table
 from headrace.core import errors
 from headrace.proto.crc import masked_crc32c
-from headrace.saved_model import table
 
 
 @settings(max_examples=50, deadline=None)

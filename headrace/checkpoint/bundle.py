@@ -11,14 +11,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from headrace.checkpoint import slices
+from headrace.checkpoint.table import get_varint, put_varint, read_table, write_table
 from headrace.core import dtypes, errors
 from headrace.core.dtypes import DType
 from headrace.core.shapes import TensorShape
 from headrace.proto.crc import crc32c, mask
 from headrace.proto.messages import BundleEntryProto, BundleHeaderProto, parse, serialize
 from headrace.proto.tensors import Array, as_bytes, concrete_shape, dtype_from_proto, from_bytes, little_endian, shape_to_proto
-from headrace.saved_model import slices
-from headrace.saved_model.table import get_varint, put_varint, read_table, write_table
 
 _VERSION = 1
 _MAX_SHARDS = 1 << 16
