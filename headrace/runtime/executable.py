@@ -9,6 +9,7 @@ from typing import Any
 from headrace.core.errors import InvalidArgumentError, NotCompilable
 from headrace.ir.graph import Graph, Node, Value
 from headrace.passes import pipeline
+from headrace.runtime import donation
 from headrace.runtime.host import run_segment
 from headrace.runtime.partition import Segment, partition
 from headrace.runtime.segments import Compiled
@@ -92,15 +93,22 @@ class Partitioned:
         for value, position in last.items():
             if value not in kept and position >= 0:
                 self._dead[position].append(value)
+        spent = donation.spent_inputs(graph, segments)
+        self._spent = [[(s.inputs.index(value), value) for value in values] for s, values in zip(segments, spent, strict=True)]
+        self._donated = set().union(*spent)
 
     def __call__(self, arguments: Sequence[Any]) -> list[Any]:
         """The outputs of the graph; see Executable.run."""
         environment: dict[Value, Any] = dict(zip(self._graph.inputs, arguments, strict=True))
-        for (segment, compiled), dead in zip(self._steps, self._dead, strict=True):
+        shared: set[Value] = set()
+        for (segment, compiled), spent, dead in zip(self._steps, self._spent, self._dead, strict=True):
             if compiled is None:
                 run_segment(segment, environment, run_body)
             else:
-                results = compiled.run([environment[value] for value in segment.inputs])
+                given = [environment[value] for value in segment.inputs]
+                results = compiled.run(given, tuple(i for i, value in spent if value not in shared))
+                if not self._donated.isdisjoint(segment.outputs):
+                    shared |= donation.shared(segment.outputs, results, given)
                 environment.update(zip(segment.outputs, results, strict=True))
             for value in dead:
                 del environment[value]
@@ -114,16 +122,18 @@ class _Step:
         self._part = Graph(f"{graph.name}_segment{number}")
         self._part.inputs, self._part.nodes, self._part.outputs = segment.inputs, segment.nodes, segment.outputs
         self._compiled = Compiled(self._part, [i for i, value in enumerate(segment.inputs) if value in segment.statics])
-        self.run: Run = self._attempt
+        self._further: Executable | None = None
 
-    def _attempt(self, arguments: Sequence[Any]) -> list[Any]:
-        try:
-            return self._compiled(arguments)
-        except NotCompilable as error:
-            further = Executable(self._part, optimized=True)
-            further.refuse(error)
-            self.run = further
-            return further(arguments)
+    def run(self, arguments: Sequence[Any], spent: tuple[int, ...]) -> list[Any]:
+        """The outputs of the segment; see Compiled."""
+        if self._further is None:
+            try:
+                return self._compiled(arguments, spent)
+            except NotCompilable as error:
+                further = Executable(self._part, optimized=True)
+                further.refuse(error)
+                self._further = further
+        return self._further(arguments)
 
 
 _lock = threading.RLock()

@@ -1,4 +1,4 @@
-"""Compiled segments: a graph (or a part of one) compiled by XLA, with variables donated.
+"""Compiled segments: a graph (or a part of one) compiled by XLA, with variables and spent inputs donated.
 
 There is one compilation for each set of input shapes, as `jax.jit` keeps them, and one for each value of the inputs that
 must be known at compile time but depend on data.
@@ -57,26 +57,30 @@ class Compiled:
         self._built = 0
         self._lock = threading.Lock()
 
-    def __call__(self, arguments: Sequence[Any]) -> list[Any]:
+    def __call__(self, arguments: Sequence[Any], spent: tuple[int, ...] = ()) -> list[Any]:
         """Runs the graph; variables that it assigns are updated.
 
         Args:
             arguments: one an input of the graph: an array, or a Resource.
+            spent: positions of arrays that nothing else holds or reads later, whose memory may be taken for outputs.
 
         Returns:
             The output arrays.
         """
         binding = self._bound([arguments[i] for i in self._resource_inputs])
-        if self._statics:
-            compiled = self._specialized(binding.aliasing, [np.asarray(arguments[i]) for i in self._statics])
+        if self._statics or spent:
+            compiled = self._specialized(binding.aliasing, [np.asarray(arguments[i]) for i in self._statics], spent)
         else:
             compiled = self._versions.get(binding.aliasing) or self._build(binding.aliasing, binding.aliasing, [])
-        tensors = [self._stacked(i, arguments[i]) for i in self._tensor_inputs]
+        tensors = [self._stacked(i, arguments[i]) for i in (*self._kept(spent), *spent)]
         device = context.state().device
         if device:
             target = devices.resolve(device)
             tensors = [jax.device_put(t, target) if t.dtype.kind != "O" else t for t in tensors]
         changing = [resource.take() if resource.array is not None else None for resource in binding.changing]
+        if spent:
+            changing += tensors[-len(spent) :]
+            del tensors[-len(spent) :]
         reading = [resource.array for resource in binding.reading]
         entropy = generator.entropy() if self._random else _NO_ENTROPY
         outputs: list[Any]
@@ -108,11 +112,14 @@ class Compiled:
                 return argument
             raise
 
-    def _specialized(self, aliasing: tuple[int, ...], statics: list[Any]) -> Any:
-        key = aliasing, tuple((a.shape, a.dtype.str, a.tobytes()) for a in statics)
+    def _kept(self, spent: tuple[int, ...]) -> list[int]:
+        return [i for i in self._tensor_inputs if i not in spent] if spent else self._tensor_inputs
+
+    def _specialized(self, aliasing: tuple[int, ...], statics: list[Any], spent: tuple[int, ...]) -> Any:
+        key = aliasing, spent, tuple((a.shape, a.dtype.str, a.tobytes()) for a in statics)
         found = self._versions.get(key)
         if found is None:
-            return self._build(key, aliasing, statics)
+            return self._build(key, aliasing, statics, spent)
         with self._lock:
             if key in self._versions:
                 self._versions.move_to_end(key)
@@ -139,10 +146,10 @@ class Compiled:
         """Which of the different resources are assigned."""
         return tuple(sorted({aliasing[n] for n, i in enumerate(self._resource_inputs) if i in self._written}))
 
-    def _build(self, key: Any, aliasing: tuple[int, ...], statics: list[Any]) -> Any:
+    def _build(self, key: Any, aliasing: tuple[int, ...], statics: list[Any], spent: tuple[int, ...] = ()) -> Any:
         with self._lock:
             if key not in self._versions:
-                function = self._function(aliasing, self._written_of(aliasing), statics)
+                function = self._function(aliasing, self._written_of(aliasing), statics, spent)
                 self._versions[key] = jax.jit(function, donate_argnums=(0,))
                 self._count()
             return self._versions[key]
@@ -164,17 +171,18 @@ class Compiled:
                 where,
             )
 
-    def _function(self, aliasing: tuple[int, ...], written: tuple[int, ...], statics: list[Any]) -> Any:
+    def _function(self, aliasing: tuple[int, ...], written: tuple[int, ...], statics: list[Any], spent: tuple[int, ...]) -> Any:
         names = {aliasing[n]: self.graph.inputs[i].name for n, i in enumerate(self._resource_inputs)}
+        kept = self._kept(spent)
 
         def function(changing: list[Any], reading: list[Any], tensors: list[Any], entropy: Any) -> Any:
             rest = iter(reading)
-            changed = dict(zip(written, changing, strict=True))
+            changed = dict(zip(written, changing[: len(written)], strict=True))
             cells = [Cell(changed[i] if i in changed else next(rest), names[i]) for i in range(len(names))]
             inputs: list[Any] = [None] * len(self.graph.inputs)
             for position, index in zip(self._resource_inputs, aliasing, strict=True):
                 inputs[position] = cells[index]
-            for position, tensor in zip(self._tensor_inputs, tensors, strict=True):
+            for position, tensor in zip((*kept, *spent), (*tensors, *changing[len(written) :]), strict=True):
                 inputs[position] = tensor
             for position, content in zip(self._statics, statics, strict=True):
                 inputs[position] = content
