@@ -1,7 +1,8 @@
 """Inference and training steps of the models in models.py. `python benchmarks/model_work.py WHO [MODEL ...]` prints JSON: seconds.
 
 WHO is headrace, tensorflow, tensorflow-jit (its own jit_compile=True), jax (models_jax.py, on Headrace's random weights), torch or
-torch-compile (models_torch.py; PyTorch is not among Headrace's own test environments: run it where it is installed).
+torch-compile (models_torch.py; PyTorch is not among Headrace's own test environments: run it where it is installed). With
+headrace+jax both run in one process, by turns, so that what the machine does and which kernels the compiler picks are the same.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,21 @@ def least_seconds(call: Callable[[], Any], wait: Callable[[Any], Any]) -> float:
         wait(call())
         times.append(time.perf_counter() - start)
     return min(times)
+
+
+def least_seconds_in_turns(calls: Sequence[Callable[[], Any]], rounds: int = 40) -> list[float]:
+    """The least time of one call of each, called by turns; each takes a fifth of a second a turn, and waits for its own results."""
+    for call in calls:
+        call()
+        call()
+    best = [float("inf")] * len(calls)
+    for _ in range(rounds):
+        for i, call in enumerate(calls):
+            until = time.perf_counter() + 0.2
+            while (start := time.perf_counter()) < until:
+                call()
+                best[i] = min(best[i], time.perf_counter() - start)
+    return best
 
 
 def framework_programs(tf: Any, name: str, options: dict[str, Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -72,9 +89,28 @@ def torch_programs(name: str, *, compiled: bool) -> Iterator[tuple[str, Callable
     return module.programs(name, BATCHES[name], compiled=compiled)  # type: ignore[no-any-return]
 
 
+def in_turns(names: Iterable[str]) -> None:
+    """Headrace and JAX by hand; prints one line a program."""
+    headrace = importlib.import_module("headrace")
+    for name in names:
+        for (what, ours), (_, theirs) in zip(framework_programs(headrace, name, {}), jax_programs(name), strict=True):
+            waiting = (partial(_waited, ours, WAITS["headrace"]), partial(_waited, theirs, WAITS["jax"]))
+            seconds = least_seconds_in_turns(waiting)
+            print(
+                f"{name} {what}: {seconds[0] * 1e3:.3f} ms, JAX by hand {seconds[1] * 1e3:.3f} ms ({seconds[0] / seconds[1]:.2f})"
+            )
+
+
+def _waited(call: Callable[[], Any], wait: Callable[[Any], Any]) -> None:
+    wait(call())
+
+
 def main() -> None:
     """Measures and prints."""
     who, *names = sys.argv[1:]
+    if who == "headrace+jax":
+        in_turns(names or BATCHES)
+        return
     found = {}
     for name in names or BATCHES:
         if who == "jax":

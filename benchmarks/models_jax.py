@@ -106,27 +106,27 @@ def programs(name: str, weights: list[Any], averages: list[Any], x: Any, y: Any)
     """Inference and a training step (plain gradient descent, buffers donated), each as a call that returns arrays."""
     with_averages = name == "ResNet50"
 
-    def outputs(weights: Any, averages: Any, training: bool) -> tuple[Any, Any]:
+    def outputs(weights: Any, averages: Any, x: Any, training: bool) -> tuple[Any, Any]:
         if with_averages:
             return resnet50(weights, averages, x, training)
         return PLAIN[name](weights, x), averages
 
-    infer = jax.jit(lambda w, a: outputs(w, a, False)[0])
-    yield "inference", lambda: infer(weights, averages)
+    infer = jax.jit(lambda w, a, x: outputs(w, a, x, False)[0])
+    yield "inference", lambda: infer(weights, averages, x)
 
-    def loss(weights: Any, averages: Any) -> tuple[Any, Any]:
-        logits, updated = outputs(weights, averages, True)
+    def loss(weights: Any, averages: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        logits, updated = outputs(weights, averages, x, True)
         return _cross_entropy(logits, y), updated
 
-    def train(weights: Any, averages: Any) -> tuple[Any, Any, Any]:
-        (value, updated), gradients = jax.value_and_grad(loss, has_aux=True)(weights, averages)
+    def train(weights: Any, averages: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        (value, updated), gradients = jax.value_and_grad(loss, has_aux=True)(weights, averages, x, y)
         return value, [w - 1e-3 * g for w, g in zip(weights, gradients, strict=True)], updated
 
     step = jax.jit(train, donate_argnums=(0, 1))
     state = [list(map(jnp.copy, weights)), list(map(jnp.copy, averages))]
 
     def run() -> Any:
-        value, *state[:] = step(*state)
+        value, *state[:] = step(*state, x, y)
         return value
 
     yield "training", run
