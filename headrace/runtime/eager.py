@@ -29,6 +29,8 @@ HOST_LIMIT = 64
 
 _EAGER = (EagerTensor, ResourceTensor, ListTensor)
 
+_LISTS = (ElementList, Undefined)
+
 _WITHOUT_VALUE = ("AssignVariableOp", "VarIsInitializedOp")
 """The ops that take a variable which has no value yet."""
 
@@ -87,7 +89,7 @@ class EagerExecutor:
             outputs = tuple(map(_wrapped if op.makes_handles else EagerTensor, results))
         else:
             declared = op.flat_args(op.outputs, complete)
-            outputs = tuple(_of_dtype(array, dtype) for array, (_, dtype) in zip(results, declared, strict=True))
+            outputs = tuple(tensor_of(array, dtype) for array, (_, dtype) in zip(results, declared, strict=True))
         for tape in current.tapes:
             tape.record(op, attrs, inputs, outputs)
         return outputs
@@ -159,8 +161,8 @@ class EagerExecutor:
             arrays = [t.array for t in inputs]  # type: ignore[attr-defined]
         except AttributeError:  # a symbolic tensor, which is refused
             arrays = [self.adopt(t).array for t in inputs]  # type: ignore[attr-defined]
-        results = executable.of(graph)(arrays)
-        return tuple(_of_dtype(array, value.dtype) for array, value in zip(results, graph.outputs, strict=True))
+        results = executable.of(graph).run(arrays)
+        return tuple(tensor_of(array, value.dtype) for array, value in zip(results, graph.outputs, strict=True))
 
     def constant(self, value: Any, dtype: DType, name: str | None = None) -> Tensor:
         """A tensor of a numpy array; scalars are remembered."""
@@ -202,10 +204,11 @@ def _wrapped(array: Any) -> EagerTensor:
     """The tensor of what a kernel or a graph returned: an array, a list, or a handle (a resource in an array of objects)."""
     if type(array) is np.ndarray and array.dtype.kind == "O" and array.ndim == 0 and isinstance(array.item(), Resource):
         return ResourceTensor(array.item())
-    return ListTensor(array) if isinstance(array, ElementList | Undefined) else EagerTensor(array)
+    return ListTensor(array) if isinstance(array, _LISTS) else EagerTensor(array)
 
 
-def _of_dtype(array: Any, dtype: DType) -> EagerTensor:
+def tensor_of(array: Any, dtype: DType) -> EagerTensor:
+    """The tensor of what a graph returned for an output of this dtype."""
     return QuantizedTensor(array, dtype) if dtype.is_quantized else _wrapped(array)
 
 

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from headrace.core import dtypes
 from headrace.core.errors import NotCompilable
 from headrace.dispatch import context
 from headrace.dispatch.lists import stacked
@@ -25,8 +26,6 @@ from headrace.runtime import devices
 from headrace.runtime.cells import Cell, is_random, written_inputs
 from headrace.runtime.lowering import Interpreter
 from headrace.runtime.randomness import generator
-
-_NO_ENTROPY = np.zeros(4, np.uint32)
 
 MOST_SPECIALIZATIONS = 128
 """Versions of a segment that are kept, one for each value of its static inputs; the least recently used goes first."""
@@ -50,6 +49,7 @@ class Compiled:
         self._statics = sorted(statics)
         self._resource_inputs = [i for i, value in enumerate(graph.inputs) if value.element is not None]
         self._tensor_inputs = [i for i, v in enumerate(graph.inputs) if v.element is None and i not in self._statics]
+        self._takes_lists = any(graph.inputs[i].dtype is dtypes.variant for i in self._tensor_inputs)
         self._written = written_inputs(graph)
         self._versions: OrderedDict[Any, Any] = OrderedDict()
         self._binding: _Binding | None = None
@@ -72,7 +72,9 @@ class Compiled:
             compiled = self._specialized(binding.aliasing, [np.asarray(arguments[i]) for i in self._statics], spent)
         else:
             compiled = self._versions.get(binding.aliasing) or self._build(binding.aliasing, binding.aliasing, [])
-        tensors = [self._stacked(i, arguments[i]) for i in (*self._kept(spent), *spent)]
+        tensors = [arguments[i] for i in (*self._kept(spent), *spent)] if spent else [arguments[i] for i in self._tensor_inputs]
+        if self._takes_lists:
+            tensors = [self._stacked(i, tensor) for i, tensor in zip((*self._kept(spent), *spent), tensors, strict=True)]
         device = context.state().device
         if device:
             target = devices.resolve(device)
@@ -82,7 +84,7 @@ class Compiled:
             changing += tensors[-len(spent) :]
             del tensors[-len(spent) :]
         reading = [resource.array for resource in binding.reading]
-        entropy = generator.entropy() if self._random else _NO_ENTROPY
+        entropy = generator.entropy() if self._random else None
         outputs: list[Any]
         outputs, state = compiled(changing, reading, tensors, entropy)
         for resource, array in zip(binding.changing, state, strict=True):
@@ -99,7 +101,9 @@ class Compiled:
         changing = [resource.peek() for resource in binding.changing]
         reading = [resource.array for resource in binding.reading]
         tensors = [arguments[i] for i in self._tensor_inputs]
-        compiled: jax.stages.Compiled = function.lower(changing, reading, tensors, _NO_ENTROPY).compile()
+        compiled: jax.stages.Compiled = function.lower(
+            changing, reading, tensors, np.zeros(4, np.uint32) if self._random else None
+        ).compile()
         return compiled
 
     def _stacked(self, position: int, argument: Any) -> Any:

@@ -110,7 +110,7 @@ class ConcreteFunction(Trackable):
             outputs: Sequence[Tensor] = self._differentiable.call(inputs)
         else:
             outputs = state.executor.call(self.graph, inputs)
-        return self._pack(outputs)
+        return self.pack(outputs)
 
     def memory_report(self) -> MemoryReport:
         """What one call needs of memory, and the lifetime of every value; unknown dimensions count as 1.
@@ -122,7 +122,8 @@ class ConcreteFunction(Trackable):
         tensors = [jax.ShapeDtypeStruct(shape, spec.dtype.np_dtype) for shape, spec in zip(shapes, self.specs, strict=True)]
         return report(self.graph, [*tensors, *(t.array for t in self.captured_inputs)], self.name)  # type: ignore[attr-defined]
 
-    def _pack(self, flat: Sequence[Any]) -> Any:
+    def pack(self, flat: Sequence[Any]) -> Any:
+        """The flat outputs in the structure of the result."""
         if self._output_structure is True:
             return flat[0]
         leaves = iter(flat)

@@ -22,6 +22,7 @@ from headrace.state.variable import Variable
 from headrace.trace.autograph.calls import convert
 from headrace.trace.builder import GraphBuilder
 from headrace.trace.concrete import ConcreteFunction
+from headrace.trace.direct import DirectCall, direct_key
 from headrace.trace.gradients import DifferentiableGraph
 from headrace.trace.signature import FunctionSpec, apply_signature, arguments_key, flat_tensors, is_tensor_argument, spec_for
 
@@ -61,6 +62,7 @@ class Function(Trackable):
         self._owner = owner
         self._autograph = autograph
         self._cache: dict[Any, ConcreteFunction] = {}
+        self._direct: dict[Any, DirectCall] = {}
         self._kept: list[Any] = []
         self._lock = threading.RLock()
         self._made_variables = False
@@ -127,6 +129,9 @@ class Function(Trackable):
         """Runs the function: compiled when called eagerly; while another function is traced, traced into that one."""
         if _Mode.eagerly:
             return self._python_function(*args, **kwargs)
+        direct = direct_key(args) if not kwargs and self._spec.input_signature is None else None
+        if direct in self._direct:
+            return self._direct[direct]([tensor.array for tensor in args])
         args, kwargs = self._spec.bind(args, kwargs)
         if self._spec.input_signature is not None:
             args, kwargs = apply_signature(self._spec, args, kwargs)
@@ -135,6 +140,8 @@ class Function(Trackable):
         concrete = self._lookup(args, kwargs)
         if self._jit_compile:
             executable.of(concrete.graph).require_compiled(self._spec.name)
+        if direct is not None and len(concrete.specs) == len(args):
+            self._direct[direct] = DirectCall(concrete)
         leaves = nest.flatten((args, kwargs)) if kwargs or any(type(a) in (list, tuple, dict) for a in args) else args
         return concrete.call_flat(flat_tensors(leaves))
 
