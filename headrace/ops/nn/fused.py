@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from headrace.core.dtypes import FLOATING
 from headrace.core.errors import InvalidArgumentError
@@ -37,7 +38,7 @@ def _finish(y: Any, args: Sequence[Any], fused_ops: Strs, epsilon: float, alpha:
             y = y + next(rest)
         elif name == "FusedBatchNorm":
             scale, offset, mean, variance = (next(rest) for _ in range(4))
-            slope = scale / jnp.sqrt(variance + jnp.asarray(epsilon, variance.dtype))
+            slope = scale * lax.rsqrt(variance + jnp.asarray(epsilon, variance.dtype))
             shift = offset - mean * slope
             y = (y.astype(slope.dtype) * slope.reshape(channel_shape) + shift.reshape(channel_shape)).astype(y.dtype)
         elif name == "LeakyRelu":
