@@ -319,12 +319,12 @@ class _Loader:
         if not (isinstance(signature, tuple) and list(map(type, signature)) == [tuple, dict]):
             raise InvalidArgumentError(f"the input signature of {name!r} is {signature!r}; expected (args, kwargs)")
         outputs = structure.decode(entry.output_signature, f"the output signature of {name!r}")
-        specs = [leaf for leaf in nest.flatten(signature) if isinstance(leaf, TensorSpec)]
+        specs = [leaf for leaf in nest.flatten(signature, expand_composites=True) if isinstance(leaf, TensorSpec)]
         captured = [self._captured(number, name) for number in entry.bound_inputs]
         inputs = [Input(s.dtype, s.shape, s.name or f"input_{i}") for i, s in enumerate(specs)]
         graph = self._importer.build(name, [*inputs, *map(_capture_input, captured)])
         unshare(graph)
-        leaves = [leaf for leaf in nest.flatten(outputs) if leaf is not None]
+        leaves = [leaf for leaf in nest.flatten(outputs, expand_composites=True) if leaf is not None]
         if len(leaves) != len(graph.outputs):
             raise InvalidArgumentError(
                 f"function {name!r} has {len(graph.outputs)} results; its output signature has {len(leaves)}"

@@ -5,7 +5,7 @@ It holds a handle for each variable, a call for each signature, and the nodes th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,12 +13,14 @@ import numpy as np
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.shapes import SCALAR, TensorShape
+from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.proto.messages import MetaGraphDef, SaverDef
 from headrace.proto.tensors import Array, shape_to_proto
-from headrace.saved_model import attrs
+from headrace.saved_model import attrs, structure
 from headrace.saved_model.graph_export import PRODUCER, call_node, node_name
 from headrace.saved_model.signatures import INIT_OP, SignatureFunction
 from headrace.saved_model.table_export import KEYS, VALUES, SavedTable
+from headrace.sparse.tensor import SparseTensorSpec
 from headrace.state.variable import Variable
 
 MIN_CONSUMER = 12
@@ -150,8 +152,9 @@ class MainGraph:
             inputs.append(name)
             _fill_info(proto.inputs[key], f"{name}:0", spec.dtype, spec.shape)
         node = self._call(function, [*inputs, *map(self._captured, bound)])
-        for index, (key, spec) in enumerate(signature.outputs.items()):
-            _fill_info(proto.outputs[key], f"{node}:{index}", spec.dtype, spec.shape)
+        ports = (f"{node}:{index}" for index in range(len(signature.output_names)))
+        for key, spec in signature.outputs.items():
+            _fill_output(proto.outputs[key], spec, ports)
 
     def add_saver(self, keys: dict[int, str], tables: dict[int, tuple[str, SavedTable]]) -> None:
         """Adds the nodes that save and restore variables and tables, and the initialization op.
@@ -213,6 +216,25 @@ class MainGraph:
         array = np.empty(len(items), dtype=object)
         array[:] = [item.encode() for item in items]
         return self._const(stem, array, dtypes.string)
+
+
+def _fill_output(info: Any, spec: TensorSpec | CompositeSpec, ports: Iterator[str]) -> None:
+    """Describes an output that takes as many ports as it has tensors."""
+    if isinstance(spec, TensorSpec):
+        _fill_info(info, next(ports), spec.dtype, spec.shape)
+    elif isinstance(spec, SparseTensorSpec):
+        sparse = info.coo_sparse
+        sparse.indices_tensor_name, sparse.values_tensor_name, sparse.dense_shape_tensor_name = (
+            next(ports),
+            next(ports),
+            next(ports),
+        )
+        info.dtype = spec.dtype.enum
+        info.tensor_shape.CopyFrom(shape_to_proto(spec.shape))
+    else:
+        structure.encode_composite(spec, info.composite_tensor.type_spec)
+        for part in spec.component_specs:
+            _fill_info(info.composite_tensor.components.add(), next(ports), part.dtype, part.shape)
 
 
 def _fill_info(info: Any, name: str, dtype: DType, shape: TensorShape) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace.core import nest
 from headrace.core.errors import HeadraceError, InvalidArgumentError
-from headrace.core.spec import TensorSpec
+from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.dispatch.tensor import ResourceTensor, Tensor
 from headrace.ir.graph import Graph
 from headrace.saved_model.main_graph import PREDICT_METHOD
@@ -69,14 +69,14 @@ def make_concrete(
         graph: the function, without calls.
         captured: values of its last inputs.
         input_signature: `(args, kwargs)`.
-        output_signature: the structure of the result; its leaves do not matter but for None.
+        output_signature: the structure of the result; of its leaves only None and the specs of composite tensors matter.
         variables: the model's variables by the identity of their storage.
         name: for people.
     """
     body = restore(graph)
     differentiable = DifferentiableGraph(graph, body.inputs, body.outputs, lambda: body.builder.log.records)
     used = [variables[id(t.array)] for t in captured if isinstance(t, ResourceTensor) and id(t.array) in variables]
-    structure = nest.map_structure(lambda leaf: None if leaf is None else True, output_signature)
+    structure = nest.map_structure(lambda leaf: leaf if leaf is None or isinstance(leaf, CompositeSpec) else True, output_signature)
     return kind(graph, captured, input_signature, structure, used, differentiable, name)
 
 
@@ -172,7 +172,11 @@ def _fit(concrete: ConcreteFunction, arguments: Any) -> list[Any]:
     nest.assert_same_structure(expected, arguments, check_types=False)
     tensors: list[Any] = []
     for wanted, given in zip(nest.flatten(expected), nest.flatten(arguments), strict=True):
-        if not isinstance(wanted, TensorSpec):
+        if isinstance(wanted, CompositeSpec):
+            if not (given.is_subtype_of(wanted) if isinstance(given, CompositeSpec) else wanted.is_compatible_with(given)):
+                raise ValueError(f"the trace takes {wanted}, not {given!r}")
+            tensors += nest.flatten(given, expand_composites=True)
+        elif not isinstance(wanted, TensorSpec):
             if type(wanted) is not type(given) or wanted != given:
                 raise ValueError(f"the trace was made for {wanted!r}, not {given!r}")
         elif isinstance(given, TensorSpec):

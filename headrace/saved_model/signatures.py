@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from headrace.core import nest
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
-from headrace.core.spec import TensorSpec
+from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.dispatch.tensor import Tensor
 from headrace.ir.graph import Graph, Value
 from headrace.saved_model.graph_export import problem
@@ -26,7 +27,9 @@ class SignatureFunction:
         name: the signature's key.
         graph: its inputs are the named tensors in order of their names, then the captures.
         captured_inputs: what the function captures.
-        inputs, outputs: specs by name, in order of the names.
+        inputs: specs by name, in order of the names; those of a composite argument's tensors.
+        outputs: specs by name, in order of the names; composite tensors as such.
+        output_names: a name for each output of the graph.
     """
 
     def __init__(self, name: str, concrete: ConcreteFunction) -> None:
@@ -43,47 +46,63 @@ class SignatureFunction:
         if reason is not None:
             raise UnimplementedError(f"signature {name!r} cannot be saved: {reason}")
         body = concrete.graph
-        arguments = {_input_name(name, spec): value for spec, value in zip(concrete.specs, body.inputs, strict=False)}
-        if len(arguments) != len(concrete.specs):
-            raise InvalidArgumentError(
-                f"signature {name!r} has two inputs of one name ({[s.name for s in concrete.specs]}); rename a TensorSpec"
-            )
-        results = dict(zip(_output_names(name, concrete.structured_outputs), body.outputs, strict=True))
+        names = _input_names(name, concrete)
+        arguments = dict(zip(names, body.inputs, strict=False))
+        if len(arguments) != len(names):
+            raise InvalidArgumentError(f"signature {name!r} has two inputs of one name ({names}); rename a TensorSpec")
         self.inputs = {key: TensorSpec(v.shape, v.dtype, key) for key, v in sorted(arguments.items())}
-        self.outputs = {key: TensorSpec(v.shape, v.dtype, key) for key, v in sorted(results.items())}
-        self.graph = self._wrapper(body, arguments, results)
+        flat = iter(body.outputs)
+        results = {
+            key: (spec, [next(flat) for _ in nest.flatten(spec, expand_composites=True)])
+            for key, spec in _named_outputs(name, concrete.structured_outputs)
+        }
+        self.outputs = {
+            key: TensorSpec(parts[0].shape, parts[0].dtype, key) if isinstance(spec, TensorSpec) else spec
+            for key, (spec, parts) in sorted(results.items())
+        }
+        self.output_names = [f"{key}_{i}" if i else key for key in self.outputs for i in range(len(results[key][1]))]
+        self.graph = self._wrapper(body, arguments, [value for key in self.outputs for value in results[key][1]])
 
-    def _wrapper(self, body: Graph, arguments: Mapping[str, Value], results: Mapping[str, Value]) -> Graph:
+    def _wrapper(self, body: Graph, arguments: Mapping[str, Value], results: Sequence[Value]) -> Graph:
         graph = Graph(f"signature_wrapper_{body.name}")
         copies = {arguments[key]: graph.add_input(spec.dtype, spec.shape, key) for key, spec in self.inputs.items()}
         for value in body.inputs[len(arguments) :]:
             copies[value] = graph.add_input(value.dtype, value.shape, value.name, element=value.element)
         outputs = [Value(v.dtype, v.shape) for v in body.outputs]
         graph.add_node("StatefulPartitionedCall", [copies[v] for v in body.inputs], {"f": body}, outputs)
-        position = {name: i for i, name in enumerate(results)}
-        graph.outputs = [outputs[position[key]] for key in self.outputs]
+        made = dict(zip(map(id, body.outputs), outputs, strict=True))
+        graph.outputs = [made[id(value)] for value in results]
         return graph
 
 
-def _input_name(signature: str, spec: TensorSpec) -> str:
-    if not spec.name:
-        raise InvalidArgumentError(f"signature {signature!r} has an input without a name, {spec}; give the TensorSpec a name")
-    return spec.name
+def _input_names(signature: str, concrete: ConcreteFunction) -> list[str]:
+    """A name for each tensor argument: its spec's; for a tensor of a composite argument that of the graph's input."""
+    names: list[str] = []
+    for spec in nest.flatten(concrete.structured_input_signature):
+        if isinstance(spec, CompositeSpec):
+            names += [value.name for value in concrete.graph.inputs[len(names) : len(names) + len(spec.component_specs)]]
+        elif isinstance(spec, TensorSpec):
+            if not spec.name:
+                raise InvalidArgumentError(
+                    f"signature {signature!r} has an input without a name, {spec}; give the TensorSpec a name"
+                )
+            names.append(spec.name)
+    return names
 
 
-def _output_names(signature: str, structure: Any) -> list[str]:
-    """A name for each flat output: the keys of a dict, else output_0, output_1 and so on."""
+def _named_outputs(signature: str, structure: Any) -> list[tuple[str, Any]]:
+    """A name for each output: the keys of a dict, else output_0, output_1 and so on."""
     if isinstance(structure, Mapping):
         names, leaves = sorted(structure), [structure[key] for key in sorted(structure)]
     else:
         leaves = list(structure) if isinstance(structure, list | tuple) else [structure]
         names = [f"output_{i}" for i in range(len(leaves))]
-    if not all(isinstance(leaf, TensorSpec) for leaf in leaves) or not all(isinstance(name, str) for name in names):
+    if not all(isinstance(leaf, TensorSpec | CompositeSpec) for leaf in leaves) or not all(isinstance(name, str) for name in names):
         raise InvalidArgumentError(
             f"the function of signature {signature!r} returns {structure!r}; expected a tensor, a list of tensors or a dict from"
             " strings to tensors"
         )
-    return names
+    return list(zip(names, leaves, strict=True))
 
 
 def build(root: Any, signatures: Any) -> SignatureMap:

@@ -12,11 +12,19 @@ from headrace.core import nest
 from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.core.shapes import TensorShape
-from headrace.core.spec import TensorSpec
+from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.proto.messages import StructuredValue
 from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto, shape_to_proto, to_proto
+from headrace.ragged.tensor import RaggedTensorSpec
+from headrace.sparse.tensor import SparseTensorSpec
 
 _MAX_DEPTH = 60
+
+_COMPOSITES: dict[type[Any], tuple[int, tuple[str, ...]]] = {
+    SparseTensorSpec: (1, ("shape", "dtype")),
+    RaggedTensorSpec: (3, ("shape", "dtype", "ragged_rank", "row_splits_dtype")),
+}
+"""The number of each class of composite specs in a TypeSpecProto, and the fields that stand there."""
 
 
 def encode(value: Any) -> Any:
@@ -58,6 +66,8 @@ def _encode_leaf(value: Any, proto: Any) -> None:
         spec = proto.tensor_spec_value
         spec.name, spec.dtype = value.name or "", value.dtype.enum
         spec.shape.CopyFrom(shape_to_proto(value.shape))
+    elif isinstance(value, CompositeSpec):
+        encode_composite(value, proto.type_spec_value)
     elif isinstance(value, bool):
         proto.bool_value = value
     elif isinstance(value, int) and -(2**63) <= value < 2**63:
@@ -76,12 +86,45 @@ def _encode_leaf(value: Any, proto: Any) -> None:
         raise UnimplementedError(f"{value!r} ({type(value).__name__}) has no stored form; expected specs, numbers, strings or None")
 
 
+def encode_composite(spec: CompositeSpec, proto: Any) -> None:
+    """Fills a TypeSpecProto.
+
+    Raises:
+        UnimplementedError: the spec has no stored form.
+    """
+    kind = next((kind for kind in _COMPOSITES if type(spec) is kind), None)
+    if kind is None:
+        raise UnimplementedError(f"{spec!r} has no stored form; expected specs of sparse or ragged tensors")
+    number, fields = _COMPOSITES[kind]
+    proto.type_spec_class, proto.type_spec_class_name = number, kind.__name__
+    _encode(tuple(getattr(spec, field) for field in fields), proto.type_state)
+    proto.num_flat_components = len(spec.component_specs)
+
+
+def _decode_composite(proto: Any, what: str, depth: int) -> CompositeSpec:
+    kind = next((kind for kind, (number, _) in _COMPOSITES.items() if number == proto.type_spec_class), None)
+    if kind is None:
+        raise UnimplementedError(
+            f"{what} holds a {proto.type_spec_class_name or 'composite'}; only plain, sparse and ragged tensors are supported"
+        )
+    state = decode(proto.type_state, what, depth + 1)
+    fields = _COMPOSITES[kind][1]
+    # A fifth field of a ragged tensor's spec describes flat values that are no plain tensor.
+    if not isinstance(state, tuple) or len(state) < len(fields) or any(item is not None for item in state[len(fields) :]):
+        raise InvalidArgumentError(f"{what} holds a {kind.__name__} with the fields {state!r}; expected {', '.join(fields)}")
+    try:
+        spec: CompositeSpec = kind(*state[: len(fields)])
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"{what} holds a {kind.__name__} that cannot be: {error}") from None
+    return spec
+
+
 def decode(proto: Any, what: str, depth: int = 0) -> Any:
     """The Python value; a named tuple comes back as one of the same name and fields.
 
     Raises:
         InvalidArgumentError: the value is empty or nested too deep.
-        UnimplementedError: it is of a kind that Headrace does not have, such as the spec of a ragged tensor.
+        UnimplementedError: it is of a kind that Headrace does not have, such as the spec of a dataset.
     """
     if depth > _MAX_DEPTH:
         raise InvalidArgumentError(f"{what} is nested more than {_MAX_DEPTH} deep")
@@ -97,6 +140,8 @@ def decode(proto: Any, what: str, depth: int = 0) -> Any:
         return {key: decode(value.fields[key], what, depth + 1) for key in sorted(value.fields)}
     if kind == "named_tuple_value":
         return _named_tuple(value.name, {pair.key: decode(pair.value, what, depth + 1) for pair in value.values}, what)
+    if kind == "type_spec_value":
+        return _decode_composite(value, what, depth)
     return _decode_leaf(kind, value, what)
 
 
@@ -119,8 +164,4 @@ def _decode_leaf(kind: str, value: Any, what: str) -> Any:
         return shape_from_proto(value, what)
     if kind in ("tensor_value", "numpy_value"):
         return from_proto(value, what)
-    if kind == "type_spec_value":
-        raise UnimplementedError(
-            f"{what} holds a {value.type_spec_class_name or 'composite'} spec; only plain tensors are supported"
-        )
     return value

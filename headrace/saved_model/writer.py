@@ -150,7 +150,7 @@ class _Plan:
 
     def _add_signature(self, name: str, signature: SignatureFunction) -> None:
         bound = self._bound(signature.captured_inputs, f"signature {name!r}")
-        function = self._exporter.add(signature.graph, outputs=list(signature.outputs))
+        function = self._exporter.add(signature.graph, outputs=signature.output_names)
         self._saved[id(signature)] = function
         self._entries[function] = (bound, ((), dict(signature.inputs)), dict(signature.outputs))
         self._graph.add_signature(signature, self._exporter.functions[function], bound)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.ops.harness import Sample
 
 FAMILIES = harness.collect()
 ALL = [sample for samples in FAMILIES.values() for sample in samples]
+WITHOUT_TENSORFLOW = os.environ.get("HEADRACE_NO_INTEROP", "") not in ("", "0")
 
 
 def _each(samples: list[Sample]) -> pytest.MarkDecorator:
@@ -47,18 +49,29 @@ def test_tensorflow_value(sample: Sample, oracle: harness.Oracle) -> None:
         harness.assert_close(actual, wanted, sample, f"output {index}")
 
 
+def _is_compared(sample: Sample) -> bool:
+    """True where the gradient is compared with TensorFlow's."""
+    return sample.oracle and sample.oracle_gradient and harness.is_gradient_checked(sample)
+
+
 @pytest.mark.interop
-@_each([s for s in ALL if s.oracle and s.oracle_gradient and harness.is_gradient_checked(s)])
+@_each([s for s in ALL if _is_compared(s)])
 def test_tensorflow_gradient(sample: Sample, oracle: harness.Oracle) -> None:
     answer = oracle.answer(sample)
     if "no_gradient" in answer:
+        if sample.numeric:
+            return _check_by_finite_differences(sample)
         pytest.skip(f"TensorFlow has no gradient here: {answer['no_gradient'][:100]}")
     found = harness.gradients(sample, harness.tensors_of(sample))
-    harness.assert_gradients_close(found, answer["gradients"], sample, "gradient")
+    return harness.assert_gradients_close(found, answer["gradients"], sample, "gradient")
 
 
-@_each([s for s in ALL if s.numeric and harness.is_gradient_checked(s)])
+@_each([s for s in ALL if s.numeric and harness.is_gradient_checked(s) and (WITHOUT_TENSORFLOW or not _is_compared(s))])
 def test_finite_differences(sample: Sample) -> None:
+    _check_by_finite_differences(sample)
+
+
+def _check_by_finite_differences(sample: Sample) -> None:
     flat = harness.widened(sample)
     if flat is None:
         pytest.skip(f"{sample.op} does not take float64")
@@ -66,35 +79,59 @@ def test_finite_differences(sample: Sample) -> None:
     np.testing.assert_allclose(exact, numeric, rtol=1e-4, atol=1e-5)
 
 
-def _traced(sample: Sample, flat: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Outputs and gradients of the sample inside a tf.function; static inputs stay constants."""
-    op = sample.definition
-    counts = [len(value) for arg, value in zip(op.inputs, sample.inputs, strict=True) if arg.is_list]
-    fixed = op.static_positions(counts) | op.known
-    given = [t for i, t in enumerate(flat) if i not in fixed]
-    outputs = _arrays(harness.run(sample, flat))
-    with_gradients = harness.is_gradient_checked(sample)
+class _Traced:
+    """A sample inside a tf.function; static inputs stay constants there."""
 
-    def body(*symbolic: Any) -> Any:
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        self.flat = harness.tensors_of(sample)
+        self.outputs = _arrays(harness.run(sample, self.flat))
+        op = sample.definition
+        counts = [len(value) for arg, value in zip(op.inputs, sample.inputs, strict=True) if arg.is_list]
+        fixed = op.static_positions(counts) | op.known
+        self.given = {i: t for i, t in enumerate(self.flat) if i not in fixed}
+
+    def specs(self) -> list[tf.TensorSpec]:
+        """What the function is traced for."""
+        return [tf.TensorSpec([None] * len(t.shape) if self.sample.unknown else t.shape, t.dtype) for t in self.given.values()]
+
+    def body(self, symbolic: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Outputs, and gradients where they are checked."""
         rest = iter(symbolic)
-        whole = [tf.convert_to_tensor(t.numpy()) if i in fixed else next(rest) for i, t in enumerate(flat)]
-        found = harness.gradient_tensors(sample, whole, outputs) if with_gradients else []
-        return [*harness.run(sample, whole), *(tf.convert_to_tensor(g) for g in found if g is not None)]
+        whole = [next(rest) if i in self.given else tf.convert_to_tensor(t.numpy()) for i, t in enumerate(self.flat)]
+        found = harness.gradient_tensors(self.sample, whole, self.outputs) if harness.is_gradient_checked(self.sample) else []
+        return list(harness.run(self.sample, whole)), [tf.convert_to_tensor(g) for g in found if g is not None]
 
-    specs = [tf.TensorSpec([None] * len(t.shape) if sample.unknown else t.shape, t.dtype) for t in given]
-    results = _arrays(tf.function(body, input_signature=specs)(*given))
-    return results[: len(outputs)], results[len(outputs) :]
+    def check(self, outputs: list[Any], gradients: list[Any]) -> None:
+        """Compares with what the sample gives eagerly."""
+        for index, (actual, wanted) in enumerate(zip(_arrays(outputs), self.outputs, strict=True)):
+            harness.assert_close(actual, wanted, self.sample, f"output {index}")
+        if harness.is_gradient_checked(self.sample):
+            expected = [g for g in harness.gradients(self.sample, self.flat) if g is not None]
+            harness.assert_gradients_close(_arrays(gradients), expected, self.sample, "gradient", factor=1.0)
 
 
-@_each([s for s in ALL if not harness.is_host_only(s)])
-def test_function(sample: Sample) -> None:
-    flat = harness.tensors_of(sample)
-    outputs, gradients = _traced(sample, flat)
-    for index, (actual, wanted) in enumerate(zip(outputs, harness.run(sample, flat), strict=True)):
-        harness.assert_close(actual, wanted.numpy(), sample, f"output {index}")
-    if harness.is_gradient_checked(sample):
-        expected = [g for g in harness.gradients(sample, flat) if g is not None]
-        harness.assert_gradients_close(gradients, expected, sample, "gradient", factor=1.0)
+def _together() -> list[Any]:
+    """The samples of an op, up to six at a time: they are compiled as one function, which takes half the time."""
+    groups: dict[str, list[Sample]] = {}
+    for sample in ALL:
+        if not harness.is_host_only(sample):
+            groups.setdefault(sample.op, []).append(sample)
+    return [pytest.param(group[i : i + 6], id=group[i].id) for group in groups.values() for i in range(0, len(group), 6)]
+
+
+@pytest.mark.parametrize("samples", _together())
+def test_function(samples: list[Sample]) -> None:
+    traced = [_Traced(sample) for sample in samples]
+
+    @tf.function(input_signature=[spec for one in traced for spec in one.specs()])
+    def program(*symbolic: Any) -> Any:
+        rest = iter(symbolic)
+        return [one.body([next(rest) for _ in one.given]) for one in traced]
+
+    given = [tensor for one in traced for tensor in one.given.values()]
+    for one, (outputs, gradients) in zip(traced, program(*given), strict=True):
+        one.check(outputs, gradients)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))

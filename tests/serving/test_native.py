@@ -104,7 +104,7 @@ def test_a_damaged_model_is_refused_by_name(models: Path, tmp_path: Path, damage
 
 def test_a_model_without_signatures_is_refused(tmp_path: Path) -> None:
     saved_model.save(tf.Module(), str(tmp_path / "1"))
-    with pytest.raises(FailedPreconditionError, match="has no signatures"):
+    with pytest.raises(FailedPreconditionError, match="has no signature that could be served"):
         NativeEngine().load(tmp_path / "1")
 
 

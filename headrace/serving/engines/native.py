@@ -10,6 +10,7 @@ import numpy as np
 
 from headrace import saved_model
 from headrace.core.errors import FailedPreconditionError
+from headrace.core.spec import TensorSpec
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.serving.engines.base import PREDICT_METHOD, Array, Signature
 
@@ -18,7 +19,7 @@ class NativeModel:
     """A SavedModel loaded by `headrace.saved_model`."""
 
     def __init__(self, loaded: Any) -> None:
-        self._functions: dict[str, Any] = dict(loaded.signatures)
+        self._functions: dict[str, Any] = {name: f for name, f in loaded.signatures.items() if _gives_tensors(f)}
         self._signatures = {name: _signature(function) for name, function in self._functions.items()}
 
     @property
@@ -49,9 +50,15 @@ class NativeEngine:
         model = NativeModel(saved_model.load(str(path)))
         if not model.signatures:
             raise FailedPreconditionError(
-                f"the SavedModel at {path} has no signatures; save it with signatures={{'serving_default': function}} to serve it"
+                f"the SavedModel at {path} has no signature that could be served; save it with signatures={{'serving_default':"
+                " function}, where the function gives tensors, not sparse or ragged ones"
             )
         return model
+
+
+def _gives_tensors(function: Any) -> bool:
+    """False for a signature with sparse or ragged results, which the protocols have no form for."""
+    return all(isinstance(spec, TensorSpec) for spec in function.structured_outputs.values())
 
 
 def _signature(function: Any) -> Signature:
