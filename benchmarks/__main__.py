@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,27 @@ def models_table(ours: str, theirs: str) -> Table:
     return table
 
 
+def loading_table(ours: str, theirs: str) -> Table:
+    """Loading SavedModels, each in a new process, by turns: the least of three."""
+    table = Table(title="tf.saved_model.load: Headrace, TensorFlow")
+    for column in ("model", "Headrace", "TensorFlow", "ratio", "peak memory / size"):
+        table.add_column(column, justify="left" if column == "model" else "right")
+    script = str(HERE / "load_work.py")
+    for name in ("resnet50", "gigabyte"):
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "model"
+            subprocess.run([ours, script, "write", name, str(model)], check=True, timeout=900, cwd=HERE.parent)
+            size = tree_megabytes(model)
+            turns = [
+                (run(ours, script, "headrace", str(model)), run(theirs, script, "tensorflow", str(model), peer=True))
+                for _ in range(3)
+            ]
+        mine, other = (min(turn[i]["seconds"] for turn in turns) for i in (0, 1))
+        memory = [f"{min(turn[i]['megabytes'] for turn in turns) / size:.2f}" for i in (0, 1)]
+        table.add_row(f"{name}, {size:,.0f} MB", f"{mine:.2f} s", f"{other:.2f} s", f"{mine / other:.2f}", " against ".join(memory))
+    return table
+
+
 def main() -> None:
     """Measures and prints."""
     ours, theirs = sys.executable, str(ensure("tensorflow"))
@@ -135,6 +157,7 @@ def main() -> None:
     row("compiled training step of the demo, batch 128", step[0]["compiled_ms"], step[1]["compiled_ms"], "ms")
     console = Console()
     console.print(table)
+    console.print(loading_table(ours, theirs))
     console.print(models_table(ours, theirs))
     console.print(passes_table())
     console.print(f"compiled over eager, Headrace: {step[0]['eager_ms'] / step[0]['compiled_ms']:.1f}x faster")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from headrace.checkpoint.bundle import BundleReader, index_path
@@ -44,6 +46,7 @@ from headrace.state.variable import Variable
 from headrace.trace.concrete import ConcreteFunction
 
 _MAX_TUPLES = 100
+_MOST_THREADS = 8
 
 
 def contains_saved_model(export_dir: str | os.PathLike[str]) -> bool:
@@ -248,17 +251,23 @@ class _Loader:
         return self._assets[number]
 
     def _restore_variables(self, numbers: list[int], reader: BundleReader, keys: dict[int, str]) -> None:
-        for number in numbers:
-            variable = self._variable(number)
+        """Reads the values, several at a time: reading and checking leave Python free to go on."""
+        variables = [self._variable(number) for number in numbers]
+        for number, variable in zip(numbers, variables, strict=True):
             if number not in keys:
                 raise DataLossError(f"the checkpoint of {str(self._folder)!r} holds no value for the variable {variable.name!r}")
-            value = reader.read(keys[number])
-            if value.dtype != variable.dtype.np_dtype or not variable.shape.is_compatible_with(value.shape):
-                raise DataLossError(
-                    f"the checkpoint of {str(self._folder)!r} holds {value.dtype}{list(value.shape)} for the variable"
-                    f" {variable.name!r}, which is {variable.dtype.name}{variable.shape}"
-                )
-            variable.handle.array.write(value if value.dtype.kind == "O" else jnp.asarray(value))
+        with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), "headrace-restore") as pool:
+            for _ in pool.map(lambda number, variable: self._restore(variable, reader, keys[number]), numbers, variables):
+                pass
+
+    def _restore(self, variable: Variable, reader: BundleReader, key: str) -> None:
+        value = reader.read(key)
+        if value.dtype != variable.dtype.np_dtype or not variable.shape.is_compatible_with(value.shape):
+            raise DataLossError(
+                f"the checkpoint of {str(self._folder)!r} holds {value.dtype}{list(value.shape)} for the variable"
+                f" {variable.name!r}, which is {variable.dtype.name}{variable.shape}"
+            )
+        variable.handle.array.write(value if value.dtype.kind == "O" else jax.device_put(value))
 
     def _variable(self, number: int) -> Variable:
         proto = self._graph.nodes[number].variable

@@ -186,3 +186,22 @@ def test_wrong_slices_are_refused(tmp_path: Path, slices, message: str) -> None:
     whole = np.arange(12, dtype=np.int32).reshape(4, 3)
     with pytest.raises(errors.DataLossError, match=message):
         _partitioned(tmp_path / "v", slices, [whole[:3], whole[3:]][: len(slices)]).read("p")
+
+
+@pytest.mark.parametrize("count", [1, 1000, 1 << 19])
+def test_tensors_are_read_into_memory_that_a_device_can_share(tmp_path, count):
+    values = np.arange(count, dtype=np.float32)
+    write_bundle(tmp_path / "b", {"first": np.ones(3, np.int8), "values": values})
+    found = BundleReader(tmp_path / "b").read("values")
+    np.testing.assert_array_equal(found, values)
+    assert found.ctypes.data % 64 == 0
+    assert found.flags.writeable
+
+
+def test_a_large_tensor_that_was_cut_off_is_named(tmp_path):
+    write_bundle(tmp_path / "b", {"values": np.ones(1 << 19, np.float32)})
+    data = shard_path(tmp_path / "b", 0, 1)
+    with data.open("r+b") as file:
+        file.truncate(1 << 20)
+    with pytest.raises(errors.DataLossError, match=r"tensor 'values' .* takes 2097152 bytes, but .* holds 1048576"):
+        BundleReader(tmp_path / "b").read("values")

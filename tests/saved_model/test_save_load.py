@@ -364,3 +364,29 @@ def test_quantized_variables_keep_their_dtype(tmp_path: Path) -> None:
     assert loaded.whole.dtype == loaded.whole.read_value().dtype == tf.qint8
     np.testing.assert_array_equal(loaded.whole, np.int8([-7, 5]))
     np.testing.assert_array_equal(loaded.real(), module.real())
+
+
+def test_a_large_variable_is_trained_after_loading_and_the_file_stays_as_it_is(tmp_path):
+    model = tf.Module()
+    model.v = tf.Variable(np.arange(1 << 19, dtype=np.float32))
+    model.double = tf.function(lambda: model.v.assign(model.v * 2.0), input_signature=[])
+    tf.saved_model.save(model, tmp_path / "m")
+    loaded = tf.saved_model.load(tmp_path / "m")
+    kept = loaded.v.numpy()
+    for _ in range(3):
+        loaded.double()
+    np.testing.assert_array_equal(loaded.v.numpy(), np.arange(1 << 19) * 8.0)
+    np.testing.assert_array_equal(kept, np.arange(1 << 19))
+    np.testing.assert_array_equal(tf.saved_model.load(tmp_path / "m").v.numpy(), np.arange(1 << 19))
+
+
+def test_the_first_damaged_variable_of_many_is_named(tmp_path):
+    model = tf.Module()
+    model.values = [tf.Variable(np.full(1 << 10, i, np.float32)) for i in range(40)]
+    tf.saved_model.save(model, tmp_path / "m")
+    (data,) = (tmp_path / "m" / "variables").glob("variables.data*")
+    content = bytearray(data.read_bytes())
+    content[-5000] ^= 1
+    data.write_bytes(content)
+    with pytest.raises(tf.errors.DataLossError, match="is damaged"):
+        tf.saved_model.load(tmp_path / "m")
