@@ -21,6 +21,7 @@ from headrace.ops.image.codecs import decode_png as decode_png
 from headrace.ops.image.codecs import encode_jpeg as encode_jpeg
 from headrace.ops.image.codecs import encode_png as encode_png
 from headrace.ops.image.codecs import extract_jpeg_shape as extract_jpeg_shape
+from headrace.ops.parsing.csv import decode_csv as decode_csv
 from headrace.ops.strings.encoding import decode_base64 as decode_base64
 from headrace.ops.strings.encoding import decode_raw as decode_raw
 from headrace.ops.strings.encoding import encode_base64 as encode_base64

@@ -264,10 +264,12 @@ def stacked(value: Any) -> Any:
     """A list in the form for compiled code, with room for its elements; other values as they are.
 
     Raises:
-        NotCompilable: its elements differ in shape.
+        NotCompilable: its elements differ in shape, or are strings.
     """
     if not isinstance(value, HostList):
         return value
+    if any(leaf.dtype.kind == "O" for leaf in jax.tree.leaves(value)):
+        raise NotCompilable("the elements of a list are strings")
     elements = [stacked(item) for item in value.items]
     present = [item for item in elements if item is not None]
     if not present:

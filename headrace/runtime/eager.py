@@ -145,8 +145,8 @@ class EagerExecutor:
         if op.name == "ReadVariableOp":
             return (cells[0].read(),)
         if op.name == "AssignVariableOp":
-            array = jnp.asarray(values[1])
-            cells[0].write(array, shared=True)
+            array = values[1]
+            cells[0].write(array if array.dtype.kind == "O" else jnp.asarray(array), shared=True)
             return ()
         statics = {i: np.asarray(arrays[i]) for i in op.static}
         compiled = self._compiled_for(op, attrs, statics, inputs, ())

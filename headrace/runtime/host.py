@@ -43,6 +43,8 @@ def run_node(node: Node, arguments: Sequence[Any], call: Call) -> Sequence[Any]:
         return call(selected(node, int(np.asarray(arguments[0]))), arguments[1:])
     if node.op in LOOPS:
         return _loop(node, arguments, call)
+    if node.op in _TEXT_STATE:
+        return _TEXT_STATE[node.op](*arguments)
     op = get(node.op)
     try:
         return _apply(op, node, arguments)
@@ -52,6 +54,19 @@ def run_node(node: Node, arguments: Sequence[Any], call: Call) -> Sequence[Any]:
         raise
     except (TypeError, ValueError, IndexError, ZeroDivisionError) as error:
         raise explain(op, node.inputs, error) from error
+
+
+def _read(variable: Resource) -> Sequence[Any]:
+    return (variable.read(),)
+
+
+def _assign(variable: Resource, value: Any) -> Sequence[Any]:
+    variable.write(value, shared=True)
+    return ()
+
+
+_TEXT_STATE: dict[str, Callable[..., Sequence[Any]]] = {"ReadVariableOp": _read, "AssignVariableOp": _assign}
+"""What variables that hold strings need, which are the only ones that come here."""
 
 
 def _loop(node: Node, arguments: Sequence[Any], call: Call) -> list[Any]:

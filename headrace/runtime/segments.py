@@ -111,9 +111,10 @@ class Compiled:
         try:
             return stacked(argument)
         except NotCompilable as error:
-            error.node = next((node for node in self.graph.nodes if self.graph.inputs[position] in node.inputs), None)
+            value = self.graph.inputs[position]
+            error.node = next((node for node in self.graph.nodes if value in node.inputs), None)
             if error.node is None:
-                return argument
+                return argument if value in self.graph.outputs else None
             raise
 
     def _kept(self, spent: tuple[int, ...]) -> list[int]:

@@ -183,7 +183,12 @@ class _Body:
         if node.op in CALLS or node.op in self._importer:
             name = attrs.decode("func", _attr(node, "f", what), what) if node.op in CALLS else node.op
             prefix = f"{self._prefix}{node.name}/"
-            self._values[f"{node.name}:output"] = self._importer.call(self._graph, name, inputs, prefix, self._callers)
+            outputs = self._importer.call(self._graph, name, inputs, prefix, self._callers)
+            if node.op in CALLS:
+                self._values[f"{node.name}:output"] = outputs
+            else:
+                labels = [argument.name for argument in self._importer.definition(name).signature.output_arg]
+                self._values |= {f"{node.name}:{label}": [value] for label, value in zip(labels, outputs, strict=True)}
         elif node.op in FUNCTIONAL:
             self._add_functional(node, inputs, what)
         elif node.op == "Const":

@@ -133,12 +133,13 @@ class _Loader:
     def root(self) -> Any:
         """Builds every object and returns the first."""
         self._restore_state()
-        pending = [0]
+        pending, seen = [0], {0}
         while pending:
             number = pending.pop()
-            if number not in self._objects:
-                self._object(number, 0)
-                pending.extend(self._below(number).values())
+            self._object(number, 0)
+            below = set(self._below(number).values()) - seen
+            seen |= below
+            pending.extend(below)
         for number, value in self._objects.items():
             self._attach(number, value)
         root = self._objects[0]

@@ -84,6 +84,19 @@ def test_objects_come_back(folder: Path) -> None:
     assert loaded.table["name"].numpy() == b"text"
 
 
+def test_objects_in_tuples_come_back_with_what_is_below_them(tmp_path: Path) -> None:
+    model, inner = tf.Module(), tf.Module()
+    inner.weight = tf.Variable(2.0)
+    inner.scale = tf.function(lambda x: x * inner.weight, input_signature=[SPEC])
+    model.pair = (inner, (tf.Module(), inner))
+    model.pair[1][0].deep = [tf.Variable(5.0)]
+    saved_model.save(model, tmp_path / "model")
+    loaded = saved_model.load(tmp_path / "model")
+    assert loaded.pair[0] is loaded.pair[1][1]
+    assert loaded.pair[0].scale(ONE).numpy().tolist() == [2.0, 2.0]
+    assert float(loaded.pair[1][0].deep[0]) == 5.0
+
+
 def test_effects_reach_the_loaded_variables(folder: Path) -> None:
     loaded = saved_model.load(folder)
     assert int(loaded.bump()) == 2

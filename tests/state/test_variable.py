@@ -115,3 +115,18 @@ def test_the_object_graph_follows_attributes_lists_and_dicts():
     assert set(tracking.children(net)) == {"layers", "head", "scale"}
     assert set(tracking.children(net.layers)) == {"0", "1"}
     assert sum(isinstance(item, tf.Variable) for item, _ in found) == 7
+
+
+def test_variables_of_strings_are_read_and_assigned_in_functions() -> None:
+    v = tf.Variable(["a", "b"])
+
+    @tf.function
+    def replace(texts: tf.Tensor) -> tf.Tensor:
+        before = tf.strings.upper(v)
+        v.assign(texts)
+        return tf.strings.join([before, v])
+
+    assert replace(tf.constant(["c", "d"])).numpy().tolist() == [b"Ac", b"Bd"]
+    assert v.numpy().tolist() == [b"c", b"d"]
+    v.assign(["e", "f"])
+    assert tf.function(lambda: tf.identity(v))().numpy().tolist() == [b"e", b"f"]

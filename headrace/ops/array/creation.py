@@ -11,7 +11,7 @@ import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.dtypes import COMPLEX, FLOATING, INDEX, INTEGERS, DType, bfloat16, bool_, float16, float32, float64
-from headrace.core.errors import InvalidArgumentError
+from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.core.shapes import TensorShape
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
@@ -54,6 +54,14 @@ def _filled_like(x: Any, element: int) -> Any:
     if x.dtype.kind == "O":
         return np.full(x.shape, b"", object)
     return namespace(x).full(x.shape, element, x.dtype)
+
+
+@op("Empty", "shape: int32 -> output: dtype", static=("shape",), stateful=True, differentiable=False)
+def empty(shape: Any, *, dtype: DType, init: bool = False) -> Any:
+    """A tensor whose elements do not matter: zeros."""
+    if dtype is dtypes.string:
+        raise UnimplementedError("Empty makes no strings; use Fill with an empty string")
+    return jnp.zeros(_sizes(shape), dtype.np_dtype)
 
 
 @portable_op("ZerosLike", "x: T -> y: T", differentiable=False)

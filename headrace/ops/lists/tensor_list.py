@@ -164,6 +164,8 @@ def _stack_gradient(record: Any, grad: Any) -> Any:
 )
 def tensor_list_from_tensor(tensor: Any, element_shape: Any) -> Any:
     """A list of the rows of a tensor."""
+    if tensor.dtype.kind == "O":
+        return HostList([tensor[row, ...] for row in range(len(tensor))])
     return StackedList(tensor, int(tensor.shape[0]), int(tensor.shape[0]) or None)
 
 

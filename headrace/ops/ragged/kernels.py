@@ -1,4 +1,4 @@
-"""RaggedRange, RaggedTensorToTensor and RaggedTensorToSparse."""
+"""RaggedRange, RaggedGather, RaggedTensorToTensor and RaggedTensorToSparse."""
 
 from __future__ import annotations
 
@@ -159,3 +159,52 @@ def ragged_tensor_to_sparse(splits: Any, values: Any) -> Any:
 @ragged_tensor_to_sparse.gradient
 def _to_sparse_gradient(record: Any, _: Any, grad: Any, __: Any) -> Any:
     return [*[None] * (len(record.inputs) - 1), get("Reshape")(grad, get("Shape")(record.inputs[-1]))]
+
+
+def _gathered_shape(splits: Any, values: Any, indices: Any, *, OUTPUT_RAGGED_RANK: int) -> list[Any]:
+    rows = None if indices is None or len(indices) != 1 else indices[0]
+    outer = (None if rows is None else rows + 1,)
+    known = [outer, *[(None,)] * (OUTPUT_RAGGED_RANK - 1)] if OUTPUT_RAGGED_RANK else []
+    return [*known, None if values is None else (None, *values[1:])]
+
+
+@op(
+    "RaggedGather",
+    "params_nested_splits: PARAMS_RAGGED_RANK*Tsplits, params_dense_values: Tvalues, indices: Tindices ->"
+    " output_nested_splits: OUTPUT_RAGGED_RANK*Tsplits, output_dense_values: Tvalues",
+    Tindices=INDEX,
+    Tsplits=INDEX,
+    host_only=True,
+    shape=_gathered_shape,
+)
+def ragged_gather(splits: Any, values: Any, indices: Any, *, OUTPUT_RAGGED_RANK: int) -> Any:
+    """The rows of a ragged tensor at `indices`, with their inner splits, below those of the indices themselves."""
+    rank = len(splits) + indices.ndim - 1
+    if rank != OUTPUT_RAGGED_RANK:
+        raise InvalidArgumentError(f"the result has {rank} row partitions; OUTPUT_RAGGED_RANK says {OUTPUT_RAGGED_RANK}")
+    rows = len(splits[0]) - 1
+    chosen = indices.ravel().astype(np.int64)
+    if chosen.size and (chosen.min() < 0 or chosen.max() >= rows):
+        raise InvalidArgumentError(f"the indices must be in [0, {rows}); got {chosen.tolist()[:20]}")
+    dtype = splits[0].dtype
+    out = []
+    for axis in range(indices.ndim - 1):
+        out.append((np.arange(int(np.prod(indices.shape[: axis + 1], dtype=np.int64)) + 1) * indices.shape[axis + 1]).astype(dtype))
+    for part in splits:
+        lengths = np.diff(part)[chosen]
+        if (lengths < 0).any() or part[-1] > _MOST_ELEMENTS:
+            raise InvalidArgumentError(f"row splits must begin with 0 and never fall; got {part.tolist()[:20]}")
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        out.append(ends.astype(dtype))
+        chosen = np.repeat(part[:-1][chosen] - ends[:-1], lengths) + np.arange(ends[-1])
+    if chosen.size and chosen.max() >= len(values):
+        raise InvalidArgumentError(f"the row splits end at {splits[-1][-1]} but there are {len(values)} values")
+    return out, values[chosen]
+
+
+@ragged_gather.gradient
+def _gather_gradient(record: Any, *grads: Any) -> Any:
+    *splits, values, indices = record.inputs
+    count = get("StridedSlice")(get("Shape")(values), [0], [1], [1], shrink_axis_mask=1)
+    *_, sources = ragged_gather.all(splits, get("Range")(0, count, 1), indices, **record.attrs)
+    return [*[None] * len(splits), get("UnsortedSegmentSum")(grads[-1], sources, count), None]

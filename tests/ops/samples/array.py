@@ -91,6 +91,8 @@ SHAPES = [
 ]
 
 CREATION = [
+    Sample("Empty", (np.int32([2, 3]),), {"dtype": float32, "init": True}),
+    Sample("Empty", (np.int32([0, 2]),), {"dtype": int64}),
     Sample("Fill", ([2, 3], np.float32(1.5)), reference=np.full),
     Sample("Fill", (np.array([3], I64), np.int32(7))),
     Sample("Fill", (np.zeros(0, np.int32), np.float32(2))),

@@ -32,6 +32,7 @@ ROWS = _strings(
 )
 NONE = _strings()
 DEFAULT = np.float32([])
+LINES = _strings(b"1,2.5,x", b'-,1e3,"a ""b"", c"', b"-7, 4 ,z")
 
 SAMPLES = [
     Sample(
@@ -65,5 +66,11 @@ SAMPLES = [
         "ParseSingleExample",
         (np.array(ROWS[1], object), [DEFAULT]),
         {"num_sparse": 1, "sparse_keys": ("i",), "dense_keys": ("f",), "sparse_types": (int64,), "dense_shapes": ([2],)},
+    ),
+    Sample("DecodeCSV", (LINES, [np.int32([0]), np.float32([]), NONE]), {"na_value": "-"}),
+    Sample(
+        "DecodeCSV",
+        (LINES.reshape(1, 3), [np.float64([0.5]), np.array([b"none"], object)]),
+        {"select_cols": (1, 2), "use_quote_delim": False, "na_value": "-"},
     ),
 ]

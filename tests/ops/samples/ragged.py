@@ -31,4 +31,7 @@ SAMPLES = [
     ),
     Sample("RaggedTensorToSparse", ([OUTER, SPLITS], V), numeric=False),
     Sample("RaggedTensorToSparse", ([SPLITS], ROWS), numeric=False),
+    Sample("RaggedGather", ([SPLITS], V, np.int32([2, 0, 2, 1])), {"OUTPUT_RAGGED_RANK": 1}),
+    Sample("RaggedGather", ([OUTER, SPLITS], ROWS, np.int64([1, 1])), {"OUTPUT_RAGGED_RANK": 2}),
+    Sample("RaggedGather", ([SPLITS], V, np.int64([[2, 0], [2, 1]])), {"OUTPUT_RAGGED_RANK": 2}, unknown=False),
 ]

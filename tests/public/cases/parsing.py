@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tests.public.case import case
 
 
@@ -58,6 +60,10 @@ def fails(tf: Any, feature: Any) -> Any:
     """A feature that the examples do not suit."""
     return tf.io.parse_example(batch(tf), feature)
 
+
+LINES = np.array([b"1,2.5,x", b'-,1e3,"a ""b"", c"', b"-7, 4 ,"], object)
+
+QUOTED = np.array([b'"a\n""b""","",c'], object)
 
 CASES = {
     "batch": case(read),
@@ -118,5 +124,29 @@ CASES = {
         lambda tf: tf.io.parse_example([b""], {"a": tf.io.FixedLenFeature([2], tf.int64, default_value=[1, 2, 3])}),
         in_function=False,
     ),
+    "csv": case(lambda tf, x: tf.io.decode_csv(x, [[0], tf.constant([], tf.float32), ["none"]], na_value="-"), LINES),
+    "csv-tabs": case(lambda tf: tf.io.decode_csv([["a\tb"], ["\t"]], ["x", ["y"]], field_delim="\t")),
+    "csv-selected": case(lambda tf, x: tf.io.decode_csv(x, [""], select_cols=[2]), LINES),
+    "csv-quotes": case(lambda tf, x: tf.io.decode_csv(x, [["x"], ["y"], ["z"]]), QUOTED),
+    "csv-no-quotes": case(lambda tf: tf.io.decode_csv(['a"b,c'], [[""], [""]], use_quote_delim=False)),
+    **{
+        f"csv-{name}": case(lambda tf, line=line: tf.io.decode_csv([line], [[1], tf.constant([], tf.string)]), in_function=False)
+        for name, line in {
+            "few-fields": "1",
+            "many-fields": "1,2,3",
+            "no-number": "x,y",
+            "large-number": "5000000000,y",
+            "missing-field": "1,",
+            "quote-inside": '1,a"b',
+            "quote-open": '1,"ab',
+            "quote-before": '1,"a"b',
+            "line-break": "1,a\nb",
+            "empty": "",
+        }.items()
+    },
+    "csv-selected-falling": case(lambda tf: tf.io.decode_csv(["a,b"], [[""], [""]], select_cols=[1, 0]), in_function=False),
+    "csv-selected-too-few": case(lambda tf: tf.io.decode_csv(["a,b"], [[""], [""]], select_cols=[1]), in_function=False),
+    "csv-selected-beyond": case(lambda tf: tf.io.decode_csv(["a,b"], [[""], [""]], select_cols=[1, 4]), in_function=False),
+    "csv-long-separator": case(lambda tf: tf.io.decode_csv(["a,b"], [[""]], field_delim=",,"), in_function=False),
+    "csv-long-default": case(lambda tf: tf.io.decode_csv(["1"], [[1, 2]]), in_function=False),
 }
-"""Public functions, run from the same source under Headrace and under real TensorFlow."""

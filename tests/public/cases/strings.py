@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.public.case import case
 
 WORDS = np.array([[b"a", b"b"], [b"c", b"d"]])
+
+
+def _map_texts(tf: Any, x: Any) -> Any:
+    """A loop over a list of strings, whose body has other strings from outside."""
+    return tf.map_fn(lambda row: tf.strings.length(row) + tf.strings.length(x[0]), x, fn_output_signature=tf.int32)
+
 
 CASES = {
     "zeros-at-the-end": case(lambda tf: [tf.constant([b"a\0", b"\0"]), tf.strings.length([["a\0\0"]]), tf.strings.length(b"\0")]),
@@ -41,6 +49,7 @@ CASES = {
     "base64": case(lambda tf, x: tf.io.decode_base64(tf.io.encode_base64(x)), WORDS),
     "decode-raw": case(lambda tf: tf.io.decode_raw(["abcd", "ef"], tf.uint8, fixed_length=3)),
     "parse-serialized": case(lambda tf, x: tf.io.parse_tensor(tf.io.serialize_tensor(x), tf.string), WORDS),
+    "map": case(_map_texts, WORDS),
     "parse-damaged": case(lambda tf: tf.io.parse_tensor(b"damaged", tf.float32), in_function=False),
     "parse-another-dtype": case(lambda tf, x: tf.io.parse_tensor(tf.io.serialize_tensor(x), tf.int32), WORDS, in_function=False),
 }
