@@ -2,6 +2,8 @@
 
 from headrace.sparse import overrides as _overrides
 from headrace.sparse.counting import sparse_bincount as bincount
+from headrace.sparse.crossing import cross as cross
+from headrace.sparse.crossing import cross_hashed as cross_hashed
 from headrace.sparse.functions import add as add
 from headrace.sparse.functions import concat as concat
 from headrace.sparse.functions import expand_dims as expand_dims

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import headrace as tf
 from tests.ops.harness import Sample
 
 A = np.int64([[0, 1], [1, 0], [1, 3], [2, 2]])
@@ -62,4 +63,20 @@ ARITHMETIC = [
     Sample("SparseSparseMinimum", (A, AV, SHAPE, B, BV, SHAPE), gradient=False),
 ]  # fmt: skip
 
-SAMPLES = [*DENSE_OPS, *ARRANGING, *ARITHMETIC]
+WORDS = np.array([b"a", b"b", b"cc", b""], object)
+NUMBERS = np.int64([[5, -6], [7, 8], [0, 2**40]])
+TEXTS = np.array([[b"x"], [b"yy"], [b""]], object)
+HASHED = {"hashed_output": True, "num_buckets": 0, "hash_key": 0xDECAFCAFFE, "out_type": tf.int64, "internal_type": tf.int64}
+CROSSES = [
+    Sample("SparseCross", ([A], [WORDS], [SHAPE[:2]], [NUMBERS, TEXTS]), HASHED),
+    Sample("SparseCross", ([A, B], [WORDS, np.int64([1, 2, 3])], [SHAPE, SHAPE], []), HASHED | {"num_buckets": 10, "hash_key": 3}),
+    Sample(
+        "SparseCross",
+        ([A], [WORDS], [SHAPE], [TEXTS]),
+        HASHED | {"hashed_output": False, "out_type": tf.string, "internal_type": tf.string},
+    ),
+    Sample("SparseCrossV2", ([A], [WORDS], [SHAPE], [NUMBERS, TEXTS], np.array(b"-", object))),
+    Sample("SparseCrossV2", ([A, B], [WORDS, np.int64([1, 2, 3])], [SHAPE, SHAPE], [], np.array(b"_X_", object))),
+]
+
+SAMPLES = [*DENSE_OPS, *ARRANGING, *ARITHMETIC, *CROSSES]

@@ -120,4 +120,37 @@ FUNCTIONS = {
     "no-dense-op": case(lambda tf, v: tf.matmul(sp(tf, v), v), VALUES),
 }
 
-CASES = {**CONVERSION, **ARRANGING, **ARITHMETIC, **FUNCTIONS}
+BAG = [["a", "b", ""], ["", "", ""], ["c", "", "a"]]
+LABELS = np.array([[b"x", b"y"], [b"z", b"x"], [b"", b"w"]])
+
+
+def crossed(tf: Any, *inputs: Any, hashed: bool = False, **options: Any) -> list[Any]:
+    """A cross of a sparse tensor of words and more inputs."""
+    function = tf.sparse.cross_hashed if hashed else tf.sparse.cross
+    return parts(function([tf.sparse.from_dense(BAG), *inputs], **options))
+
+
+CROSSES = {
+    "cross": case(lambda tf: crossed(tf, tf.constant(LABELS))),
+    "cross-order": case(lambda tf: parts(tf.sparse.cross([tf.constant(LABELS), tf.sparse.from_dense(BAG)]))),
+    "cross-separator": case(lambda tf: crossed(tf, tf.constant([[1], [2], [3]]), separator="|")),
+    "cross-dense": case(lambda tf: parts(tf.sparse.cross([tf.constant([["a"], ["b"]]), tf.constant([["c", "d"], ["e", "f"]])]))),
+    "cross-integers": case(
+        lambda tf: parts(tf.sparse.cross([tf.sparse.from_dense([[1, 2], [0, -3]]), tf.constant([["a"], ["b"]])]))
+    ),
+    "cross-rows": case(lambda tf: crossed(tf, tf.constant(LABELS[:2])), in_function=False),
+    "cross-vector": case(lambda tf: crossed(tf, tf.constant(LABELS[:, 0])), in_function=False),
+    "cross-no-tensor": case(lambda tf: parts(tf.sparse.cross([[["a"]], [["b"]]]))),
+    "cross-not-a-list": case(lambda tf: tf.sparse.cross(tf.constant(LABELS)).values),
+    "cross-hashed": case(lambda tf: crossed(tf, tf.constant(LABELS), hashed=True)),
+    "cross-hashed-buckets": case(lambda tf: crossed(tf, tf.constant([[1], [2], [-3]]), hashed=True, num_buckets=7)),
+    "cross-hashed-key": case(lambda tf: crossed(tf, tf.constant(LABELS), hashed=True, num_buckets=100, hash_key=17)),
+    "cross-hashed-integers": case(
+        lambda tf: parts(tf.sparse.cross_hashed([tf.sparse.from_dense([[1, 2], [0, -3]]), tf.constant([[4], [5]], tf.int64)], 1000))
+    ),
+    "cross-hashed-scalars": case(
+        lambda tf: tf.sparse.to_dense(tf.sparse.cross_hashed([tf.constant([["a"], ["b"]]), tf.constant([[1], [2]])], 5))
+    ),
+}
+
+CASES = {**CONVERSION, **ARRANGING, **ARITHMETIC, **FUNCTIONS, **CROSSES}
