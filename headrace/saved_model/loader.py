@@ -13,22 +13,22 @@ import jax
 import jax.numpy as jnp
 
 from headrace.checkpoint.bundle import BundleReader, index_path
+from headrace.checkpoint.object_graph import TABLE, VALUE, restore_table, stored_graph
 from headrace.core import nest
 from headrace.core.errors import DataLossError, InvalidArgumentError, NotFoundError, UnimplementedError
 from headrace.core.shapes import TensorShape
 from headrace.core.spec import TensorSpec
 from headrace.dispatch.tensor import EagerTensor, ResourceTensor, Tensor
 from headrace.ops.lookup.tables import Table
-from headrace.proto.messages import SavedModel, TrackableObjectGraph, parse
+from headrace.proto.messages import SavedModel, parse
 from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto
 from headrace.saved_model import fingerprint, structure
 from headrace.saved_model.functional_import import Input
 from headrace.saved_model.graph_import import FunctionImporter, constant_tensor
-from headrace.saved_model.objects import DICT, GRAPH_KEY, LIST, SIGNATURES, TUPLE, SignatureMap
+from headrace.saved_model.objects import DICT, LIST, SIGNATURES, TUPLE, SignatureMap
 from headrace.saved_model.resources import (
     LoadedTable,
     asset_of,
-    restore_entries,
     unshare,
 )
 from headrace.saved_model.restored import (
@@ -40,7 +40,7 @@ from headrace.saved_model.restored import (
     function_spec,
     make_concrete,
 )
-from headrace.saved_model.table_export import CREATE, INITIALIZE, TABLE
+from headrace.saved_model.table_export import CREATE, INITIALIZE
 from headrace.state.assets import Asset
 from headrace.state.variable import Variable
 from headrace.trace.concrete import ConcreteFunction
@@ -215,7 +215,7 @@ class _Loader:
             self._make_table(number, number in keys)
         for number, table in self._tables.items():
             if reader is not None and table.checkpointed:
-                restore_entries(reader, keys[number], table.resource_handle)
+                restore_table(reader, keys[number], table.resource_handle)
         for number in list(self._tables):
             self._initialize_table(number)
 
@@ -283,18 +283,16 @@ class _Loader:
 
     def _checkpoint_keys(self, reader: BundleReader) -> dict[int, str]:
         """The checkpoint key of each variable and table, by walking the saved and the checkpoint's object graph in step."""
-        blob: Any = reader.read(GRAPH_KEY)
-        if blob.shape != () or not isinstance(blob[()], bytes):
-            raise DataLossError(f"{GRAPH_KEY} of the checkpoint of {str(self._folder)!r} is no single string")
-        nodes = parse(TrackableObjectGraph, blob[()], GRAPH_KEY).nodes
+        graph = stored_graph(reader)
+        if graph is None:
+            raise DataLossError(f"the checkpoint of {str(self._folder)!r} holds no objects; the SavedModel is damaged")
+        nodes = graph.nodes
         keys: dict[int, str] = {}
         pending, seen = [(0, 0)], {(0, 0)}
         while pending:
             saved, stored = pending.pop()
-            if not 0 <= stored < len(nodes):
-                raise DataLossError(f"{GRAPH_KEY} of the checkpoint of {str(self._folder)!r} names an object that is not there")
             for attribute in nodes[stored].attributes:
-                if attribute.name in ("VARIABLE_VALUE", TABLE):
+                if attribute.name in (VALUE, TABLE):
                     keys.setdefault(saved, attribute.checkpoint_key)
             below = {child.local_name: child.node_id for child in nodes[stored].children}
             for child in self._graph.nodes[saved].children:

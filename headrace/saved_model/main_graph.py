@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from headrace.checkpoint.object_graph import KEYS, VALUES
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.shapes import SCALAR, TensorShape
@@ -19,7 +20,7 @@ from headrace.proto.tensors import Array, shape_to_proto
 from headrace.saved_model import attrs, structure
 from headrace.saved_model.graph_export import PRODUCER, call_node, node_name
 from headrace.saved_model.signatures import INIT_OP, SignatureFunction
-from headrace.saved_model.table_export import KEYS, VALUES, SavedTable
+from headrace.saved_model.table_export import SavedTable
 from headrace.sparse.tensor import SparseTensorSpec
 from headrace.state.variable import Variable
 

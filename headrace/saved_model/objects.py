@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from headrace.checkpoint.object_graph import TABLE, VALUE, escaped
 from headrace.core.errors import InvalidArgumentError
 from headrace.proto.messages import SavedObjectGraph, TrackableObjectGraph
 from headrace.proto.tensors import shape_to_proto
-from headrace.saved_model.table_export import TABLE, SavedTable
+from headrace.saved_model.table_export import SavedTable
 from headrace.state import tracking
 from headrace.state.assets import Asset
 from headrace.state.tables import TableOwner
@@ -22,8 +23,6 @@ LIST = "trackable_list_wrapper"
 TUPLE = "trackable_tuple_wrapper"
 DICT = "trackable_dict_wrapper"
 SIGNATURE_MAP = "signature_map"
-GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-VALUE = "VARIABLE_VALUE"
 
 
 class SignatureMap(Mapping[str, Any]):
@@ -104,7 +103,7 @@ class ObjectTable:
                 self.tables[number] = SavedTable(value)
                 below |= self.tables[number].children
             self.children[number] = {
-                name: self._add(child, f"{self.paths[number]}{_escape(name)}/") for name, child in below.items()
+                name: self._add(child, f"{self.paths[number]}{escaped(name)}/") for name, child in below.items()
             }
         if SIGNATURES in self.children[0]:
             raise InvalidArgumentError(
@@ -116,7 +115,7 @@ class ObjectTable:
                     self._add(function, "")
         number = self.children[0][SIGNATURES] = self._add(signatures, f"{SIGNATURES}/")
         self.children[number] = {
-            name: self._add(function, f"{SIGNATURES}/{_escape(name)}/") for name, function in signatures.items()
+            name: self._add(function, f"{SIGNATURES}/{escaped(name)}/") for name, function in signatures.items()
         }
 
     def _add(self, value: Any, path: str) -> int:
@@ -199,10 +198,6 @@ class ObjectTable:
     def _fill_children(self, node: Any, number: int) -> None:
         for name, child in self.children[number].items():
             node.children.add(node_id=child, local_name=name)
-
-
-def _escape(name: str) -> str:
-    return name.replace(".", "..").replace("/", ".S")
 
 
 def _identifier(value: Any) -> str:

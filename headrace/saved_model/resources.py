@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headrace.checkpoint.bundle import BundleReader
 from headrace.core.errors import DataLossError, InvalidArgumentError
-from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import ResourceTensor
 from headrace.ir.graph import Graph
-from headrace.ops.lookup.tables import table_of
 from headrace.saved_model.restored import LoadedObject
-from headrace.saved_model.table_export import KEYS, VALUES
 from headrace.state.assets import Asset
 from headrace.state.tables import TableOwner
 
@@ -35,25 +31,6 @@ def unshare(graph: Graph) -> None:
     for node in graph.nodes:
         if "shared_name" in node.attrs and node.op.endswith(("HashTableV2", "HashTableOfTensorsV2")):
             node.attrs["shared_name"] = ""
-
-
-def restore_entries(reader: BundleReader, key: str, handle: ResourceTensor) -> None:
-    """Fills a table from a checkpoint.
-
-    Args:
-        reader: the checkpoint.
-        key: of the table.
-        handle: of the table.
-
-    Raises:
-        DataLossError: the checkpoint's entries do not fit the table.
-    """
-    table = table_of(handle.array)
-    keys, values = reader.read(key + KEYS), reader.read(key + VALUES)
-    try:
-        get("LookupTableImportV2").all(handle, keys, values)
-    except InvalidArgumentError as error:
-        raise DataLossError(f"the checkpoint's entries {key!r} do not fit the table {table.name!r}: {error}") from None
 
 
 def asset_of(meta: Any, index: int, folder: Path, label: str) -> Asset:

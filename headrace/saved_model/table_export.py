@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from headrace.checkpoint.object_graph import KEYS, VALUES
 from headrace.core import dtypes
 from headrace.core.shapes import SCALAR, UNKNOWN, TensorShape
 from headrace.core.spec import TensorSpec
@@ -18,10 +19,6 @@ from headrace.trace.function import Function
 
 CREATE, INITIALIZE, DESTROY = "_create_resource", "_initialize", "_destroy_resource"
 """The functions of a resource, by the names of its children."""
-TABLE = "table"
-"""The attribute of a checkpoint's object that stands for the entries of a table."""
-KEYS, VALUES = "-keys", "-values"
-"""What follows the checkpoint key of a table: its entries are two tensors."""
 
 
 class SavedTable:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from headrace.checkpoint.bundle import index_path, write_bundle
+from headrace.checkpoint.object_graph import GRAPH_KEY, KEYS, VALUES
 from headrace.core.dtypes import DType
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, UnimplementedError
 from headrace.dispatch import context
@@ -21,10 +22,10 @@ from headrace.proto.messages import SavedModel, serialize
 from headrace.saved_model import fingerprint, structure
 from headrace.saved_model.graph_export import FunctionExporter, problem
 from headrace.saved_model.main_graph import MainGraph, new_meta_graph
-from headrace.saved_model.objects import GRAPH_KEY, FunctionObject, ObjectTable
+from headrace.saved_model.objects import FunctionObject, ObjectTable
 from headrace.saved_model.publish import new_folder
 from headrace.saved_model.signatures import SignatureFunction, build, concrete_functions
-from headrace.saved_model.table_export import CREATE, INITIALIZE, KEYS, VALUES, SavedTable
+from headrace.saved_model.table_export import CREATE, INITIALIZE, SavedTable
 from headrace.state.assets import Asset
 from headrace.trace.concrete import ConcreteFunction
 from headrace.trace.function import Function

@@ -10,7 +10,7 @@ from headrace.core.dtypes import DType
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
-from headrace.state.tracking import AutoTrackable
+from headrace.state.tracking import AutoTrackable, children_came
 from headrace.state.variable import Variable
 
 
@@ -56,6 +56,7 @@ class Optimizer(AutoTrackable):
             self._index[id(variable.handle.array)] = len(self._index)
             for slot in self.slot_names:
                 self._slots[slot].append(self._make_slot(variable, slot))
+        children_came(self)
 
     def _make_slot(self, variable: Variable, slot: str) -> Variable:
         shape = list(variable.shape.concrete())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _PRIVATE = ("_self_", "__", "_headrace_")
@@ -18,6 +18,29 @@ class Trackable:
 
 class AutoTrackable(Trackable):
     """An object whose attributes are followed; what `tf.Module` and loaded models are."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if _WAITING in self.__dict__ and not name.startswith(_PRIVATE):
+            children_came(self)
+
+
+_WAITING = "_headrace_waiting"
+
+
+def await_children(owner: AutoTrackable, call: Callable[[], None] | None) -> None:
+    """Has `call` called when `owner` gets new children; None ends that. What waited before is forgotten."""
+    if call is None:
+        vars(owner).pop(_WAITING, None)
+    else:
+        vars(owner)[_WAITING] = call
+
+
+def children_came(owner: AutoTrackable) -> None:
+    """Says that `owner` has new children, for a checkpoint that still has values for them."""
+    waiting = vars(owner).get(_WAITING)
+    if waiting is not None:
+        waiting()
 
 
 def is_trackable(value: Any) -> bool:
