@@ -17,6 +17,7 @@ from headrace.ir.graph import Graph, Node, Value, subgraphs
 from headrace.proto.messages import AttrValue, FunctionDef, GraphDef, NodeDef, VersionDef
 from headrace.proto.tensors import shape_to_proto, to_proto
 from headrace.saved_model import attrs
+from headrace.saved_model.grouped_export import NOT_INLINED, is_grouped, set_apart
 from headrace.saved_model.loop_export import CARRIED, counted
 
 PRODUCER = 1882
@@ -147,6 +148,7 @@ class _Body:
         self._taken: set[str] = set()
         self._references: dict[Value, str] = {}
         self._controls = _Order()
+        self._is_apart = len(graph.nodes) == 1  # nothing stands there that a convolution could be joined with
         self.proto = FunctionDef()
         self.proto.signature.name = name
 
@@ -190,6 +192,10 @@ class _Body:
             argument.handle_data.add(dtype=dtype.enum, shape=shape_to_proto(shape))
 
     def _add_node(self, node: Node) -> None:
+        values = node.outputs
+        if is_grouped(node) and not self._is_apart:
+            node = set_apart(node)
+            self._exporter.functions[self._exporter.add(node.attrs["f"])].attr[NOT_INLINED].b = True
         name = self._unique(node_name(node.name))
         counters = self._add_counters(name) if node.op in LOOPS else []
         proto = self.proto.node_def.add(name=name, op=node.op)
@@ -206,7 +212,7 @@ class _Body:
                 self._fill_functional(proto, node, node.attrs)
         else:
             output_names = self._fill_op(proto, node)
-        for value, output in zip(node.outputs, output_names, strict=True):
+        for value, output in zip(values, output_names, strict=True):
             self._references[value] = f"{name}:{output}"
 
     def _add_counters(self, stem: str) -> list[str]:

@@ -35,6 +35,12 @@ class LoadedObject(AutoTrackable):
             raise TypeError("this loaded object was saved without a tf.function __call__; call one of its functions by name")
         return function(*args, **kwargs)
 
+    def trackable_children(self) -> dict[str, Any]:
+        """The attributes; a function named `__call__` makes the object callable wherever it is loaded."""
+        function = vars(self).get("__call__")
+        own = {"__call__": function} if isinstance(function, FunctionObject | ConcreteFunction) else {}
+        return own | super().trackable_children()
+
 
 class SignatureConcrete(ConcreteFunction):
     """A signature of a loaded model; `method_name` is what its SignatureDef says it does."""
