@@ -12,7 +12,6 @@ EQUAL, FAILS = "equal", "**no**"
 ALWAYS, ON_DEMAND = "always", "whole zoo"
 
 GAPS = {
-    "hashed-crossing": "the op `SparseCross` is not there",
     "loop-gradient": "TensorFlow keeps what a branch in a loop needs for its gradient in `Optional` values, which are not there",
 }
 """Why a model does not do well in both directions, by name. Each line goes when its model does."""
