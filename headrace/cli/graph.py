@@ -21,6 +21,7 @@ from headrace.ir.printer import print_graph
 from headrace.proto.messages import serialize
 from headrace.saved_model import contains_saved_model, load
 from headrace.saved_model.graph_export import graph_def
+from headrace.saved_model.restored import UnavailableFunction
 from headrace.summary.events import write_graph
 from headrace.trace.concrete import ConcreteFunction
 from headrace.trace.function import Function
@@ -64,7 +65,9 @@ def _concrete(target: str, signature: str) -> ConcreteFunction:
         signatures = load(target).signatures
         if signature not in signatures:
             raise click.UsageError(f"{target} has no signature {signature!r}; it has {', '.join(sorted(signatures)) or 'none'}")
-        found: ConcreteFunction = signatures[signature]
+        found: ConcreteFunction | UnavailableFunction = signatures[signature]
+        if isinstance(found, UnavailableFunction):
+            raise click.UsageError(str(found.reason))
         return found
     where, colon, name = target.rpartition(":")
     if not colon:

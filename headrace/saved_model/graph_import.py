@@ -24,6 +24,9 @@ _MAX_DEPTH = 100
 _DROPPED = frozenset({"NoOp", "DisableCopyOnRead"})
 """Nodes without outputs whose effect Headrace does not need; control edges pass through them."""
 
+_HANDLED = _DROPPED | FUNCTIONAL | {*CALLS, "Const", "IdentityN"}
+"""Ops that are read without a declaration."""
+
 
 class FunctionImporter:
     """Builds graphs from the functions of one library."""
@@ -55,6 +58,23 @@ class FunctionImporter:
         if found is None:
             raise InvalidArgumentError(f"the model calls a function {name!r} that its library does not hold")
         return found
+
+    def missing_ops(self, name: str) -> list[str]:
+        """The ops that Headrace does not have among those of a function and of the functions that it calls, sorted."""
+        found: set[str] = set()
+        pending, seen = [name], {name}
+        while pending:
+            for node in self.definition(pending.pop()).node_def:
+                called = [attr.func.name for attr in node.attr.values() if attr.WhichOneof("value") == "func"]
+                called += [func.name for attr in node.attr.values() for func in attr.list.func]
+                if node.op in self:
+                    called.append(node.op)
+                elif node.op not in _HANDLED and find(node.op) is None:
+                    found.add(node.op)
+                fresh = {other for other in called if other in self} - seen
+                seen |= fresh
+                pending.extend(fresh)
+        return sorted(found)
 
     def build(self, name: str, inputs: Sequence[Input], callers: tuple[str, ...] = ()) -> Graph:
         """The graph of a function for inputs of these dtypes and shapes; `callers` are the functions that it is part of.

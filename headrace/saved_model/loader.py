@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,7 @@ from headrace.state.variable import Variable
 from headrace.trace.concrete import ConcreteFunction
 
 _MAX_TUPLES = 100
+_log = logging.getLogger(__name__)
 _MOST_THREADS = 8
 
 
@@ -72,7 +74,8 @@ def load(export_dir: str | os.PathLike[str], tags: str | Iterable[str] | None = 
         NotFoundError: there is no SavedModel in the folder, or none with these tags.
         DataLossError: a file is truncated or damaged.
         InvalidArgumentError: the model contradicts itself.
-        UnimplementedError: a signature needs something that Headrace does not have, such as an op; the message names it.
+        UnimplementedError: the model as a whole needs something that Headrace does not have. A signature or function that does is
+            loaded and raises when it is called; the log says so for signatures.
     """
     folder = Path(export_dir)
     if not contains_saved_model(folder):
@@ -369,13 +372,25 @@ class _Loader:
     def _signatures(self) -> SignatureMap:
         numbers = [c.node_id for c in self._graph.nodes[0].children if c.local_name == SIGNATURES]
         children = self._graph.nodes[numbers[0]].children if numbers else []
-        functions: dict[str, ConcreteFunction] = {}
+        functions: dict[str, Any] = {}
         for child in children:
             node = self._graph.nodes[child.node_id]
             if node.WhichOneof("kind") != "bare_concrete_function":
                 raise InvalidArgumentError(f"signature {child.local_name!r} of {self._label} is no function")
-            functions[child.local_name] = self._signature(child.local_name, node.bare_concrete_function.concrete_function_name)
+            name = node.bare_concrete_function.concrete_function_name
+            try:
+                functions[child.local_name] = self._signature(child.local_name, name)
+            except UnimplementedError as error:
+                functions[child.local_name] = self._unavailable(child.local_name, name, error)
         return SignatureMap(functions)
+
+    def _unavailable(self, key: str, name: str, error: UnimplementedError) -> UnavailableFunction:
+        """Stands for a signature that needs something that Headrace does not have; the others work."""
+        missing = self._importer.missing_ops(name)
+        ops = f"Headrace lacks the operations {', '.join(missing)}" if missing else str(error)
+        text = f"the signature {key!r} of {self._label} cannot be used here: {ops}"
+        _log.warning("%s", text)
+        return UnavailableFunction(UnimplementedError(text, op=error.op))
 
     def _signature(self, key: str, name: str) -> ConcreteFunction:
         function = self._build(name, SignatureConcrete)

@@ -54,6 +54,11 @@ class UnavailableFunction(LoadedObject):
     def __init__(self, error: HeadraceError) -> None:
         self._headrace_error = error
 
+    @property
+    def reason(self) -> HeadraceError:
+        """What calling it raises."""
+        return self._headrace_error
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Raises the reason."""
         raise self._headrace_error

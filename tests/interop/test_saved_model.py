@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from headrace.checkpoint.bundle import BundleReader, write_bundle
 from headrace.core import dtypes
 from headrace.core.errors import UnimplementedError
 from headrace.proto import build
+from headrace.serving.engines.native import NativeEngine
 from tests.interop.environments import run_peer
 from tests.saved_model.sample import X, expected, signatures, traced
 
@@ -139,11 +141,22 @@ def test_a_function_with_an_op_that_we_lack_says_so_when_it_is_called(foreign) -
         loaded.unknown(tf.constant("abc"))
 
 
+def test_a_signature_with_an_op_that_we_lack_leaves_the_others(foreign, caplog: pytest.LogCaptureFixture) -> None:
+    loaded = saved_model.load(foreign[0])
+    message = "signature 'lacking' of the SavedModel .* cannot be used here: Headrace lacks the operations SdcaFprint"
+    with pytest.raises(UnimplementedError, match=message):
+        loaded.signatures["lacking"](text="abc")
+    assert re.search(message, caplog.text)
+    served = NativeEngine().load(foreign[0])
+    assert sorted(served.signatures) == ["bump", "serving_default"]
+
+
 def test_a_model_of_tensorflow_can_be_saved_again(foreign, tmp_path: Path) -> None:
     folder, known = foreign
     loaded = saved_model.load(folder)
-    del loaded.unknown
-    saved_model.save(loaded, tmp_path / "again", signatures=loaded.signatures)
+    del loaded.unknown, loaded.lacking
+    signatures = {name: function for name, function in loaded.signatures.items() if name != "lacking"}
+    saved_model.save(loaded, tmp_path / "again", signatures=signatures)
     found = saved_model.load(tmp_path / "again").signatures["serving_default"](x=np.array(known["x"], np.float32))
     np.testing.assert_allclose(np.asarray(found["y"]), known["outputs"]["y"], **TOLERANCE)
 

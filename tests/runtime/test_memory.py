@@ -15,7 +15,7 @@ def _step(name, batch):
     return tf.function(lambda x, y: raw(x, y)), model.inputs(batch)  # noqa: PLW0108 - without AutoGraph's view of the model
 
 
-@pytest.mark.parametrize(("name", "batch"), [("Mlp", 256), ("Encoder", 2), ("ResNet50", 8)])
+@pytest.mark.parametrize(("name", "batch"), [("Mlp", 256), ("ResNet50", 8)])
 def test_the_report_agrees_with_the_buffers_that_xla_assigned(name, batch):
     step, inputs = _step(name, batch)
     report = step.memory_report(*inputs)

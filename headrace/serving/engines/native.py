@@ -12,6 +12,7 @@ from headrace import saved_model
 from headrace.core.errors import FailedPreconditionError
 from headrace.core.spec import TensorSpec
 from headrace.dispatch.convert import convert_to_tensor
+from headrace.saved_model.restored import UnavailableFunction
 from headrace.serving.engines.base import PREDICT_METHOD, Array, Signature
 
 
@@ -19,7 +20,7 @@ class NativeModel:
     """A SavedModel loaded by `headrace.saved_model`."""
 
     def __init__(self, loaded: Any) -> None:
-        self._functions: dict[str, Any] = {name: f for name, f in loaded.signatures.items() if _gives_tensors(f)}
+        self._functions: dict[str, Any] = {name: f for name, f in loaded.signatures.items() if _can_be_served(f)}
         self._signatures = {name: _signature(function) for name, function in self._functions.items()}
 
     @property
@@ -56,8 +57,10 @@ class NativeEngine:
         return model
 
 
-def _gives_tensors(function: Any) -> bool:
-    """False for a signature with sparse or ragged results, which the protocols have no form for."""
+def _can_be_served(function: Any) -> bool:
+    """False for a signature with ops that Headrace lacks, or sparse or ragged results, which the protocols have no form for."""
+    if isinstance(function, UnavailableFunction):
+        return False
     return all(isinstance(spec, TensorSpec) for spec in function.structured_outputs.values())
 
 

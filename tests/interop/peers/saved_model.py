@@ -165,6 +165,10 @@ class Model(tf.Module):
     def unknown(self, x: Any) -> Any:
         return tf.raw_ops.SdcaFprint(input=tf.reshape(x, [1]))
 
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string, "text")])
+    def lacking(self, text: Any) -> Any:
+        return {"y": tf.cond(tf.strings.length(text) > 2, lambda: self.unknown(text), lambda: tf.zeros([1, 2], tf.int64))}
+
 
 def write(folder: str, bundle: str, descriptors: str) -> dict[str, Any]:
     """Writes a model and bundles; returns what the model computes, and how our message descriptors differ."""
@@ -175,7 +179,8 @@ def write(folder: str, bundle: str, descriptors: str) -> dict[str, Any]:
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(model.predict(x)["y"])
     expected = {"x": plain(x), "outputs": plain(model.predict(x)), "gradient": plain(tape.gradient(total, model.w))}
-    tf.saved_model.save(model, folder, signatures={"serving_default": model.predict, "bump": model.bump})
+    signatures = {"serving_default": model.predict, "bump": model.bump, "lacking": model.lacking}
+    tf.saved_model.save(model, folder, signatures=signatures)
     return expected | {"tensors": write_bundle(bundle), "differences": differences(descriptors)}
 
 
