@@ -20,6 +20,8 @@ class _Entry:
 COMMANDS = {
     "demo": _Entry("headrace.cli.demo", "Train, export, serve and swap a model on real images.", extra="serving"),
     "graph": _Entry("headrace.cli.graph", "Show a graph, what the optimizer changes, and draw it."),
+    "inspect": _Entry("headrace.cli.inspect", "Show what a SavedModel holds, or how two versions differ."),
+    "run-signature": _Entry("headrace.cli.run_signature", "Run one signature of a SavedModel on files or JSON."),
     "serve": _Entry("headrace.cli.serve", "Serve a SavedModel over TensorFlow Serving's REST API.", extra="serving"),
 }
 
@@ -42,7 +44,7 @@ class _Commands(click.Group):
             raise click.ClickException(
                 f"`headrace {cmd_name}` needs {error.name}; install it with: pip install 'headrace[{entry.extra}]'"
             ) from error
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -14,6 +14,7 @@ from headrace import saved_model
 from headrace.checkpoint.bundle import BundleReader, write_bundle
 from headrace.core import dtypes
 from headrace.core.errors import UnimplementedError
+from headrace.inspection.description import describe
 from headrace.proto import build
 from headrace.serving.engines.native import NativeEngine
 from tests.interop.environments import run_peer
@@ -69,6 +70,21 @@ def test_the_c_loader_computes_the_same(seen, wanted) -> None:
 def test_the_command_line_tool_shows_the_signatures(seen) -> None:
     assert "signature_def['serving_default']" in seen["cli"]["shown"]
     assert "shape: (-1, 3)" in seen["cli"]["shown"]
+
+
+def test_inspection_says_what_the_command_line_tool_says(seen, exported: Path) -> None:
+    shown = seen["cli"]["shown"]
+    (graph,) = describe(exported / "model")["graphs"]
+    assert sorted(graph["signatures"]) == ["bump", "serving_default"]
+    for key, signature in graph["signatures"].items():
+        text = shown[shown.index(f"signature_def['{key}']") :]
+        for what in ("inputs", "outputs"):
+            for name, tensor in signature[what].items():
+                part = text[text.index(f"{what}['{name}'] tensor_info") :]
+                kind, shape, place = (line.split(": ", 1)[1] for line in part.splitlines()[1:4])
+                assert kind == {"float32": "DT_FLOAT", "int32": "DT_INT32"}[tensor["dtype"]]
+                assert shape == f"({', '.join('-1' if d is None else str(d) for d in tensor['shape'])})"
+                assert place == tensor["name"]
 
 
 def test_effects_happen_once_and_in_order(seen) -> None:
