@@ -23,6 +23,7 @@ class Executable:
     Attributes:
         graph: the optimized graph.
         plan: its segments, and what keeps it from being compiled as a whole.
+        whole: the graph compiled as one; None where it is not.
         run: takes one argument an input of the graph (an array, or a Resource) and gives the output arrays; variables that
             the graph assigns are updated.
     """
@@ -31,15 +32,17 @@ class Executable:
         self.graph = graph if optimized else pipeline.optimize(graph)
         self._refused: dict[Node, str] = {}
         self._must_compile = ""
+        self.whole: Compiled | None
         self.run: Run
         self._arrange()
 
     def _arrange(self) -> None:
         self.plan = partition(self.graph, self._refused)
+        self.whole = None
         if not self.plan.is_whole(self.graph):
             self.run = Partitioned(self.graph, self.plan.segments)
             return
-        compiled = Compiled(self.graph)
+        compiled = self.whole = Compiled(self.graph)
 
         def attempt(arguments: Sequence[Any]) -> list[Any]:
             try:

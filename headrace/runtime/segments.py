@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -79,14 +80,35 @@ class Compiled:
         if device:
             target = devices.resolve(device)
             tensors = [jax.device_put(t, target) if t.dtype.kind != "O" else t for t in tensors]
+        given = tensors[-len(spent) :] if spent else []
+        return self._run(compiled, binding, given, tensors[: -len(spent)] if spent else tensors)
+
+    def bound(self, resources: Sequence[Resource]) -> Callable[[list[Any]], list[Any]] | None:
+        """The graph on these resources as a function of its other inputs, once it was called with them.
+
+        None where other inputs than arrays decide what is compiled. The function may raise NotCompilable.
+        """
+        binding = self._bound(list(resources))
+        version = self._versions.get(binding.aliasing)
+        if version is None or self._statics or self._takes_lists:
+            return None
+        if binding.changing or self._random:
+            return partial(self._run, version, binding, [])
+
+        def read_only(tensors: list[Any]) -> list[Any]:
+            outputs: list[Any] = version([], [resource.array for resource in binding.reading], tensors, None)[0]
+            if self._passes_on:
+                _mark_shared(outputs, binding.reading)
+            return outputs
+
+        return read_only
+
+    def _run(self, version: Any, binding: _Binding, spent: list[Any], tensors: list[Any]) -> list[Any]:
         changing = [resource.take() if resource.array is not None else None for resource in binding.changing]
-        if spent:
-            changing += tensors[-len(spent) :]
-            del tensors[-len(spent) :]
         reading = [resource.array for resource in binding.reading]
         entropy = generator.entropy() if self._random else None
         outputs: list[Any]
-        outputs, state = compiled(changing, reading, tensors, entropy)
+        outputs, state = version(changing + spent, reading, tensors, entropy)
         for resource, array in zip(binding.changing, state, strict=True):
             resource.write(array)
         if self._passes_on:

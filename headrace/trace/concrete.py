@@ -122,9 +122,14 @@ class ConcreteFunction(Trackable):
         tensors = [jax.ShapeDtypeStruct(shape, spec.dtype.np_dtype) for shape, spec in zip(shapes, self.specs, strict=True)]
         return report(self.graph, [*tensors, *(t.array for t in self.captured_inputs)], self.name)  # type: ignore[attr-defined]
 
+    @property
+    def gives_one_tensor(self) -> bool:
+        """True when the result is a tensor, in no structure."""
+        return self._output_structure is True
+
     def pack(self, flat: Sequence[Any]) -> Any:
         """The flat outputs in the structure of the result."""
-        if self._output_structure is True:
+        if self.gives_one_tensor:
             return flat[0]
         leaves = iter(flat)
 

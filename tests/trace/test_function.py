@@ -376,3 +376,53 @@ def test_threads_may_call_one_function():
         results = list(pool.map(lambda n: float(f(tf.ones([n % 5 + 1]))), range(40)))
     assert results == [2.0 * (n % 5 + 1) for n in range(40)]
     assert f.experimental_get_tracing_count() == 5
+
+
+def test_calls_that_take_the_short_way_see_new_values_and_other_kinds_of_arguments():
+    v, count = tf.Variable([1.0, 2.0]), tf.Variable(0)
+
+    @tf.function
+    def read(x):
+        return x + v
+
+    @tf.function
+    def change(x):
+        count.assign_add(1)
+        return {"same": v, "sum": x + v}
+
+    x = tf.constant([1.0, 1.0])
+    for step in range(4):
+        v.assign([float(step), 2.0])
+        assert read(x).numpy().tolist() == [step + 1.0, 3.0]
+        assert change(x)["sum"].numpy().tolist() == [step + 1.0, 3.0]
+    assert int(count) == 4
+    held = change(x)["same"]
+    v.assign(tf.zeros([2]))
+    assert held.numpy().tolist() == [3.0, 2.0]
+    assert read(np.float32([5.0, 5.0])).numpy().tolist() == [5.0, 5.0]
+    assert read(x=x).numpy().tolist() == [1.0, 1.0]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = read(x)
+    assert tape.gradient(y, x).numpy().tolist() == [1.0, 1.0]
+    with tf.device("/CPU:0"):
+        assert read(x).numpy().tolist() == [1.0, 1.0]
+    assert tf.function(lambda x: read(x) * 2.0)(x).numpy().tolist() == [2.0, 2.0]
+    tf.config.run_functions_eagerly(True)
+    try:
+        assert read(x).numpy().tolist() == [1.0, 1.0]
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def test_a_short_call_goes_the_long_way_when_the_graph_is_no_longer_compiled():
+    v = tf.Variable([4], shape=tf.TensorShape(None))
+
+    @tf.function
+    def f(x):
+        return x + tf.cast(tf.reduce_sum(v), tf.float32)
+
+    x = tf.constant(1.0)
+    assert [float(f(x)) for _ in range(3)] == [5.0] * 3
+    v.assign([[1, 2], [3, 4]])
+    assert float(f(x)) == 11.0
