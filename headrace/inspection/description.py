@@ -12,10 +12,10 @@ from typing import Any
 from headrace.checkpoint.bundle import BundleReader, index_path
 from headrace.checkpoint.object_graph import GRAPH_KEY
 from headrace.core.errors import NotFoundError
-from headrace.inspection.digest import content_digest
 from headrace.proto.messages import SavedModel, parse
 from headrace.proto.tensors import dtype_from_proto, shape_from_proto
 from headrace.saved_model import contains_saved_model
+from headrace.saved_model.digest import content_digest
 from headrace.saved_model.fingerprint import MODEL
 from headrace.saved_model.graph_import import FunctionImporter
 

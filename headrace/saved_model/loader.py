@@ -24,6 +24,7 @@ from headrace.ops.lookup.tables import Table
 from headrace.proto.messages import SavedModel, parse
 from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto
 from headrace.saved_model import fingerprint, structure
+from headrace.saved_model.digest import verify_digest
 from headrace.saved_model.functional_import import Input
 from headrace.saved_model.graph_import import FunctionImporter, constant_tensor
 from headrace.saved_model.objects import DICT, LIST, SIGNATURES, TUPLE, SignatureMap
@@ -56,7 +57,13 @@ def contains_saved_model(export_dir: str | os.PathLike[str]) -> bool:
     return (Path(export_dir) / fingerprint.MODEL).is_file()
 
 
-def load(export_dir: str | os.PathLike[str], tags: str | Iterable[str] | None = None, options: Any = None) -> Any:
+def load(
+    export_dir: str | os.PathLike[str],
+    tags: str | Iterable[str] | None = None,
+    options: Any = None,
+    *,
+    expected_digest: str | None = None,
+) -> Any:
     """Reads a SavedModel written by Headrace, or by TensorFlow 2 with ops that Headrace has.
 
     Checksums are verified before anything is used.
@@ -65,6 +72,7 @@ def load(export_dir: str | os.PathLike[str], tags: str | Iterable[str] | None = 
         export_dir: the folder.
         tags: the tags of the graph to load; may be left out when there is one graph only.
         options: accepted for TensorFlow's sake, without effect.
+        expected_digest: what `headrace inspect` prints as the model's digest; anything else is refused before it is read.
 
     Returns:
         An object whose attributes are the saved children: variables, functions, lists, dicts and further objects.
@@ -72,7 +80,7 @@ def load(export_dir: str | os.PathLike[str], tags: str | Iterable[str] | None = 
 
     Raises:
         NotFoundError: there is no SavedModel in the folder, or none with these tags.
-        DataLossError: a file is truncated or damaged.
+        DataLossError: a file is truncated or damaged, or the content has another digest than expected.
         InvalidArgumentError: the model contradicts itself.
         UnimplementedError: the model as a whole needs something that Headrace does not have. A signature or function that does is
             loaded and raises when it is called; the log says so for signatures.
@@ -80,6 +88,8 @@ def load(export_dir: str | os.PathLike[str], tags: str | Iterable[str] | None = 
     folder = Path(export_dir)
     if not contains_saved_model(folder):
         raise NotFoundError(f"there is no SavedModel in {str(folder)!r}: {fingerprint.MODEL} is missing")
+    if expected_digest is not None:
+        verify_digest(folder, expected_digest)
     fingerprint.verify(folder)
     path = folder / fingerprint.MODEL
     model = parse(SavedModel, path.read_bytes(), str(path))

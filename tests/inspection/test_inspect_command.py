@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +12,7 @@ from click.testing import CliRunner, Result
 
 import headrace as tf
 from headrace.cli.inspect import inspect
-from headrace.core.errors import DataLossError, InvalidArgumentError, NotFoundError
-from headrace.inspection.digest import content_digest, verify_digest
+from headrace.saved_model.digest import content_digest
 
 
 class Model(tf.Module):
@@ -62,27 +58,6 @@ def test_json_says_the_same(tmp_path):
     sizes = {v["name"]: v["bytes"] for v in found["variables"]}
     assert sizes["w"] == 24
     assert found["bytes"] == sum(f.stat().st_size for f in (tmp_path / "m").rglob("*") if f.is_file())
-
-
-def test_the_digest_is_what_sha256sum_makes(tmp_path):
-    saved(tmp_path / "m")
-    (tmp_path / "m" / ".hidden").write_text("left out")
-    names = sorted(p.relative_to(tmp_path / "m").as_posix() for p in (tmp_path / "m").rglob("*") if p.is_file())
-    names.remove(".hidden")
-    done = subprocess.run(["sha256sum", *names], cwd=tmp_path / "m", capture_output=True, check=True)
-    found = content_digest(tmp_path / "m")
-    assert found == f"sha256:{hashlib.sha256(done.stdout).hexdigest()}"
-    verify_digest(tmp_path / "m", found)
-    (tmp_path / "m" / "more").write_text("x")
-    with pytest.raises(DataLossError, match=f"expected {found}"):
-        verify_digest(tmp_path / "m", found)
-    with pytest.raises(InvalidArgumentError, match="'md5:1' is no digest"):
-        verify_digest(tmp_path / "m", "md5:1")
-    (tmp_path / "m" / "link").symlink_to(os.devnull)
-    with pytest.raises(InvalidArgumentError, match="a link that leads out"):
-        content_digest(tmp_path / "m")
-    with pytest.raises(NotFoundError, match="no folder"):
-        content_digest(tmp_path / "none")
 
 
 def test_the_same_model_again_is_compatible(tmp_path):
