@@ -13,7 +13,7 @@ demo: setup ## train on Fashion-MNIST, export, serve, swap versions under load
 	$(BIN)/headrace demo
 
 test: check ## check, then every test (HEADRACE_NO_INTEROP=1 leaves out those against other frameworks)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: setup ## lint, formatting, types, import layers
 	$(BIN)/ruff check .

@@ -15,8 +15,6 @@ from tests.interop.peers import zoo_case
 SIZE = zoo.size()
 KNOWN = {name: line for name, line in zoo_page.known().items() if SIZE == "whole" or zoo_page.is_always(line)}
 
-pytestmark = pytest.mark.xdist_group("zoo")
-
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory, tensorflow_python: Path) -> dict[str, zoo.Outcome]:
