@@ -8,6 +8,7 @@ from headrace import config as config
 from headrace import debugging as debugging
 from headrace import dtypes as dtypes
 from headrace import errors as errors
+from headrace import graph_util as graph_util
 from headrace import image as image
 from headrace import io as io
 from headrace import linalg as linalg

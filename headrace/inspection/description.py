@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,9 @@ from headrace.saved_model import contains_saved_model
 from headrace.saved_model.digest import content_digest
 from headrace.saved_model.fingerprint import MODEL
 from headrace.saved_model.graph_import import FunctionImporter
+from headrace.saved_model.signatures import RESERVED
+from headrace.saved_model.v1.functions import GraphFunctions
+from headrace.saved_model.v1.loading import define_signature
 
 MOST_EXAMPLE_NUMBERS = 16
 """An example of an input with more elements is described, not written out."""
@@ -73,10 +75,16 @@ def _graph(meta: Any, model: str) -> dict[str, Any]:
     operations: Counter[str] = Counter(node.op for node in meta.graph_def.node)
     for function in meta.graph_def.library.function:
         operations.update(node.op for node in function.node_def)
-    # The functions by which TensorFlow writes checkpoints are in the library too, but nobody calls them.
-    called = (name for name in meta.object_graph_def.concrete_functions if name in library)
-    missing = {op for name in called for op in library.missing_ops(name)}
-    calls = {node.name: node.attr["f"].func.name for node in meta.graph_def.node if "f" in node.attr}
+    if meta.object_graph_def.nodes:
+        # The functions by which TensorFlow writes checkpoints are in the library too, but nobody calls them.
+        called = (name for name in meta.object_graph_def.concrete_functions if name in library)
+        missing = {op for name in called for op in library.missing_ops(name)}
+        calls = {node.name: node.attr["f"].func.name for node in meta.graph_def.node if "f" in node.attr}
+        nodes = {k: {i.name.partition(":")[0] for i in s.outputs.values()} for k, s in meta.signature_def.items()}
+        by_signature = {k: {op for n in found if n in calls for op in library.missing_ops(calls[n])} for k, found in nodes.items()}
+    else:
+        by_signature = _missing_of_graph(meta)
+        missing = set().union(*by_signature.values())
     for name in list(operations):
         if name in library:
             del operations[name]
@@ -84,9 +92,9 @@ def _graph(meta: Any, model: str) -> dict[str, Any]:
         "tags": sorted(meta.meta_info_def.tags),
         "tensorflow_version": meta.meta_info_def.tensorflow_version,
         "signatures": {
-            key: _signature(key, signature, model, lambda name: library.missing_ops(calls[name]) if name in calls else [])
+            key: _signature(key, signature, model, sorted(by_signature[key]))
             for key, signature in sorted(meta.signature_def.items())
-            if not key.startswith("__saved_model")
+            if key not in RESERVED
         },
         "functions": len(meta.graph_def.library.function),
         "operations": dict(sorted(operations.items(), key=lambda pair: (-pair[1], pair[0]))),
@@ -95,15 +103,25 @@ def _graph(meta: Any, model: str) -> dict[str, Any]:
     }
 
 
-def _signature(key: str, signature: Any, model: str, missing_at: Callable[[str], list[str]]) -> dict[str, Any]:
-    nodes = {info.name.partition(":")[0] for info in signature.outputs.values()}
+def _missing_of_graph(meta: Any) -> dict[str, set[str]]:
+    """The ops that Headrace lacks by signature, for a graph of TensorFlow 1."""
+    functions = GraphFunctions(meta.graph_def, "the SavedModel")
+    missing = {}
+    for key, signature in meta.signature_def.items():
+        if key not in RESERVED:
+            _, _, name, _ = define_signature(functions, key, signature)
+            missing[key] = set(functions.importer.missing_ops(name))
+    return missing
+
+
+def _signature(key: str, signature: Any, model: str, missing: list[str]) -> dict[str, Any]:
     inputs = {name: _tensor(name, info) for name, info in sorted(signature.inputs.items())}
     return {
         "method_name": signature.method_name,
         "inputs": inputs,
         "outputs": {name: _tensor(name, info) for name, info in sorted(signature.outputs.items())},
         "curl": _curl(key, inputs, model),
-        "missing": sorted({op for name in nodes for op in missing_at(name)}),
+        "missing": missing,
     }
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError
-from headrace.core.shapes import UNKNOWN, TensorShape
+from headrace.core.shapes import SCALAR, UNKNOWN, TensorShape
+from headrace.dispatch.tensor import Tensor
 from headrace.ir.graph import Graph, Value
 from headrace.saved_model import attrs
 from headrace.saved_model.graph_export import FUNCTION_ATTRS, function_stem
@@ -23,11 +24,23 @@ class Input(NamedTuple):
     element: tuple[DType, TensorShape] | None = None
 
 
+def capture_input(tensor: Tensor) -> Input:
+    """A captured tensor as a function's input; that of a variable's handle knows the variable's element."""
+    resource = getattr(tensor, "array", None)
+    if tensor.dtype.name == "resource" and resource is not None:
+        return Input(tensor.dtype, SCALAR, "variable", (resource.element_dtype, resource.element_shape))
+    return Input(tensor.dtype, tensor.shape, "capture")
+
+
 Build = Callable[[str, Sequence[Input]], Graph]
 """Gives the graph of a function for inputs."""
+_LOOKS = (8, 8, 4, 2)
+"""How often the body of a loop without shapes is looked at for those that it keeps, by depth; loops further within keep none."""
 
 
-def import_functional(node: Any, inputs: Sequence[Value], what: str, build: Build) -> tuple[dict[str, Any], list[Value]]:
+def import_functional(
+    node: Any, inputs: Sequence[Value], what: str, build: Build, depth: int = 0
+) -> tuple[dict[str, Any], list[Value]]:
     """The attributes and outputs of a branch or loop.
 
     Args:
@@ -35,6 +48,7 @@ def import_functional(node: Any, inputs: Sequence[Value], what: str, build: Buil
         inputs: its inputs.
         what: names it in messages.
         build: gives the graphs.
+        depth: of the function that the node stands in, below the one that is asked for.
 
     Raises:
         InvalidArgumentError: an attribute is missing, or the functions do not fit the node.
@@ -45,7 +59,7 @@ def import_functional(node: Any, inputs: Sequence[Value], what: str, build: Buil
     passed = inputs if is_loop else inputs[1:]
     fed = [Input(v.dtype, v.shape, v.name or "arg", v.element) for v in passed]
     if is_loop:
-        fed = _carried(fed, given.get("output_shapes", ()), what)
+        fed = _carried(fed, given, what, build, _LOOKS[depth] if depth < len(_LOOKS) else 0)
     graphs = {key: _graphs(given[key], fed, build) for key, kind in kinds.items() if "func" in kind}
     bodies = list(graphs["body"]) if is_loop else [graph for held in graphs.values() for graph in held]
     rows = list(zip(*(body.outputs for body in bodies), strict=False))
@@ -72,12 +86,23 @@ def _given(node: Any, kinds: Mapping[str, str], what: str) -> dict[str, Any]:
     return given
 
 
-def _carried(fed: Sequence[Input], shapes: Sequence[TensorShape], what: str) -> list[Input]:
-    """The inputs of a loop's functions: of the shapes that the loop keeps to, where it says them."""
+def _carried(fed: Sequence[Input], given: Mapping[str, Any], what: str, build: Build, looks: int) -> list[Input]:
+    """The inputs of a loop's functions, of the shapes that the loop says it keeps to or else is seen to keep."""
+    shapes = given.get("output_shapes", ())
     if shapes and len(shapes) != len(fed):
         raise InvalidArgumentError(f"{what} has {len(fed)} inputs but {len(shapes)} output_shapes; expected one for each")
-    kept = shapes or [UNKNOWN] * len(fed)
-    return [i if i.element is not None else i._replace(shape=shape) for i, shape in zip(fed, kept, strict=True)]
+    if shapes:
+        return [i if i.element is not None else i._replace(shape=shape) for i, shape in zip(fed, shapes, strict=True)]
+    kept = list(fed)
+    for _ in range(looks):
+        (body,) = _graphs(given["body"], kept, build)
+        if len(body.outputs) != len(kept):
+            break
+        seen = [i._replace(shape=i.shape.most_general(v.shape)) for i, v in zip(kept, body.outputs, strict=True)]
+        if [i.shape for i in seen] == [i.shape for i in kept]:
+            return kept
+        kept = seen
+    return [i if i.element is not None else i._replace(shape=UNKNOWN) for i in fed]
 
 
 def _graphs(names: Any, fed: Sequence[Input], build: Build) -> tuple[Graph, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from headrace.core import dtypes
@@ -24,8 +25,27 @@ _MAX_DEPTH = 100
 _DROPPED = frozenset({"NoOp", "DisableCopyOnRead"})
 """Nodes without outputs whose effect Headrace does not need; control edges pass through them."""
 
+_OUTPUT = ("output",)
+"""The output argument of constants, calls, branches and loops."""
 _HANDLED = _DROPPED | FUNCTIONAL | {*CALLS, "Const", "IdentityN"}
 """Ops that are read without a declaration."""
+
+
+@dataclass(frozen=True)
+class MainFunction:
+    """A function made of nodes of a main graph, in the place of a FunctionDef; no types are declared for what goes in and out.
+
+    Attributes:
+        name: in the library.
+        arguments: their names.
+        node_def: what can be read like NodeDefs, their inputs written as in a main graph: `node` or `node:number`.
+        results: what is returned, written in the same way.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    node_def: Sequence[Any]
+    results: Sequence[str]
 
 
 class FunctionImporter:
@@ -45,11 +65,20 @@ class FunctionImporter:
                 raise InvalidArgumentError(f"the model's library holds two functions named {name!r}; expected unique names")
             self._functions[name] = function
 
+    def add(self, name: str, arguments: Sequence[str], nodes: Sequence[Any], results: Sequence[str]) -> str:
+        """Adds a function of nodes of a main graph; returns its name, which is `name` unless that is taken. See MainFunction."""
+        unique, number = name, 0
+        while unique in self._functions:
+            number += 1
+            unique = f"{name}_{number}"
+        self._functions[unique] = MainFunction(unique, arguments, nodes, results)
+        return unique
+
     def __contains__(self, name: object) -> bool:
         return name in self._functions
 
     def definition(self, name: str) -> Any:
-        """The FunctionDef of that name.
+        """The FunctionDef, or MainFunction, of that name.
 
         Raises:
             InvalidArgumentError: the library has none.
@@ -110,22 +139,31 @@ class _Body:
         self._importer = importer
         self._graph = graph
         self._definition = definition
-        self._name: str = definition.signature.name
+        self._name: str = callers[-1]
         self._prefix = prefix
         self._callers = callers
         self._values: dict[str, list[Value]] = {}
         """Arguments by name, and output arguments of nodes by `node:argument`."""
+        self._numbered: dict[str, list[Value]] = {}
+        """The outputs of nodes by node, which is how a main graph counts them."""
 
     def run(self, inputs: Sequence[Value]) -> list[Value]:
+        if isinstance(self._definition, MainFunction):
+            self._values |= {name: [value] for name, value in zip(self._definition.arguments, inputs, strict=True)}
+            self._add_nodes()
+            return [self._resolve(text, f"a result of {self._name!r}") for text in self._definition.results]
         arguments = self._definition.signature.input_arg
         if len(arguments) != len(inputs):
             raise InvalidArgumentError(f"function {self._name!r} takes {len(arguments)} inputs but is called with {len(inputs)}")
         for argument, value in zip(arguments, inputs, strict=True):
             self._check_argument(argument, value)
             self._values[argument.name] = [value]
+        self._add_nodes()
+        return [self._output(argument) for argument in self._definition.signature.output_arg]
+
+    def _add_nodes(self) -> None:
         for node in self._ordered():
             self._add(node)
-        return [self._output(argument) for argument in self._definition.signature.output_arg]
 
     def _check_argument(self, argument: Any, value: Value) -> None:
         what = f"argument {argument.name!r} of function {self._name!r}"
@@ -189,11 +227,20 @@ class _Body:
     def _resolve(self, text: str, what: str) -> Value:
         name, _, rest = text.partition(":")
         output, _, number = rest.rpartition(":")
-        values = self._values.get(name if not rest or rest == "0" else f"{name}:{output or rest}")
+        if isinstance(self._definition, MainFunction):
+            values = self._values.get(name) or self._numbered.get(name)
+        else:
+            values = self._values.get(name if not rest or rest == "0" else f"{name}:{output or rest}")
         index = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else 0
         if values is None or index >= len(values):
             raise InvalidArgumentError(f"{what} reads {text!r}, which does not exist in function {self._name!r}")
         return values[index]
+
+    def _keep(self, node: Any, labels: Iterable[str], values: Sequence[Value]) -> None:
+        """Remembers the outputs of a node, each under the name of its output argument."""
+        self._numbered[node.name] = list(values)
+        for label, value in zip(labels, values, strict=True):
+            self._values.setdefault(f"{node.name}:{label}", []).append(value)
 
     def _add(self, node: Any) -> None:
         what = f"node {node.name!r} ({node.op}) of function {self._name!r}"
@@ -205,24 +252,28 @@ class _Body:
             prefix = f"{self._prefix}{node.name}/"
             outputs = self._importer.call(self._graph, name, inputs, prefix, self._callers)
             if node.op in CALLS:
-                self._values[f"{node.name}:output"] = outputs
+                self._keep(node, _OUTPUT * len(outputs), outputs)
             else:
-                labels = [argument.name for argument in self._importer.definition(name).signature.output_arg]
-                self._values |= {f"{node.name}:{label}": [value] for label, value in zip(labels, outputs, strict=True)}
+                self._keep(node, [argument.name for argument in self._importer.definition(name).signature.output_arg], outputs)
         elif node.op in FUNCTIONAL:
             self._add_functional(node, inputs, what)
         elif node.op == "Const":
             self._add_const(node, what)
         elif node.op == "IdentityN" or (node.op == "Identity" and inputs[0].dtype in (dtypes.resource, dtypes.variant)):
-            self._values[f"{node.name}:output"] = inputs
+            self._keep(node, _OUTPUT * len(inputs), inputs)
         else:
             self._add_op(node, inputs, what)
 
     def _add_functional(self, node: Any, inputs: list[Value], what: str) -> None:
         """A branch or loop, with its functions as graphs of their own."""
-        complete, outputs = import_functional(node, inputs, what, lambda name, fed: self._importer.build(name, fed, self._callers))
+        depth = len(self._callers) - 1
+
+        def build(name: str, fed: Sequence[Input]) -> Graph:
+            return self._importer.build(name, fed, self._callers)
+
+        complete, outputs = import_functional(node, inputs, what, build, depth)
         self._graph.add_node(node.op, inputs, complete, outputs, name=self._prefix + node.name)
-        self._values[f"{node.name}:output"] = outputs
+        self._keep(node, _OUTPUT * len(outputs), outputs)
 
     def _add_const(self, node: Any, what: str) -> None:
         value = from_proto(constant_tensor(node, what), what)
@@ -231,7 +282,7 @@ class _Body:
             raise InvalidArgumentError(f"{what} says {dtype.name} but holds {value.dtype}")
         output = Value(dtype, TensorShape(value.shape), probes=content_probes(value))
         self._graph.add_node("Const", [], {"value": value, "dtype": dtype}, [output], name=self._prefix + node.name)
-        self._values[f"{node.name}:output"] = [output]
+        self._keep(node, _OUTPUT, [output])
 
     def _add_op(self, node: Any, inputs: list[Value], what: str) -> None:
         op = find(node.op)
@@ -246,8 +297,7 @@ class _Body:
             raise InvalidArgumentError(f"{what}: {error}", op=node.op) from None
         outputs = [Value(dtype, shape, probes=probes) for dtype, shape, probes in inferred]
         self._graph.add_node(node.op, inputs, complete, outputs, name=self._prefix + node.name)
-        for label, value in zip(output_labels(op, complete), outputs, strict=True):
-            self._values.setdefault(f"{node.name}:{label.partition(':')[0]}", []).append(value)
+        self._keep(node, (label.partition(":")[0] for label in output_labels(op, complete)), outputs)
 
     def _attributes(self, op: OpDef, node: Any, inputs: Sequence[Value], what: str) -> dict[str, Any]:
         """Every attribute of a node: those given, the defaults, and what the inputs imply."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from headrace.checkpoint.bundle import BundleReader, index_path
@@ -25,7 +23,7 @@ from headrace.proto.messages import SavedModel, parse
 from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto
 from headrace.saved_model import fingerprint, structure
 from headrace.saved_model.digest import verify_digest
-from headrace.saved_model.functional_import import Input
+from headrace.saved_model.functional_import import Input, capture_input
 from headrace.saved_model.graph_import import FunctionImporter, constant_tensor
 from headrace.saved_model.objects import DICT, LIST, SIGNATURES, TUPLE, SignatureMap
 from headrace.saved_model.resources import (
@@ -43,13 +41,14 @@ from headrace.saved_model.restored import (
     make_concrete,
 )
 from headrace.saved_model.table_export import CREATE, INITIALIZE
+from headrace.saved_model.v1.loading import load_graph
+from headrace.saved_model.values import fill
 from headrace.state.assets import Asset
 from headrace.state.variable import Variable
 from headrace.trace.concrete import ConcreteFunction
 
 _MAX_TUPLES = 100
 _log = logging.getLogger(__name__)
-_MOST_THREADS = 8
 
 
 def contains_saved_model(export_dir: str | os.PathLike[str]) -> bool:
@@ -64,7 +63,7 @@ def load(
     *,
     expected_digest: str | None = None,
 ) -> Any:
-    """Reads a SavedModel written by Headrace, or by TensorFlow 2 with ops that Headrace has.
+    """Reads a SavedModel written by Headrace or by TensorFlow.
 
     Checksums are verified before anything is used.
 
@@ -76,7 +75,8 @@ def load(
 
     Returns:
         An object whose attributes are the saved children: variables, functions, lists, dicts and further objects.
-        `.signatures` maps names to functions that take tensors by name and return a dict.
+        `.signatures` maps names to functions that take tensors by name and return a dict. A model of TensorFlow 1, which has a
+        graph and no objects, gives `.signatures`, `.variables`, `.asset_paths` and `.prune(feeds, fetches)`.
 
     Raises:
         NotFoundError: there is no SavedModel in the folder, or none with these tags.
@@ -95,10 +95,7 @@ def load(
     model = parse(SavedModel, path.read_bytes(), str(path))
     meta = _choose(model, tags, str(folder))
     if not meta.object_graph_def.nodes:
-        raise UnimplementedError(
-            f"the SavedModel {str(folder)!r} holds no objects: it was written by TensorFlow 1, which is not supported; load it in"
-            " TensorFlow and save it with tf.saved_model.save"
-        )
+        return load_graph(folder, meta)
     return _Loader(folder, meta).root()
 
 
@@ -265,23 +262,11 @@ class _Loader:
         return self._assets[number]
 
     def _restore_variables(self, numbers: list[int], reader: BundleReader, keys: dict[int, str]) -> None:
-        """Reads the values, several at a time: reading and checking leave Python free to go on."""
         variables = [self._variable(number) for number in numbers]
         for number, variable in zip(numbers, variables, strict=True):
             if number not in keys:
                 raise DataLossError(f"the checkpoint of {str(self._folder)!r} holds no value for the variable {variable.name!r}")
-        with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), "headrace-restore") as pool:
-            for _ in pool.map(lambda number, variable: self._restore(variable, reader, keys[number]), numbers, variables):
-                pass
-
-    def _restore(self, variable: Variable, reader: BundleReader, key: str) -> None:
-        value = reader.read(key)
-        if value.dtype != variable.dtype.np_dtype or not variable.shape.is_compatible_with(value.shape):
-            raise DataLossError(
-                f"the checkpoint of {str(self._folder)!r} holds {value.dtype}{list(value.shape)} for the variable"
-                f" {variable.name!r}, which is {variable.dtype.name}{variable.shape}"
-            )
-        variable.handle.array.write(value if value.dtype.kind == "O" else jax.device_put(value))
+        fill(variables, lambda i: reader.read(keys[numbers[i]]), f"the checkpoint of {str(self._folder)!r}")
 
     def _variable(self, number: int) -> Variable:
         proto = self._graph.nodes[number].variable
@@ -343,7 +328,7 @@ class _Loader:
         specs = [leaf for leaf in nest.flatten(signature, expand_composites=True) if isinstance(leaf, TensorSpec)]
         captured = [self._captured(number, name) for number in entry.bound_inputs]
         inputs = [Input(s.dtype, s.shape, s.name or f"input_{i}") for i, s in enumerate(specs)]
-        graph = self._importer.build(name, [*inputs, *map(_capture_input, captured)])
+        graph = self._importer.build(name, [*inputs, *map(capture_input, captured)])
         unshare(graph)
         leaves = [leaf for leaf in nest.flatten(outputs, expand_composites=True) if leaf is not None]
         if len(leaves) != len(graph.outputs):
@@ -428,13 +413,6 @@ def _position(key: str) -> int:
     if not (key.isascii() and key.isdigit() and len(key) < 10):
         raise InvalidArgumentError(f"{key!r} is no position in a list; the SavedModel is damaged")
     return int(key)
-
-
-def _capture_input(tensor: Tensor) -> Input:
-    resource = getattr(tensor, "array", None)
-    if tensor.dtype.name == "resource" and resource is not None:
-        return Input(tensor.dtype, TensorShape(()), "variable", (resource.element_dtype, resource.element_shape))
-    return Input(tensor.dtype, tensor.shape, "capture")
 
 
 def _short(name: str) -> str:

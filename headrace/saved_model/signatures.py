@@ -17,7 +17,8 @@ from headrace.trace.function import Function
 
 DEFAULT = "serving_default"
 INIT_OP = "__saved_model_init_op"
-_RESERVED = frozenset({INIT_OP, "__saved_model_train_op"})
+RESERVED = frozenset({INIT_OP, "__saved_model_train_op"})
+"""Keys of signatures that are no functions: they name operations."""
 
 
 class SignatureFunction:
@@ -122,8 +123,8 @@ def build(root: Any, signatures: Any) -> SignatureMap:
     given = signatures if isinstance(signatures, Mapping) else {DEFAULT: signatures}
     built: dict[str, SignatureFunction] = {}
     for name, function in given.items():
-        if not isinstance(name, str) or not name or name in _RESERVED:
-            raise InvalidArgumentError(f"{name!r} cannot name a signature; expected a string other than {sorted(_RESERVED)}")
+        if not isinstance(name, str) or not name or name in RESERVED:
+            raise InvalidArgumentError(f"{name!r} cannot name a signature; expected a string other than {sorted(RESERVED)}")
         built[name] = SignatureFunction(name, _single(name, function))
     return SignatureMap(built)
 

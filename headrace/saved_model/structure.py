@@ -101,7 +101,8 @@ def encode_composite(spec: CompositeSpec, proto: Any) -> None:
     proto.num_flat_components = len(spec.component_specs)
 
 
-def _decode_composite(proto: Any, what: str, depth: int) -> CompositeSpec:
+def decode_composite(proto: Any, what: str, depth: int = 0) -> CompositeSpec:
+    """The spec of a TypeSpecProto; raises as `decode`."""
     kind = next((kind for kind, (number, _) in _COMPOSITES.items() if number == proto.type_spec_class), None)
     if kind is None:
         raise UnimplementedError(
@@ -141,7 +142,7 @@ def decode(proto: Any, what: str, depth: int = 0) -> Any:
     if kind == "named_tuple_value":
         return _named_tuple(value.name, {pair.key: decode(pair.value, what, depth + 1) for pair in value.values}, what)
     if kind == "type_spec_value":
-        return _decode_composite(value, what, depth)
+        return decode_composite(value, what, depth)
     return _decode_leaf(kind, value, what)
 
 

@@ -343,13 +343,22 @@ def test_missing_models_and_tags_are_named(folder: Path, tmp_path: Path) -> None
     assert saved_model.load(folder, tags=["serve"]) is not None
 
 
-def test_a_model_of_tensorflow_1_is_unimplemented(folder: Path) -> None:
+def test_the_main_graph_alone_is_a_model(folder: Path) -> None:
+    whole = saved_model.load(folder)
     model = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     model.meta_graphs[0].ClearField("object_graph_def")
     (folder / "headrace.digest").unlink()
     (folder / "saved_model.pb").write_bytes(model.SerializeToString())
-    with pytest.raises(UnimplementedError, match="written by TensorFlow 1"):
-        saved_model.load(folder)
+    graph = saved_model.load(folder)
+    assert sorted(graph.signatures) == sorted(whole.signatures)
+    for key, function in whole.signatures.items():
+        assert graph.signatures[key].structured_input_signature == function.structured_input_signature
+        feeds = {
+            name: tf.ones([2 if d is None else d for d in spec.shape], spec.dtype)
+            for name, spec in function.structured_input_signature[1].items()
+        }
+        for name, value in function(**feeds).items():
+            np.testing.assert_array_equal(graph.signatures[key](**feeds)[name], value)
 
 
 def test_what_other_loaders_need_is_written(folder: Path) -> None:

@@ -15,6 +15,9 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.saved_model.restored import UnavailableFunction
 from headrace.serving.engines.base import PREDICT_METHOD, Array, Signature
 
+_TAGS = ("serve",)
+"""Of a SavedModel with several graphs, the one that TensorFlow Serving takes."""
+
 
 class NativeModel:
     """A SavedModel loaded by `headrace.saved_model`."""
@@ -48,7 +51,7 @@ class NativeEngine:
 
     def load(self, path: Path) -> NativeModel:
         """Loads the SavedModel at `path`; see Engine.load."""
-        model = NativeModel(saved_model.load(str(path)))
+        model = NativeModel(saved_model.load(str(path), tags=_TAGS))
         if not model.signatures:
             raise FailedPreconditionError(
                 f"the SavedModel at {path} has no signature that could be served; save it with signatures={{'serving_default':"
