@@ -28,6 +28,7 @@ from headrace.passes import (
     remapper,
     shape_materialization,
     shapes,
+    unused_results,
 )
 from headrace.passes.base import Pass
 from headrace.passes.checks import verify_ops
@@ -38,6 +39,7 @@ PASSES: tuple[Pass, ...] = (
     debug_stripper.PASS,
     dependency.PASS,
     prune.PASS,
+    unused_results.PASS,
     shapes.PASS,
     shape_materialization.PASS,
     constant_folding.PASS,

@@ -17,6 +17,7 @@ import numpy as np
 
 from headrace.core.errors import FailedPreconditionError, HeadraceError, InvalidArgumentError, NotCompilable, UnimplementedError
 from headrace.dispatch.infer import as_tuple, explain, run_kernel
+from headrace.dispatch.lists import Undefined
 from headrace.dispatch.opdef import OpDef, get
 from headrace.ir.functional import BRANCHES, CALLS, FUNCTIONAL
 from headrace.ir.graph import Graph, Node, Value
@@ -82,6 +83,9 @@ class Interpreter:
         return lambda iteration: Interpreter(split_entropy(entropy, iteration), in_body=True)
 
     def _apply(self, op: OpDef, node: Node, arguments: list[Any]) -> Sequence[Any]:
+        if any(isinstance(a, Undefined) for a in arguments):
+            # Another branch ran than the one that this node belongs to: on the host this one is not entered.
+            raise NotCompilable(f"{op.name} reads what only another branch gives")
         attrs = op.kernel_attrs(node.attrs)
         known = all(isinstance(a, np.ndarray) for a in arguments)
         if op.metadata:

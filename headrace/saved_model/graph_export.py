@@ -14,6 +14,7 @@ from headrace.core.shapes import SCALAR
 from headrace.dispatch.opdef import OpDef, find
 from headrace.ir.functional import FUNCTIONAL, LOOPS, first_input
 from headrace.ir.graph import Graph, Node, Value, subgraphs
+from headrace.passes.unused_results import trimmed
 from headrace.proto.messages import AttrValue, FunctionDef, GraphDef, NodeDef, VersionDef
 from headrace.proto.tensors import shape_to_proto, to_proto
 from headrace.saved_model import attrs
@@ -76,7 +77,7 @@ class FunctionExporter:
         name = f"__inference_{_UNFIT.sub('_', stem or graph.name) or 'function'}_{len(self._names)}"
         self._names[id(graph)] = name
         self._graphs.append(graph)  # ids stay valid only while the graphs live
-        self.functions[name] = _Body(self, graph, name).build(outputs)
+        self.functions[name] = _Body(self, trimmed(graph), name).build(outputs)
         return name
 
 
@@ -112,13 +113,17 @@ def _plain(reference: str, position: int) -> str:
 
 def problem(graph: Graph) -> str | None:
     """Why a graph cannot be written for TensorFlow, naming op and function; None when it can."""
+    return _problem(trimmed(graph))
+
+
+def _problem(graph: Graph) -> str | None:
     for node in graph.nodes:
         op = find(node.op)
         if node.op not in FUNCTIONAL and node.op != "Const" and (op is None or not op.exportable):
             where = f" (from {node.source})" if node.source else ""
             return f"TensorFlow has no op like {node.op!r}, node {node.name!r}{where} of function {graph.name!r}"
         for body in subgraphs(node):
-            below = problem(body)
+            below = _problem(body)
             if below is not None:
                 return below
     return None

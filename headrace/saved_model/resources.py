@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from headrace.core.errors import DataLossError, InvalidArgumentError
-from headrace.dispatch.tensor import ResourceTensor
+from headrace.dispatch.convert import convert_to_tensor
+from headrace.dispatch.opdef import get
+from headrace.dispatch.tensor import ResourceTensor, Tensor
 from headrace.ir.graph import Graph
+from headrace.ops.lookup.tables import table_of
 from headrace.saved_model.restored import LoadedObject
 from headrace.state.assets import Asset
 from headrace.state.tables import TableOwner
@@ -24,6 +29,23 @@ class LoadedTable(LoadedObject, TableOwner):
     def resource_handle(self) -> ResourceTensor:
         """The handle that the ops take."""
         return self._headrace_handle
+
+
+class FilledTable(LoadedTable):
+    """A table of a loaded graph; saved again, it is filled with the entries that it has now."""
+
+    def __init__(self, handle: ResourceTensor) -> None:
+        table = table_of(handle.array)
+        super().__init__(handle, checkpointed=table.mutable)
+        self._headrace_entries: list[Any] = []
+        if not table.mutable and table.entries is not None:
+            kinds: dict[str, Any] = {"Tkeys": table.key_dtype, "Tvalues": table.value_dtype}
+            self._headrace_entries = [np.asarray(part) for part in get("LookupTableExportV2").all(handle, **kinds)]
+
+    def initialize(self, handle: Tensor) -> None:
+        """Fills the new table behind a handle, unless a checkpoint does or this one was never filled."""
+        if self._headrace_entries:
+            get("InitializeTableV2").all(handle, *map(convert_to_tensor, self._headrace_entries))
 
 
 def unshare(graph: Graph) -> None:

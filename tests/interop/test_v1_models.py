@@ -34,7 +34,7 @@ NAMES = (
     "tensor_arrays",
     "vocabulary",
 )
-SAVED_AGAIN = ("conditional", "dense", "frozen", "layers", "loop_in_branch", "loops", "recurrent", "tensor_arrays")
+SAVED_AGAIN = ("conditional", "dense", "frozen", "layers", "loop_in_branch", "loops", "recurrent", "tensor_arrays", "vocabulary")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from headrace.core import nest
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.spec import TensorSpec
 from headrace.saved_model.functional_import import Input, capture_input
+from headrace.saved_model.resources import FilledTable
 from headrace.saved_model.restored import LoadedObject
 from headrace.saved_model.v1.functions import HANDLES, PLACEHOLDERS, GraphFunctions, placeholder_spec
 from headrace.saved_model.v1.nodes import MainNodes, Port, parse_port
@@ -67,6 +68,7 @@ class GraphModel(LoadedObject):
         variables: those of the graph.
         signatures: functions that take tensors by name and return a dict; only of SavedModels.
         asset_paths: the files that the graph was initialized from.
+        tables: its lookup tables.
     """
 
     def __init__(self, functions: GraphFunctions, state: GraphState, assets: Sequence[Asset]) -> None:
@@ -74,6 +76,7 @@ class GraphModel(LoadedObject):
         self._headrace_state = state
         self.asset_paths = list(assets)
         self._headrace_graph = GraphView(functions.nodes)
+        self.tables = [FilledTable(handle) for handle in state.tables()]
         self.variables: list[Variable] = list({id(v): v for v in state.variables.values()}.values())
 
     @property

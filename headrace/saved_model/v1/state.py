@@ -40,6 +40,10 @@ class GraphState:
         """Names the graph in messages."""
         return self._functions.nodes.label
 
+    def tables(self) -> list[ResourceTensor]:
+        """The handles of the tables made so far."""
+        return [handle for handle in self._shared.values() if isinstance(handle, ResourceTensor)]
+
     def by_storage(self) -> dict[int, Variable]:
         """The variables by the identity of their storage."""
         return {id(variable.handle.array): variable for variable in self.variables.values()}
