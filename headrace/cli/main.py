@@ -23,6 +23,8 @@ COMMANDS = {
     "inspect": _Entry("headrace.cli.inspect", "Show what a SavedModel holds, or how two versions differ."),
     "run-signature": _Entry("headrace.cli.run_signature", "Run one signature of a SavedModel on files or JSON."),
     "serve": _Entry("headrace.cli.serve", "Serve a SavedModel over TensorFlow Serving's REST API.", extra="serving"),
+    "sign": _Entry("headrace.cli.sign", "Sign a model with a key.", extra="signing"),
+    "verify": _Entry("headrace.cli.verify", "Check a model's signature or digest."),
 }
 
 

@@ -50,6 +50,8 @@ def _sizes(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 @click.option("--warmup_batch_sizes", callback=_sizes, default="1", show_default=True, help="Batches to run before serving.")
 @click.option("--prometheus_path", default="/monitoring/prometheus/metrics", show_default=True, help="Where metrics are read.")
 @click.option("--shutdown_grace_seconds", type=click.FloatRange(0), default=25.0, show_default=True, help="For work in progress.")
+@click.option("--public_key", type=click.Path(path_type=Path), help="PEM file; only versions signed with its key are served.")
+@click.option("--expected_digest", help="Only a version with this digest, which `headrace inspect` prints, is served.")
 @click.option("--log_level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default="INFO", show_default=True)
 def serve(**flags: Any) -> None:
     """Serve the newest version of a SavedModel; newer ones are swapped in as they appear.
@@ -76,6 +78,8 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         rest_threads=flags["rest_api_num_threads"],
         rest_max_waiting=flags["rest_api_max_waiting"],
         grace_seconds=flags["shutdown_grace_seconds"],
+        public_key=flags["public_key"],
+        expected_digest=flags["expected_digest"],
         lifecycle=LifecycleOptions(
             poll_seconds=flags["file_system_poll_wait_seconds"],
             max_load_retries=flags["max_num_load_retries"],

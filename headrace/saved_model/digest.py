@@ -1,7 +1,8 @@
 """The digest of a model's content: the same for the same files under the same names, whatever folder they stand in.
 
 It is the SHA-256 of one line for each file, in order of the path's UTF-8 bytes: the file's SHA-256 in hexadecimal, two spaces, the
-path below the folder with "/" between its parts, and a newline. `sha256sum` prints such lines. Hidden files are left out.
+path below the folder with "/" between its parts, and a newline. `sha256sum` prints such lines. Hidden files are left out, and the
+signature `model.sig`, which is made for a content that has its digest already.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from headrace.core.errors import DataLossError, InvalidArgumentError, NotFoundError
 
+SIGNATURE = "model.sig"
+"""The file beside `saved_model.pb` that a signature is written to."""
 _PIECE = 1 << 22
 
 
@@ -50,7 +53,7 @@ def verify_digest(folder: str | os.PathLike[str], expected: str) -> None:
 def _files(root: Path) -> list[Path]:
     found = []
     for path in root.rglob("*"):
-        if any(part.startswith(".") for part in path.relative_to(root).parts):
+        if path == root / SIGNATURE or any(part.startswith(".") for part in path.relative_to(root).parts):
             continue
         if path.is_symlink() and root.resolve() not in path.resolve().parents:
             raise InvalidArgumentError(f"{str(path)!r} is a link that leads out of the model; replace it by the file itself")

@@ -40,6 +40,7 @@ from headrace.saved_model.restored import (
     function_spec,
     make_concrete,
 )
+from headrace.saved_model.signing import verify_signature
 from headrace.saved_model.table_export import CREATE, INITIALIZE
 from headrace.saved_model.v1.loading import load_graph
 from headrace.saved_model.values import fill
@@ -62,6 +63,7 @@ def load(
     options: Any = None,
     *,
     expected_digest: str | None = None,
+    public_key: str | os.PathLike[str] | None = None,
 ) -> Any:
     """Reads a SavedModel written by Headrace or by TensorFlow.
 
@@ -72,6 +74,7 @@ def load(
         tags: the tags of the graph to load; may be left out when there is one graph only.
         options: accepted for TensorFlow's sake, without effect.
         expected_digest: what `headrace inspect` prints as the model's digest; anything else is refused before it is read.
+        public_key: a PEM file; a model without a signature made with its key, in `model.sig`, is refused before it is read.
 
     Returns:
         An object whose attributes are the saved children: variables, functions, lists, dicts and further objects.
@@ -79,8 +82,9 @@ def load(
         graph and no objects, gives `.signatures`, `.variables`, `.asset_paths` and `.prune(feeds, fetches)`.
 
     Raises:
-        NotFoundError: there is no SavedModel in the folder, or none with these tags.
-        DataLossError: a file is truncated or damaged, or the content has another digest than expected.
+        NotFoundError: there is no SavedModel in the folder, none with these tags, or no signature where one is asked for.
+        DataLossError: a file is truncated or damaged, or the content is not what has the digest or was signed.
+        PermissionDeniedError: another key than the one asked for signed the model.
         InvalidArgumentError: the model contradicts itself.
         UnimplementedError: the model as a whole needs something that Headrace does not have. A signature or function that does is
             loaded and raises when it is called; the log says so for signatures.
@@ -90,6 +94,8 @@ def load(
         raise NotFoundError(f"there is no SavedModel in {str(folder)!r}: {fingerprint.MODEL} is missing")
     if expected_digest is not None:
         verify_digest(folder, expected_digest)
+    if public_key is not None:
+        verify_signature(folder, public_key)
     fingerprint.verify(folder)
     path = folder / fingerprint.MODEL
     model = parse(SavedModel, path.read_bytes(), str(path))

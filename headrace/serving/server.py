@@ -50,6 +50,8 @@ class ServerOptions:
         rest_threads: requests that run at once.
         rest_max_waiting: requests that may wait for a thread; more are answered 503.
         grace_seconds: for requests and loads in progress when the server is told to end.
+        public_key: a PEM file; only versions that are signed with its key are served.
+        expected_digest: only a version with this digest is served.
     """
 
     base_path: Path
@@ -59,6 +61,8 @@ class ServerOptions:
     rest_threads: int = field(default_factory=default_threads)
     rest_max_waiting: int = 1024
     grace_seconds: float = 25.0
+    public_key: Path | None = None
+    expected_digest: str | None = None
     lifecycle: LifecycleOptions = field(default_factory=LifecycleOptions)
     rest: RestOptions = field(default_factory=RestOptions)
 
@@ -79,7 +83,11 @@ class ModelServer:
         self._deadline = math.inf
         self._metrics = ServingMetrics()
         lifecycle = ModelLifecycle(
-            options.model_name, options.base_path, engine or NativeEngine(), options.lifecycle, on_load=self._metrics.loaded
+            options.model_name,
+            options.base_path,
+            engine or NativeEngine(options.public_key, options.expected_digest),
+            options.lifecycle,
+            on_load=self._metrics.loaded,
         )
         self.models = Models([lifecycle])
         self._http: _HttpServer | None = None

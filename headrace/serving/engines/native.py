@@ -43,7 +43,15 @@ class NativeModel:
 
 
 class NativeEngine:
-    """Loads SavedModel directories."""
+    """Loads SavedModel directories.
+
+    Args:
+        public_key: a PEM file; a version that no signature of its key covers is refused.
+        expected_digest: of the content; any other version is refused.
+    """
+
+    def __init__(self, public_key: Path | None = None, expected_digest: str | None = None) -> None:
+        self._required: dict[str, Any] = {"public_key": public_key, "expected_digest": expected_digest}
 
     def is_complete(self, path: Path) -> bool:
         """True once `saved_model.pb` is there."""
@@ -51,7 +59,7 @@ class NativeEngine:
 
     def load(self, path: Path) -> NativeModel:
         """Loads the SavedModel at `path`; see Engine.load."""
-        model = NativeModel(saved_model.load(str(path), tags=_TAGS))
+        model = NativeModel(saved_model.load(str(path), tags=_TAGS, **self._required))
         if not model.signatures:
             raise FailedPreconditionError(
                 f"the SavedModel at {path} has no signature that could be served; save it with signatures={{'serving_default':"
