@@ -15,6 +15,7 @@ from headrace import saved_model
 from headrace.core.errors import DataLossError, InvalidArgumentError, NotFoundError
 from headrace.proto.messages import SavedModel, parse, serialize
 from headrace.serving.engines.native import NativeEngine
+from tests.fuzz.runs import assert_nothing_found
 from tests.interop.environments import run_peer
 
 NAMES = (
@@ -259,3 +260,9 @@ def test_a_model_that_cannot_be_initialized_still_serves_what_needs_no_table(mod
     assert loaded.signatures["same"](words=tf.constant(["a"]))["same"].numpy().tolist() == [b"a"]
     with pytest.raises(NotImplementedError, match="InitializeTableFromTheStars"):
         loaded.signatures["serving_default"](words=tf.constant(["red"]))
+
+
+def test_damage_ends_in_a_named_error_or_in_right_values(models: Path, tmp_path: Path) -> None:
+    for name in NAMES:
+        shutil.copytree(models / name, tmp_path / "corpus" / name)
+    assert_nothing_found(tmp_path / "corpus", "--calls")

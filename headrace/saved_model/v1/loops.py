@@ -83,7 +83,8 @@ class LoopRaiser:
         """
         for node in self._region.nodes.values():
             if node.op == "Enter":
-                self._enters.setdefault(str(node.get("frame_name", "string")), []).append(node)
+                name = node.get("frame_name", "string").encode("utf-8", "backslashreplace").decode()
+                self._enters.setdefault(name, []).append(node)
             for port in node.inputs:
                 self._readers.setdefault(port.node, []).append(node)
         while self._enters:
