@@ -91,7 +91,8 @@ def _tensor(tensor: dict[str, Any]) -> str:
     shape = (
         "of unknown rank" if tensor["shape"] is None else f"[{', '.join('?' if d is None else str(d) for d in tensor['shape'])}]"
     )
-    return f"{tensor['dtype']} {shape}  {tensor['name']}".rstrip()
+    default = f", {tensor['default']} when left out" if "default" in tensor else ""
+    return f"{tensor['dtype']} {shape}  {tensor['name']}".rstrip() + default
 
 
 def _size(count: int) -> str:

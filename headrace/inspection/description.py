@@ -12,7 +12,7 @@ from headrace.checkpoint.bundle import BundleReader, index_path
 from headrace.checkpoint.object_graph import GRAPH_KEY
 from headrace.core.errors import NotFoundError
 from headrace.proto.messages import SavedModel, parse
-from headrace.proto.tensors import dtype_from_proto, shape_from_proto
+from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto
 from headrace.saved_model import contains_saved_model
 from headrace.saved_model.digest import content_digest
 from headrace.saved_model.fingerprint import MODEL
@@ -116,6 +116,9 @@ def _missing_of_graph(meta: Any) -> dict[str, set[str]]:
 
 def _signature(key: str, signature: Any, model: str, missing: list[str]) -> dict[str, Any]:
     inputs = {name: _tensor(name, info) for name, info in sorted(signature.inputs.items())}
+    for name, proto in signature.defaults.items():
+        if name in inputs:
+            inputs[name]["default"] = from_proto(proto, f"the default of {name!r}").astype(str).tolist()
     return {
         "method_name": signature.method_name,
         "inputs": inputs,

@@ -32,6 +32,7 @@ from headrace.saved_model.resources import (
     unshare,
 )
 from headrace.saved_model.restored import (
+    Kind,
     LazyConcrete,
     LoadedObject,
     RestoredFunction,
@@ -320,10 +321,10 @@ class _Loader:
 
     def _concrete(self, name: str) -> LazyConcrete:
         if name not in self._concretes:
-            self._concretes[name] = LazyConcrete(name, partial(self._build, name))
+            self._concretes[name] = LazyConcrete(name, partial(self._build, name, ConcreteFunction))
         return self._concretes[name]
 
-    def _build(self, name: str, kind: type[ConcreteFunction] = ConcreteFunction) -> ConcreteFunction:
+    def _build(self, name: str, kind: type[Kind]) -> Kind:
         if name not in self._graph.concrete_functions:
             raise InvalidArgumentError(f"{self._label} does not describe its function {name!r}")
         entry = self._graph.concrete_functions[name]
@@ -403,7 +404,7 @@ class _Loader:
         function.structured_input_signature = ((), {k: TensorSpec.from_spec(s, k) for k, s in kwargs.items()})
         function.specs = list(function.structured_input_signature[1].values())
         if key in self._meta.signature_def:
-            vars(function)["method_name"] = self._meta.signature_def[key].method_name
+            function.describe(self._meta.signature_def[key])
         return function
 
 

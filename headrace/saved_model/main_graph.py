@@ -16,7 +16,7 @@ from headrace.core.dtypes import DType
 from headrace.core.shapes import SCALAR, TensorShape
 from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.proto.messages import MetaGraphDef, SaverDef
-from headrace.proto.tensors import Array, shape_to_proto
+from headrace.proto.tensors import Array, shape_to_proto, to_proto
 from headrace.saved_model import attrs, structure
 from headrace.saved_model.graph_export import PRODUCER, call_node, node_name
 from headrace.saved_model.signatures import INIT_OP, SignatureFunction
@@ -149,7 +149,14 @@ class MainGraph:
         proto.method_name = PREDICT_METHOD
         inputs = []
         for key, spec in signature.inputs.items():
-            name = self._node(f"{signature.name}_{key}", "Placeholder", [], dtype=("type", spec.dtype), shape=("shape", spec.shape))
+            kinds = {"dtype": ("type", spec.dtype), "shape": ("shape", spec.shape)}
+            stem, default = f"{signature.name}_{key}", signature.defaults.get(key)
+            if default is None:
+                name = self._node(stem, "Placeholder", [], **kinds)
+            else:
+                source = self._const(f"{stem}/input", default, spec.dtype)
+                name = self._node(stem, "PlaceholderWithDefault", [source], **kinds)
+                proto.defaults[key].CopyFrom(to_proto(default, spec.dtype))
             inputs.append(name)
             _fill_info(proto.inputs[key], f"{name}:0", spec.dtype, spec.shape)
         node = self._call(function, [*inputs, *map(self._captured, bound)])

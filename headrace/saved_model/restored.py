@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from headrace.core import nest
 from headrace.core.errors import HeadraceError, InvalidArgumentError
 from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.dispatch.tensor import ResourceTensor, Tensor
 from headrace.ir.graph import Graph
+from headrace.proto.tensors import from_proto
 from headrace.saved_model.main_graph import PREDICT_METHOD
 from headrace.saved_model.objects import FunctionObject
 from headrace.state.tracking import AutoTrackable
@@ -43,9 +45,44 @@ class LoadedObject(AutoTrackable):
 
 
 class SignatureConcrete(ConcreteFunction):
-    """A signature of a loaded model; `method_name` is what its SignatureDef says it does."""
+    """A signature of a loaded model.
+
+    Attributes:
+        method_name: what its SignatureDef says it does.
+        defaults: arrays by the names of inputs that may be left out.
+    """
 
     method_name = PREDICT_METHOD
+    defaults: Mapping[str, Any] = MappingProxyType({})
+
+    def describe(self, signature: Any) -> None:
+        """Takes over what a SignatureDef says besides inputs and outputs.
+
+        Raises:
+            InvalidArgumentError: a default fits no input.
+        """
+        specs = {str(spec.name): spec for spec in self.specs}
+        found = {}
+        for key, proto in signature.defaults.items():
+            what = f"the default of {key!r} of signature {self.name!r}"
+            value = from_proto(proto, what)
+            spec = specs.get(key)
+            if spec is None or value.dtype != spec.dtype.np_dtype or not spec.shape.is_compatible_with(value.shape):
+                wanted = spec or f"one of the inputs {sorted(specs)}"
+                raise InvalidArgumentError(f"{what} is {value.dtype}{list(value.shape)}; expected {wanted}")
+            found[key] = value
+        vars(self).update(method_name=signature.method_name, defaults=found)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the signature on tensors by name, or a single one by position; what is left out is its default.
+
+        Raises:
+            TypeError: an argument is missing or unknown.
+            InvalidArgumentError: a tensor's dtype or shape does not fit.
+        """
+        given = {str(spec.name) for spec in self.specs[: len(args)]}
+        missing = {key: value for key, value in self.defaults.items() if key not in kwargs and key not in given}
+        return super().__call__(*args, **missing, **kwargs)
 
 
 class UnavailableFunction(LoadedObject):
@@ -64,15 +101,18 @@ class UnavailableFunction(LoadedObject):
         raise self._headrace_error
 
 
+Kind = TypeVar("Kind", bound=ConcreteFunction)
+
+
 def make_concrete(
-    kind: type[ConcreteFunction],
+    kind: type[Kind],
     graph: Graph,
     captured: Sequence[Tensor],
     input_signature: tuple[tuple[Any, ...], dict[str, Any]],
     output_signature: Any,
     variables: Mapping[int, Variable],
     name: str,
-) -> ConcreteFunction:
+) -> Kind:
     """A ConcreteFunction of a loaded graph.
 
     Args:

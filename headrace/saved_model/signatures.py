@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from headrace.core import nest
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.core.spec import CompositeSpec, TensorSpec
-from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.tensor import EagerTensor, Tensor
 from headrace.ir.graph import Graph, Value
 from headrace.saved_model.graph_export import problem
 from headrace.saved_model.objects import FunctionObject, SignatureMap, children_of
@@ -31,10 +33,11 @@ class SignatureFunction:
         inputs: specs by name, in order of the names; those of a composite argument's tensors.
         outputs: specs by name, in order of the names; composite tensors as such.
         output_names: a name for each output of the graph.
+        defaults: what inputs are when a caller leaves them out, by name.
     """
 
-    def __init__(self, name: str, concrete: ConcreteFunction) -> None:
-        """Wraps a concrete function.
+    def __init__(self, name: str, concrete: ConcreteFunction, defaults: Mapping[str, Any] | None = None) -> None:
+        """Wraps a concrete function; `defaults` are by the names of its inputs, and those of no input are left aside.
 
         Raises:
             InvalidArgumentError: an input has no name or one used twice, or the result is no tensor, flat sequence or flat
@@ -52,6 +55,7 @@ class SignatureFunction:
         if len(arguments) != len(names):
             raise InvalidArgumentError(f"signature {name!r} has two inputs of one name ({names}); rename a TensorSpec")
         self.inputs = {key: TensorSpec(v.shape, v.dtype, key) for key, v in sorted(arguments.items())}
+        self.defaults = {key: np.asarray(value) for key, value in (defaults or {}).items() if key in self.inputs}
         flat = iter(body.outputs)
         results = {
             key: (spec, [next(flat) for _ in nest.flatten(spec, expand_composites=True)])
@@ -125,7 +129,8 @@ def build(root: Any, signatures: Any) -> SignatureMap:
     for name, function in given.items():
         if not isinstance(name, str) or not name or name in RESERVED:
             raise InvalidArgumentError(f"{name!r} cannot name a signature; expected a string other than {sorted(RESERVED)}")
-        built[name] = SignatureFunction(name, _single(name, function))
+        concrete = _single(name, function)
+        built[name] = SignatureFunction(name, concrete, _defaults(function, concrete))
     return SignatureMap(built)
 
 
@@ -143,6 +148,19 @@ def _single(name: str, function: Any) -> ConcreteFunction:
             " input_signature, or pass get_concrete_function(...)"
         )
     return found[0]
+
+
+def _defaults(function: Any, concrete: ConcreteFunction) -> dict[str, Any]:
+    """The tensors that a function's last parameters have as defaults, by the names of the signature's inputs."""
+    if isinstance(function, ConcreteFunction):
+        return dict(getattr(function, "defaults", {}))  # a signature of a loaded model keeps its own
+    if not isinstance(function, Function | FunctionObject):
+        return {}
+    parameters = function.function_spec.signature.parameters.values()
+    given = nest.flatten([p.default for p in parameters if p.default is not p.empty])
+    names = [spec.name for spec in concrete.specs]
+    pairs = zip(names[len(names) - len(given) :], given, strict=True) if len(given) <= len(names) else ()
+    return {str(name): value for name, value in pairs if isinstance(value, EagerTensor)}
 
 
 def concrete_functions(function: Function | FunctionObject) -> Sequence[ConcreteFunction]:

@@ -13,6 +13,8 @@ from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.core.shapes import TensorShape
 from headrace.core.spec import CompositeSpec, TensorSpec
+from headrace.dispatch.convert import convert_to_tensor
+from headrace.dispatch.tensor import EagerTensor
 from headrace.proto.messages import StructuredValue
 from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_proto, shape_to_proto, to_proto
 from headrace.ragged.tensor import RaggedTensorSpec
@@ -80,6 +82,8 @@ def _encode_leaf(value: Any, proto: Any) -> None:
         proto.tensor_dtype_value = value.enum
     elif isinstance(value, TensorShape):
         proto.tensor_shape_value.CopyFrom(shape_to_proto(value))
+    elif isinstance(value, EagerTensor):
+        proto.tensor_value.CopyFrom(to_proto(np.asarray(value), value.dtype))
     elif isinstance(value, np.ndarray):
         proto.numpy_value.CopyFrom(to_proto(value))
     else:
@@ -163,6 +167,8 @@ def _decode_leaf(kind: str, value: Any, what: str) -> Any:
         return dtype_from_proto(value, what)
     if kind == "tensor_shape_value":
         return shape_from_proto(value, what)
-    if kind in ("tensor_value", "numpy_value"):
+    if kind == "tensor_value":
+        return convert_to_tensor(from_proto(value, what))
+    if kind == "numpy_value":
         return from_proto(value, what)
     return value

@@ -40,7 +40,7 @@ class Dataplane:
 
         Args:
             spec: the model, version and signature.
-            inputs: one array for each input of the signature.
+            inputs: one array for each input of the signature that has no default.
             output_filter: the outputs wanted; all when empty.
 
         Raises:
@@ -57,6 +57,7 @@ class Dataplane:
         signature = handle.signatures.get(name)
         if signature is None:
             raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
+        inputs = {**{key: value for key, value in signature.defaults.items() if key not in inputs}, **inputs}
         check_inputs(signature, inputs)
         wanted = _wanted_outputs(signature, output_filter)
         started = time.perf_counter()

@@ -129,9 +129,14 @@ class Service:
     """A lifecycle with the REST application before it, in this process and without a socket."""
 
     def __init__(
-        self, base_path: Path, lifecycle: LifecycleOptions = QUICK, rest: RestOptions | None = None, threads: int = 4
+        self,
+        base_path: Path,
+        lifecycle: LifecycleOptions = QUICK,
+        rest: RestOptions | None = None,
+        threads: int = 4,
+        engine: Any = None,
     ) -> None:
-        self.engine = ToyEngine()
+        self.engine = engine or ToyEngine()
         self.metrics = ServingMetrics()
         self.lifecycle = ModelLifecycle("m", base_path, self.engine, lifecycle, on_load=self.metrics.loaded)
         self.models = Models([self.lifecycle])

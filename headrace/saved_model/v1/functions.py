@@ -12,14 +12,13 @@ from headrace.dispatch.tensor import Tensor
 from headrace.saved_model.functional_import import Input, capture_input
 from headrace.saved_model.graph_import import FunctionImporter
 from headrace.saved_model.resources import unshare
-from headrace.saved_model.restored import make_concrete
+from headrace.saved_model.restored import Kind, make_concrete
 from headrace.saved_model.v1.branches import BranchRaiser
 from headrace.saved_model.v1.legacy import REFERENCES, TABLES, modernize
 from headrace.saved_model.v1.loops import LoopRaiser
 from headrace.saved_model.v1.nodes import MainNodes, Node, Port, Region
 from headrace.saved_model.v1.tensor_arrays import convert_tensor_arrays
 from headrace.state.variable import Variable
-from headrace.trace.concrete import ConcreteFunction
 
 VARIABLES = REFERENCES | {"VarHandleOp"}
 HANDLES = VARIABLES | TABLES
@@ -81,13 +80,13 @@ class GraphFunctions:
 
     def build(
         self,
-        kind: type[ConcreteFunction],
+        kind: type[Kind],
         function: str,
         signature: tuple[tuple[Any, ...], dict[str, Any]],
         outputs: Any,
         captured: Sequence[Tensor],
         variables: Mapping[int, Variable],
-    ) -> ConcreteFunction:
+    ) -> Kind:
         """A function of the importer as a ConcreteFunction.
 
         Args:

@@ -123,7 +123,7 @@ class _GraphLoader:
         built = self._functions.build(
             SignatureConcrete, function, ((), specs), outputs, self._state.handles(held), self._state.by_storage()
         )
-        vars(built)["method_name"] = signature.method_name
+        built.describe(signature)
         return built
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,11 +26,13 @@ class Signature:
         inputs: what it takes, by name. An unknown dimension is None.
         outputs: what it returns, by name.
         method_name: TensorFlow Serving's name of the kind of call.
+        defaults: what inputs are that a request leaves out, by name.
     """
 
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     method_name: str = PREDICT_METHOD
+    defaults: Mapping[str, Array] = field(default_factory=dict)
 
 
 class LoadedModel(Protocol):

@@ -80,4 +80,5 @@ def _signature(function: Any) -> Signature:
         inputs=dict(function.structured_input_signature[1]),
         outputs=dict(function.structured_outputs),
         method_name=getattr(function, "method_name", PREDICT_METHOD),
+        defaults=dict(getattr(function, "defaults", {})),
     )

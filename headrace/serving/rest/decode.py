@@ -133,7 +133,8 @@ def _rows(rows: Any, signature: Signature) -> dict[str, Array]:
 
 
 def _columns_of_records(rows: list[Any], signature: Signature) -> dict[str, list[Any]]:
-    names = signature.inputs.keys()
+    allowed, required = signature.inputs.keys(), signature.inputs.keys() - signature.defaults.keys()
+    names = rows[0].keys() if required <= rows[0].keys() <= allowed else allowed
     for index, row in enumerate(rows):
         if not _is_record(row):
             raise InvalidArgumentError(f"item {index} of 'instances' is a {_kind(row)}; expected an object like those before it")
@@ -156,10 +157,10 @@ def _check_no_records(rows: list[Any]) -> None:
 def _columns(value: Any, signature: Signature) -> dict[str, Array]:
     specs = signature.inputs
     if _is_record(value):
-        for name in sorted(specs):
+        for name in sorted(specs.keys() - signature.defaults.keys()):
             if name not in value:
                 raise InvalidArgumentError(f"Missing named input: {name} in 'inputs' object.")
-        columns = {name: value[name] for name in specs}
+        columns = {name: value[name] for name in specs if name in value}
     elif len(specs) > 1:
         raise InvalidArgumentError(f"'inputs' is a plain value or list; expected an object with the keys {sorted(specs)}")
     else:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict
+
 from headrace.core.dtypes import DType
 from headrace.core.spec import TensorSpec
-from headrace.serving.engines.base import Signature
+from headrace.proto.messages import POOL
+from headrace.proto.tensors import to_proto
+from headrace.serving.engines.base import Array, Signature
 from headrace.serving.servable import Handle, VersionStatus
 
 _ENUM_NAMES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
@@ -46,8 +50,16 @@ def _signature(signature: Signature) -> dict[str, Any]:
         "inputs": {name: _tensor(name, spec) for name, spec in sorted(signature.inputs.items())},
         "outputs": {name: _tensor(name, spec) for name, spec in sorted(signature.outputs.items())},
         "method_name": signature.method_name,
-        "defaults": {},
+        "defaults": {name: _default(signature.inputs[name], value) for name, value in sorted(signature.defaults.items())},
     }
+
+
+def _default(spec: TensorSpec, value: Array) -> dict[str, Any]:
+    proto = to_proto(value, spec.dtype)
+    found: dict[str, Any] = MessageToDict(
+        proto, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, descriptor_pool=POOL
+    )
+    return found
 
 
 def _tensor(name: str, spec: TensorSpec) -> dict[str, Any]:
