@@ -1,4 +1,4 @@
-"""TensorBundle, the checkpoint format: `prefix.index` names tensors, `prefix.data-00000-of-00001` holds their bytes."""
+"""TensorBundle, the checkpoint format: `prefix.index` names tensors, `prefix.data-00000-of-00001` and so on hold their bytes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 import mmap
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -18,11 +18,12 @@ from headrace.core import dtypes, errors
 from headrace.core.dtypes import DType
 from headrace.core.shapes import TensorShape
 from headrace.proto.crc import crc32c, mask
-from headrace.proto.messages import BundleEntryProto, BundleHeaderProto, parse, serialize
+from headrace.proto.messages import BundleEntryProto, BundleHeaderProto, TensorSliceProto, parse, serialize
 from headrace.proto.tensors import Array, as_bytes, concrete_shape, dtype_from_proto, from_bytes, little_endian, shape_to_proto
 
 _VERSION = 1
-_MAX_SHARDS = 1 << 16
+MAX_SHARDS = 1 << 16
+"""The most data files that are written or read."""
 _PIECE = 1 << 24
 _ALIGNMENT = 64
 _MAPPED = 1 << 20
@@ -38,32 +39,78 @@ def index_path(prefix: Path) -> Path:
     return prefix.with_name(f"{prefix.name}.index")
 
 
+class Piece(NamedTuple):
+    """A tensor that is written, or a part of one.
+
+    Attributes:
+        key: under which it is stored.
+        array: its elements (numpy's or JAX's); strings as an object array of bytes or str.
+        shape: of the whole tensor.
+        start: where in the whole the part begins; None for a whole tensor.
+    """
+
+    key: str
+    array: Any
+    shape: tuple[int, ...]
+    start: tuple[int, ...] | None
+
+    def slice_proto(self) -> Any:
+        """The TensorSliceProto of a part."""
+        pairs = zip(self.start or (), self.array.shape, strict=True)
+        return TensorSliceProto(extent=[TensorSliceProto.Extent(start=start, length=length) for start, length in pairs])
+
+
 def write_bundle(prefix: str | os.PathLike[str], tensors: Mapping[str, Any], kinds: Mapping[str, DType] | None = None) -> None:
-    """Writes arrays under their keys, in one shard, and syncs both files to disk.
+    """Writes whole arrays, given by key, in one shard; see `write_shards`."""
+    write_shards(prefix, [[Piece(key, array, array.shape, None) for key, array in tensors.items()]], kinds)
+
+
+def write_shards(
+    prefix: str | os.PathLike[str], shards: Sequence[Sequence[Piece]], kinds: Mapping[str, DType] | None = None
+) -> None:
+    """Writes a data file a shard, then the index of all, and syncs each to disk.
 
     Args:
         prefix: path of the bundle without the endings; its folder exists.
-        tensors: arrays by key (numpy's or JAX's, fetched one at a time); strings as object arrays of bytes or str.
+        shards: what goes into each data file; arrays are fetched one at a time.
         kinds: the dtype by key where numpy's is not enough (quantized types).
 
     Raises:
-        InvalidArgumentError: a key is empty.
+        InvalidArgumentError: a key is empty, or there are more shards than the format has numbers for.
         UnimplementedError: a tensor holds handles or variants.
     """
     prefix = Path(prefix)
-    if "" in tensors:
+    if any(not piece.key for shard in shards for piece in shard):
         raise errors.InvalidArgumentError("a tensor has the empty key, which the format keeps for its header; name every tensor")
-    header = BundleHeaderProto(num_shards=1)
+    if not 0 < len(shards) <= MAX_SHARDS:
+        raise errors.InvalidArgumentError(f"a checkpoint has 1 to {MAX_SHARDS} data files; got {len(shards)}")
+    header = BundleHeaderProto(num_shards=len(shards))
     header.version.producer = _VERSION
-    items = [(b"", serialize(header))]
-    with shard_path(prefix, 0, 1).open("wb") as data:
-        for key, name in sorted((name.encode(), name) for name in tensors):
-            dtype = (kinds or {}).get(name) or dtypes.from_numpy(tensors[name].dtype)
-            items.append((key, serialize(_write_tensor(data, np.asarray(tensors[name]), dtype, name))))
-        _sync(data)
+    items = {b"": header}
+    for number, shard in enumerate(shards):
+        with shard_path(prefix, number, len(shards)).open("wb") as data:
+            for piece in sorted(shard, key=lambda piece: (piece.key.encode(), piece.start or ())):
+                dtype = (kinds or {}).get(piece.key) or dtypes.from_numpy(piece.array.dtype)
+                entry = _write_tensor(data, np.asarray(piece.array), dtype, piece.key)
+                entry.shard_id = number
+                _add_entry(items, piece, entry)
+            _sync(data)
     with index_path(prefix).open("wb") as index:
-        index.write(write_table(items))
+        index.write(write_table([(key, serialize(items[key])) for key in sorted(items)]))
         _sync(index)
+
+
+def _add_entry(items: dict[bytes, Any], piece: Piece, entry: Any) -> None:
+    """Notes a tensor that was written; a part also in the list of the whole's parts."""
+    key = piece.key.encode()
+    if piece.start is None:
+        items[key] = entry
+        return
+    proto = piece.slice_proto()
+    items[slices.encode_key(piece.key, proto)] = entry
+    if key not in items:
+        items[key] = BundleEntryProto(dtype=entry.dtype, shape=shape_to_proto(TensorShape(piece.shape)))
+    items[key].slices.append(proto)
 
 
 def _sync(file: IO[bytes]) -> None:
@@ -139,8 +186,8 @@ class BundleReader:
             raise errors.UnimplementedError(
                 f"{path} needs a reader of version {header.version.min_consumer}; this one is {_VERSION}"
             )
-        if not 0 < header.num_shards <= _MAX_SHARDS:
-            raise errors.DataLossError(f"{path} claims {header.num_shards} data files; expected 1 to {_MAX_SHARDS}")
+        if not 0 < header.num_shards <= MAX_SHARDS:
+            raise errors.DataLossError(f"{path} claims {header.num_shards} data files; expected 1 to {MAX_SHARDS}")
 
     def __contains__(self, key: object) -> bool:
         return key in self._entries

@@ -9,9 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from headrace.checkpoint.bundle import index_path, shard_path, write_bundle
+from headrace.checkpoint.bundle import Piece, index_path, shard_path, write_shards
 from headrace.core.dtypes import DType
 from headrace.core.errors import DataLossError
 
@@ -22,22 +21,27 @@ _LINE = re.compile(r'(\w+)\s*:\s*(?:"((?:[^"\\]|\\.)*)"|([-+.\w]+))')
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
-def publish(prefix: Path, tensors: Mapping[str, Any], kinds: Mapping[str, DType]) -> None:
-    """Writes a checkpoint; its index appears last, and complete.
+def publish(prefix: Path, shards: Sequence[Sequence[Piece]], kinds: Mapping[str, DType]) -> None:
+    """Writes a checkpoint, a data file a shard; its index appears last, and complete.
 
     A process that is killed leaves hidden files ending in `.partial`, and no index.
     """
     prefix.parent.mkdir(parents=True, exist_ok=True)
     work = prefix.with_name(f".{prefix.name}.{secrets.token_hex(6)}.partial")
+    count = len(shards)
     try:
-        write_bundle(work, tensors, kinds)
+        write_shards(work, shards, kinds)
         # The old index goes first: it would not fit the new data.
         index_path(prefix).unlink(missing_ok=True)
-        shard_path(work, 0, 1).replace(shard_path(prefix, 0, 1))
+        for number in range(count):
+            shard_path(work, number, count).replace(shard_path(prefix, number, count))
         index_path(work).replace(index_path(prefix))
         _sync(prefix.parent)
+        for path in _data_files(prefix):
+            if not path.name.endswith(f"-of-{count:05d}"):
+                path.unlink(missing_ok=True)  # of a checkpoint of this name with another number of data files
     finally:
-        for path in (shard_path(work, 0, 1), index_path(work)):
+        for path in (*(shard_path(work, number, count) for number in range(count)), index_path(work)):
             path.unlink(missing_ok=True)
 
 
@@ -49,8 +53,12 @@ def exists(prefix: Path) -> bool:
 def remove(prefix: Path) -> None:
     """Removes a checkpoint, its index first."""
     index_path(prefix).unlink(missing_ok=True)
-    for path in prefix.parent.glob(f"{_literal(prefix.name)}.data-?????-of-?????"):
+    for path in _data_files(prefix):
         path.unlink(missing_ok=True)
+
+
+def _data_files(prefix: Path) -> list[Path]:
+    return list(prefix.parent.glob(f"{_literal(prefix.name)}.data-?????-of-?????"))
 
 
 def sweep(folder: Path, name: str) -> None:

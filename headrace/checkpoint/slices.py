@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from headrace.core import errors
+
+_SPEC = re.compile(r"(\d{1,18}(?: \d{1,18})*) ((?:\d{1,18},\d{1,18}|-)(?::(?:\d{1,18},\d{1,18}|-))*)")
+
+
+def spec_of(shape: Sequence[int], parts: Sequence[tuple[int, int]]) -> str:
+    """A slice as text: the whole's shape, then start and length of each dimension, as in "10 4 0,5:0,4"."""
+    return f"{' '.join(map(str, shape))} {':'.join(f'{start},{length}' for start, length in parts)}"
+
+
+def parse_spec(text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """The whole's shape, and start and length of each dimension, of what `spec_of` writes; "-" is a whole dimension.
+
+    Raises:
+        InvalidArgumentError: it is no slice, or leaves the tensor.
+    """
+    found = _SPEC.fullmatch(text.strip())
+    if found is None:
+        raise errors.InvalidArgumentError(f"{text[:80]!r} is no slice; expected one like '10 4 0,5:0,4'")
+    shape = tuple(map(int, found[1].split(" ")))
+    parts = found[2].split(":")
+    if len(parts) != len(shape):
+        raise errors.InvalidArgumentError(f"the slice {text[:80]!r} has {len(parts)} dimensions; the tensor has {len(shape)}")
+    pairs = []
+    for part, size in zip(parts, shape, strict=True):
+        start, length = (0, size) if part == "-" else map(int, part.split(","))
+        if start + length > size:
+            raise errors.InvalidArgumentError(f"the slice {text[:80]!r} covers {length} from {start} of a dimension of {size}")
+        pairs.append((start, length))
+    return shape, tuple(pairs)
 
 
 def window(proto: Any, shape: tuple[int, ...], what: str) -> list[tuple[int, int]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from headrace.checkpoint import files
 from headrace.checkpoint.bundle import BundleReader
 from headrace.checkpoint.object_graph import GRAPH_KEY, Numbered, check_trackable, stored_graph
 from headrace.checkpoint.restoring import NamedStatus, Restoration, Status
+from headrace.checkpoint.sharding import ShardingCallback, planned
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.errors import FailedPreconditionError
@@ -25,23 +28,45 @@ from headrace.state.tracking import AutoTrackable
 from headrace.state.variable import Variable
 
 
-class CheckpointOptions(NamedTuple):
+@dataclass
+class CheckpointOptions:
     """Choices of `Checkpoint.save` and its like.
 
     Attributes:
         experimental_io_device: accepted for TensorFlow's sake, without effect.
         experimental_enable_async_checkpoint: the same as `enable_async`.
+        experimental_write_callbacks: functions that are called when a checkpoint is written, with its path if they take it.
         enable_async: `save` and `write` return once the values are copied to the host; a thread writes them.
+        experimental_skip_slot_variables: `read` and `restore` leave the slots of optimizers as they are.
+        experimental_sharding_callback: spreads the tensors over several data files; see `tf.train.experimental`.
+
+    Raises:
+        ValueError: the sharding callback is none.
+        AssertionError: a write callback takes more than one argument.
     """
 
     experimental_io_device: str | None = None
     experimental_enable_async_checkpoint: bool = False
+    experimental_write_callbacks: Sequence[Callable[..., Any]] | None = None
     enable_async: bool = False
+    experimental_skip_slot_variables: bool = False
+    experimental_sharding_callback: ShardingCallback | None = None
 
-    @property
-    def in_background(self) -> bool:
-        """True when a thread writes."""
-        return self.enable_async or self.experimental_enable_async_checkpoint
+    def __post_init__(self) -> None:
+        self.enable_async = self.experimental_enable_async_checkpoint = (
+            self.enable_async or self.experimental_enable_async_checkpoint
+        )
+        sharding = self.experimental_sharding_callback
+        if sharding is not None and not isinstance(sharding, ShardingCallback):
+            raise ValueError(f"experimental_sharding_callback is {sharding!r}; expected a tf.train.experimental.ShardingCallback")
+        for call in self.experimental_write_callbacks or ():
+            if len(inspect.signature(call).parameters) > 1:
+                raise AssertionError(f"the write callback {call!r} takes more than one argument; expected none, or the path")
+
+    def written(self, path: str) -> None:
+        """Calls the write callbacks."""
+        for call in self.experimental_write_callbacks or ():
+            call(*(path,) * len(inspect.signature(call).parameters))
 
 
 class Checkpoint(AutoTrackable):
@@ -117,22 +142,27 @@ class Checkpoint(AutoTrackable):
     def write_then(self, prefix: str, options: CheckpointOptions | None, then: Any) -> str:
         """Writes a checkpoint and calls `then`; in a thread when `options` say so."""
         self.sync()
-        tensors, kinds = _contents(self)
-        if options is not None and options.in_background:
-            copies = {key: np.array(array) for key, array in tensors.items()}
-            self._self_writer = threading.Thread(
-                target=self._publish, args=(prefix, copies, kinds, then), name="headrace-checkpoint"
-            )
+        options = options or CheckpointOptions()
+        tensors, kinds, owners = _contents(self)
+        if options.enable_async:
+            tensors = {key: np.array(array) for key, array in tensors.items()}
+        shards = planned(options.experimental_sharding_callback, tensors, kinds, owners)
+
+        def publish() -> None:
+            files.publish(Path(prefix), shards, kinds)
+            then()
+            options.written(prefix)
+
+        if options.enable_async:
+            self._self_writer = threading.Thread(target=self._guarded, args=(publish,), name="headrace-checkpoint")
             self._self_writer.start()
         else:
-            files.publish(Path(prefix), tensors, kinds)
-            then()
+            publish()
         return prefix
 
-    def _publish(self, prefix: str, tensors: Mapping[str, Any], kinds: Mapping[str, DType], then: Any) -> None:
+    def _guarded(self, publish: Callable[[], None]) -> None:
         try:
-            files.publish(Path(prefix), tensors, kinds)
-            then()
+            publish()
         except BaseException as error:  # noqa: BLE001 - raised again by sync
             self._self_failure = error
 
@@ -207,15 +237,15 @@ def _check_eager(method: str) -> None:
         raise FailedPreconditionError(f"tf.train.Checkpoint.{method} was called inside a tf.function; call it outside")
 
 
-def _contents(root: Any) -> tuple[dict[str, Any], dict[str, DType]]:
-    """The arrays of a checkpoint by key, and the dtypes that they do not tell."""
+def _contents(root: Any) -> tuple[dict[str, Any], dict[str, DType], dict[str, Any]]:
+    """The arrays of a checkpoint by key, the dtypes that they do not tell, and the object of each."""
     numbered = Numbered(root)
     tensors = numbered.tensors()
     blob = np.empty((), dtype=object)
     blob[()] = serialize(numbered.graph())
-    variables = ((key, numbered.objects[number]) for number, key in numbered.keys.items())
-    kinds = {key: v.dtype for key, v in variables if isinstance(v, Variable) and v.dtype.is_quantized}
-    return tensors | {GRAPH_KEY: blob}, kinds
+    owners = {key: numbered.objects[number] for number, key in numbered.keys.items()}
+    kinds = {key: v.dtype for key, v in owners.items() if isinstance(v, Variable) and v.dtype.is_quantized}
+    return tensors | {GRAPH_KEY: blob}, kinds, owners
 
 
 def _resolved(save_path: str | os.PathLike[str]) -> str:

@@ -237,19 +237,22 @@ import sys, numpy as np, headrace as tf
 v = tf.Variable(np.zeros(200_000), name="v")
 manager = tf.train.CheckpointManager(tf.train.Checkpoint(v=v), sys.argv[1], max_to_keep=2)
 manager.restore_or_initialize()
+policy = tf.train.experimental.MaxShardSizePolicy(300_000) if sys.argv[2] != "whole" else None
+options = tf.train.CheckpointOptions(enable_async=sys.argv[2] == "thread", experimental_sharding_callback=policy)
 print("ready", flush=True)
 while True:
     v.assign(v + 1.0)
-    manager.save()
+    manager.save(options=options)
 """
 
 
-def test_a_process_that_is_killed_while_it_saves_loses_nothing_that_was_saved(tmp_path):
+@pytest.mark.parametrize("how", ["whole", "shards", "thread"])
+def test_a_process_that_is_killed_while_it_saves_loses_nothing_that_was_saved(tmp_path, how):
     numbers = np.random.default_rng()
     v = tf.Variable(np.zeros(200_000))
     before = 0.0
-    for _ in range(KILLS):
-        with subprocess.Popen([sys.executable, "-c", SAVING, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+    for _ in range(KILLS if how == "whole" else KILLS // 2):
+        with subprocess.Popen([sys.executable, "-c", SAVING, str(tmp_path), how], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             time.sleep(float(numbers.uniform(0.0, 0.3)))

@@ -27,6 +27,10 @@ def test_we_restore_what_tensorflow_saved(theirs) -> None:
     manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=2)
     assert [Path(path).name for path in manager.checkpoints] == told["checkpoints"]
     assert manager.latest_checkpoint == latest
+    sharded = checkpoints.build(tf, 9.0)
+    sharded.restore(folder / "sharded" / "c").assert_consumed()
+    assert checkpoints.values(tf, sharded) == told["values"]
+    assert len(list((folder / "sharded").glob("c.data-*"))) > 3
 
 
 def test_tensorflow_restores_what_we_saved(tmp_path: Path, tensorflow_python: Path) -> None:
@@ -35,7 +39,10 @@ def test_tensorflow_restores_what_we_saved(tmp_path: Path, tensorflow_python: Pa
     for _ in range(3):
         checkpoint.step.assign_add(1)
         path = manager.save()
+    checkpoints.write_sharded(tf, checkpoint, f"{tmp_path}/sharded/c")
+    assert len(list((tmp_path / "sharded").glob("c.data-*"))) > 3
     told = run_peer(tensorflow_python, "checkpoints.py", "read", tmp_path)
+    assert told["sharded"] == told["values"]
     assert told["values"] == checkpoints.values(tf, checkpoint)
     assert told["checkpoints"] == ["ckpt-2", "ckpt-3"]
     assert told["listed"] == dict(tf.train.list_variables(path))

@@ -54,6 +54,12 @@ def values(tf: Any, checkpoint: Any) -> dict[str, Any]:
     return plain | {"text": [item.decode() for item in model.table["text"].numpy().tolist()]}
 
 
+def write_sharded(tf: Any, checkpoint: Any, prefix: str) -> None:
+    """Writes a checkpoint in data files of at most 24 bytes, so that most tensors are in slices."""
+    policy = tf.train.experimental.MaxShardSizePolicy(24)
+    checkpoint.write(prefix, tf.train.CheckpointOptions(experimental_sharding_callback=policy))
+
+
 def main(mode: str, folder: str) -> None:
     """Writes checkpoints (of objects, and by names), or reads those of Headrace, and prints the values."""
     import tensorflow as tf
@@ -64,6 +70,7 @@ def main(mode: str, folder: str) -> None:
         for _ in range(3):
             checkpoint.step.assign_add(1)
             manager.save()
+        write_sharded(tf, checkpoint, f"{folder}/sharded/c")
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
             a = tf.compat.v1.get_variable("scope/a", initializer=np.float32([1, 2, 3]), use_resource=True)
             parts = tf.compat.v1.fixed_size_partitioner(2)
@@ -78,6 +85,8 @@ def main(mode: str, folder: str) -> None:
     latest = tf.train.latest_checkpoint(folder)
     checkpoint.restore(latest).assert_consumed()
     manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=2)
+    sharded = build(tf, 8.0)
+    sharded.restore(f"{folder}/sharded/c").assert_consumed()
     listed = {name: list(shape) for name, shape in tf.train.list_variables(latest)}
     print(
         json.dumps(
@@ -85,6 +94,7 @@ def main(mode: str, folder: str) -> None:
                 "values": values(tf, checkpoint),
                 "checkpoints": [path.split("/")[-1] for path in manager.checkpoints],
                 "listed": listed,
+                "sharded": values(tf, sharded),
             }
         )
     )

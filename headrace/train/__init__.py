@@ -14,3 +14,4 @@ from headrace.proto.messages import Feature as Feature
 from headrace.proto.messages import Features as Features
 from headrace.proto.messages import FloatList as FloatList
 from headrace.proto.messages import Int64List as Int64List
+from headrace.train import experimental as experimental
