@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.autodiff.tape import GradientTape, custom_gradient
+from headrace.autodiff.tape import GradientTape, with_gradient
 from headrace.core import nest
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
@@ -39,7 +39,7 @@ def recompute_grad(f: Callable[..., Any]) -> Callable[..., Any]:
         def forward(*tensors: Tensor) -> Any:
             return call(tensors), lambda *upstream, variables=(): _recomputed(call, tensors, upstream, variables)
 
-        return custom_gradient(forward)(*(leaves[i] for i in places))
+        return with_gradient(forward, transparent=False)(*(leaves[i] for i in places))
 
     return wrapped
 

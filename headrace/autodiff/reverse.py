@@ -32,6 +32,21 @@ class Record:
         self.backward = backward
 
 
+class CustomRule:
+    """A gradient that a user gave. In a graph the record's outputs are the first ones of an IdentityN node, and its inputs stand
+    for the node's last ones, so that a SavedModel can hold it.
+    """
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Backward) -> None:
+        self._call = call
+
+    def __call__(self, *gradients: Gradient) -> Sequence[Gradient]:
+        """The gradients of the inputs."""
+        return self._call(*gradients)
+
+
 def carries_gradient(tensor: Tensor) -> bool:
     """True for tensors that gradients flow through."""
     if isinstance(tensor, EagerTensor):

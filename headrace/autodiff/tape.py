@@ -6,12 +6,12 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import Enum
 from types import TracebackType
 from typing import Any
 
-from headrace.autodiff.reverse import Backward, Gradient, Record, backward, by_source, carries_gradient
+from headrace.autodiff.reverse import Backward, CustomRule, Gradient, Record, backward, by_source, carries_gradient
 from headrace.core import nest
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.spec import CompositeTensor
@@ -316,21 +316,35 @@ def record_on_tapes(inputs: Sequence[Tensor], outputs: Sequence[Tensor], rule: B
         tape.record_custom(inputs, outputs, rule)
 
 
+def _passed_through(results: Sequence[Any], sources: Sequence[Any]) -> list[Tensor]:
+    """The results as new tensors; in a graph by a node that also takes the sources, as in TensorFlow's graphs."""
+    if context.state().executor.is_eager:
+        return [get("Identity")(convert_to_tensor(r)) for r in results]
+    return list(get("IdentityN").all([convert_to_tensor(value) for value in (*results, *sources)])[: len(results)])
+
+
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: `f` returns `(outputs, grad_fn)`, and `grad_fn(*output_gradients)` gives one gradient an argument.
 
     When `f` reads trainable variables, `grad_fn` must take `variables=` and return `(gradients, variable_gradients)`.
     """
+    # What is done inside is recorded too: gradients of higher order may flow through what grad_fn uses of it.
+    return with_gradient(f, transparent=True)
+
+
+def with_gradient(f: Callable[..., Any], *, transparent: bool) -> Callable[..., Any]:
+    """See `custom_gradient`; the tapes record what `f` does where it is `transparent`."""
 
     @functools.wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         flat = [convert_to_tensor(a) for a in nest.flatten(args)]
         packed = nest.pack_sequence_as(args, flat)
-        with context.paused_tapes(), GradientTape() as inner:
+        with nullcontext() if transparent else context.paused_tapes(), GradientTape() as inner:
             result, grad_fn = f(*packed, **kwargs)
-            outputs = [get("Identity")(convert_to_tensor(r)) for r in nest.flatten(result)]
         variables = list(inner.watched_variables())
         handles = [key_tensor(v) for v in variables]
+        with context.paused_tapes():
+            outputs = _passed_through(nest.flatten(result), [*flat, *variables])
 
         def rule(*gradients: Gradient) -> Sequence[Gradient]:
             filled = [get("ZerosLike")(o) if g is None else g for o, g in zip(outputs, gradients, strict=True)]
@@ -342,7 +356,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         for tape in context.state().tapes:
             for variable in variables:
                 tape.watch_variable(variable)
-        record_on_tapes([*flat, *handles], outputs, rule)
+        record_on_tapes([*flat, *handles], outputs, CustomRule(rule))
         return nest.pack_sequence_as(result, outputs)
 
     return wrapper

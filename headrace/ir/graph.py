@@ -107,6 +107,7 @@ class Graph:
         inputs: the values fed by the caller: the arguments, then the captured tensors and variable handles.
         nodes: in execution order.
         outputs: what a call returns.
+        gradients: gradients that a model was saved with, by node; copies do not have them.
         made: what the runtime made of the graph, by kind; it lives as long as the graph, and copies do not have it.
     """
 
@@ -115,6 +116,7 @@ class Graph:
         self.inputs: list[Value] = []
         self.nodes: list[Node] = []
         self.outputs: list[Value] = []
+        self.gradients: dict[Node, Any] = {}
         self.made: dict[str, Any] = {}
         self._names: dict[str, int] = {}
 
@@ -193,10 +195,10 @@ class Graph:
             node.inputs = [final(value) for value in node.inputs]
         self.outputs = [final(value) for value in self.outputs]
 
-    def copy(self, name: str | None = None) -> Graph:
-        """A graph of new nodes and values; graphs held in attributes are shared."""
+    def copy(self, name: str | None = None, twins: dict[Value, Value] | None = None) -> Graph:
+        """A graph of new nodes and values; graphs held in attributes are shared. `twins` receives every value's copy."""
         twin = Graph(name or self.name)
-        mapping: dict[Value, Value] = {}
+        mapping: dict[Value, Value] = {} if twins is None else twins
         for value in self.inputs:
             mapping[value] = twin.add_input(value.dtype, value.shape, value.name, value.probes, value.element)
         twin.splice(self, mapping)

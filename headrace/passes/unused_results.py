@@ -22,16 +22,25 @@ def run(graph: Graph) -> Result:
     return counted(graph, {"results": _trim(graph)})
 
 
-def trimmed(graph: Graph) -> Graph:
-    """A copy without unused results; the graph itself where it has no branches and loops."""
+def trimmed(graph: Graph, keep: Sequence[Value] = (), twins: dict[Value, Value] | None = None) -> Graph:
+    """A copy without unused results; the graph itself where it has no branches and loops.
+
+    Args:
+        graph: stays as it is.
+        keep: values that count as read.
+        twins: filled with the copies of the graph's values.
+    """
     if all(node.op not in BRANCHES | LOOPS for node in graph.nodes):
         return graph
-    return run(graph.copy()).graph
+    found: dict[Value, Value] = {} if twins is None else twins
+    twin = graph.copy(twins=found)
+    _trim(twin, [found[value] for value in keep])
+    return twin
 
 
-def _trim(graph: Graph) -> int:
+def _trim(graph: Graph, keep: Sequence[Value] = ()) -> int:
     count = 0
-    read = set(graph.outputs)
+    read = {*graph.outputs, *keep}
     kept: list[Node] = []
     for node in reversed(graph.nodes):
         if not has_effects(node) and read.isdisjoint(node.outputs):

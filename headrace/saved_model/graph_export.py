@@ -56,6 +56,11 @@ class FunctionExporter:
 
     def __init__(self) -> None:
         self.functions: dict[str, Any] = {}
+        self.gradient_types: dict[Node, str] = {}
+        """The type of the gradient that a node has of its own."""
+        self.kept: set[Value] = set()
+        """Values that such gradients refer to."""
+        self._tensors: dict[str, dict[Value, str]] = {}
         self._names: dict[int, str] = {}
         self._graphs: list[Graph] = []
 
@@ -77,8 +82,27 @@ class FunctionExporter:
         name = f"__inference_{_UNFIT.sub('_', stem or graph.name) or 'function'}_{len(self._names)}"
         self._names[id(graph)] = name
         self._graphs.append(graph)  # ids stay valid only while the graphs live
-        self.functions[name] = _Body(self, trimmed(graph), name).build(outputs)
+        self.functions[name] = self._exported(graph, name, outputs)
         return name
+
+    def _exported(self, graph: Graph, name: str, outputs: Sequence[str] | None) -> Any:
+        """The FunctionDef of what a graph computes; what gradients of its nodes refer to is written as well."""
+        referred = [value for value in graph.values() if value in self.kept] if self.kept else []
+        twins: dict[Value, Value] = {}
+        body = _Body(self, trimmed(graph, referred, twins), name)
+        for node in graph.nodes:
+            made = twins.get(node.outputs[0], node.outputs[0]).node if node in self.gradient_types else None
+            if made is not None:
+                self.gradient_types[made] = self.gradient_types[node]
+        function = body.build(outputs)
+        if referred:
+            names = body.tensors()
+            self._tensors[name] = {value: names[twins.get(value, value)] for value in referred}
+        return function
+
+    def tensor_name(self, function: str, value: Value) -> str:
+        """What a graph made of a function calls one of its values; known where nodes have gradients of their own."""
+        return self._tensors[function][value]
 
 
 def graph_def(graph: Graph) -> Any:
@@ -186,6 +210,11 @@ class _Body:
             for value, reference in self._references.items()
         ]
 
+    def tensors(self) -> dict[Value, str]:
+        """The name of each value in a graph: node and number, counting all outputs of the node."""
+        numbers = dict(self.positions())
+        return {value: f"{text.partition(':')[0]}:{numbers[text]}" for value, text in self._references.items()}
+
     def _add_argument(self, position: int, value: Value) -> None:
         argument = self.proto.signature.input_arg.add(name=self._unique(argument_name(value.name)), type=value.dtype.enum)
         self._references[value] = argument.name
@@ -267,6 +296,8 @@ class _Body:
             raise UnimplementedError(f"{problem(self._graph)}; a function with such an op cannot be saved", op=node.op)
         for key, attr in op.attrs.items():
             proto.attr[key].CopyFrom(attrs.encode(attr.kind, node.attrs[key], self._exporter.add))
+        if node in self._exporter.gradient_types:
+            proto.attr["_gradient_op_type"].s = self._exporter.gradient_types[node].encode()
         return output_labels(op, node.attrs)
 
     def _add_output(self, text: str, value: Value) -> None:

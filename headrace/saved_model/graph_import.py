@@ -13,10 +13,11 @@ from headrace.dispatch.convert import resolve_types
 from headrace.dispatch.infer import content_probes, infer
 from headrace.dispatch.opdef import REQUIRED, OpDef, find
 from headrace.ir.functional import FUNCTIONAL
-from headrace.ir.graph import Graph, Value
+from headrace.ir.graph import Graph, Node, Value
 from headrace.proto.tensors import dtype_from_proto, from_proto
 from headrace.saved_model import attrs
 from headrace.saved_model.functional_import import Input, import_functional
+from headrace.saved_model.gradient_import import RegisteredGradient
 from headrace.saved_model.graph_export import CALLS, output_labels
 
 MAX_NODES = 5_000_000
@@ -57,6 +58,8 @@ class FunctionImporter:
         Raises:
             InvalidArgumentError: two functions have the same name.
         """
+        self.gradients: dict[bytes, RegisteredGradient] = {}
+        """The gradients in the model, by the type that nodes name."""
         self._functions: dict[str, Any] = {}
         self._uses: dict[str, int] = {}
         for function in library.function:
@@ -146,6 +149,8 @@ class _Body:
         """Arguments by name, and output arguments of nodes by `node:argument`."""
         self._numbered: dict[str, list[Value]] = {}
         """The outputs of nodes by node, which is how a main graph counts them."""
+        self._custom: list[tuple[Node, RegisteredGradient]] = []
+        """Nodes with gradients of their own."""
 
     def run(self, inputs: Sequence[Value]) -> list[Value]:
         if isinstance(self._definition, MainFunction):
@@ -164,6 +169,8 @@ class _Body:
     def _add_nodes(self) -> None:
         for node in self._ordered():
             self._add(node)
+        for made, gradient in self._custom:
+            self._graph.gradients[made] = gradient.saved(made, self._name, self._named, self._importer.build)
 
     def _check_argument(self, argument: Any, value: Value) -> None:
         what = f"argument {argument.name!r} of function {self._name!r}"
@@ -259,10 +266,26 @@ class _Body:
             self._add_functional(node, inputs, what)
         elif node.op == "Const":
             self._add_const(node, what)
+        elif node.op == "IdentityN" and node.attr["_gradient_op_type"].s in self._importer.gradients:
+            self._add_custom(node, inputs, what)
         elif node.op == "IdentityN" or (node.op == "Identity" and inputs[0].dtype in (dtypes.resource, dtypes.variant)):
             self._keep(node, _OUTPUT * len(inputs), inputs)
         else:
             self._add_op(node, inputs, what)
+
+    def _add_custom(self, node: Any, inputs: list[Value], what: str) -> None:
+        """A node that passes values on and has a gradient of its own."""
+        gradient = self._importer.gradients[node.attr["_gradient_op_type"].s]
+        gradient.check(len(inputs), what)
+        self._add_op(node, inputs, what)
+        self._custom.append((self._graph.nodes[-1], gradient))
+
+    def _named(self, text: str) -> Value | None:
+        """The value that `node:number` names in a graph, counting all outputs of the node; None where there is none."""
+        name, _, number = text.partition(":")
+        outputs = self._values.get(name) or self._numbered.get(name) or []
+        index = int(number) if number.isascii() and number.isdigit() and len(number) < 9 else len(outputs)
+        return outputs[index] if index < len(outputs) else None
 
     def _add_functional(self, node: Any, inputs: list[Value], what: str) -> None:
         """A branch or loop, with its functions as graphs of their own."""

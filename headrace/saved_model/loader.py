@@ -24,6 +24,7 @@ from headrace.proto.tensors import dtype_from_proto, from_proto, shape_from_prot
 from headrace.saved_model import fingerprint, structure
 from headrace.saved_model.digest import verify_digest
 from headrace.saved_model.functional_import import Input, capture_input
+from headrace.saved_model.gradient_import import registered_gradients
 from headrace.saved_model.graph_import import FunctionImporter, constant_tensor
 from headrace.saved_model.objects import DICT, LIST, SIGNATURES, TUPLE, SignatureMap
 from headrace.saved_model.resources import (
@@ -127,6 +128,7 @@ class _Loader:
         self._meta = meta
         self._graph = meta.object_graph_def
         self._importer = FunctionImporter(meta.graph_def.library)
+        self._importer.gradients = registered_gradients(meta, self._captured, self._label)
         self._check_children()
         self._variables: dict[int, Variable] = {}
         self._by_storage: dict[int, Variable] = {}

@@ -17,9 +17,11 @@ from headrace.core.dtypes import DType
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, UnimplementedError
 from headrace.dispatch import context
 from headrace.dispatch.tensor import EagerTensor, PathTensor, ResourceTensor
+from headrace.ir.graph import Value
 from headrace.ops.lookup.tables import Table
 from headrace.proto.messages import SavedModel, serialize
 from headrace.saved_model import fingerprint, structure
+from headrace.saved_model.gradient_export import KeptTensor, TracedGradient, kept_tensors, op_type, traced_gradients
 from headrace.saved_model.graph_export import FunctionExporter, problem
 from headrace.saved_model.main_graph import MainGraph, new_meta_graph
 from headrace.saved_model.objects import FunctionObject, ObjectTable
@@ -39,9 +41,11 @@ class SaveOptions(NamedTuple):
 
     Attributes:
         function_aliases: names by which other programs know functions, each with the tf.function it stands for.
+        experimental_custom_gradients: also saves the gradients that functions were given by `tf.custom_gradient`.
     """
 
     function_aliases: Mapping[str, Any] | None = None
+    experimental_custom_gradients: bool = True
 
 
 def save(obj: Any, export_dir: str | os.PathLike[str], signatures: Any = None, options: SaveOptions | None = None) -> None:
@@ -106,6 +110,7 @@ class _Plan:
             self._graph.add_asset(number, filename)
         for number, saved in self._table.tables.items():
             self._graph.add_table(number, self._function_of(saved, CREATE)[0])
+        self._gradients = self._traced_gradients() if options.experimental_custom_gradients else []
         for name, signature in built.items():
             self._add_signature(name, signature)
         functions = self._attached()
@@ -115,6 +120,7 @@ class _Plan:
             {number: self._table.checkpoint_key(number) for number, _ in self._table.variables()},
             {number: (self._table.checkpoint_key(number), saved) for number, saved in self._table.stored_tables()},
         )
+        self._add_gradients()
         self._fill_objects(functions)
         self.meta.graph_def.library.function.extend(self._exporter.functions.values())
         self._fill_aliases(options.function_aliases or {})
@@ -184,6 +190,39 @@ class _Plan:
             bound.append(number)
         return bound
 
+    def _traced_gradients(self) -> list[tuple[str, TracedGradient, list[int]]]:
+        """The gradients that users gave in attached functions: the type, the function, and what it captures by number."""
+        found: list[tuple[str, TracedGradient, list[int]]] = []
+        functions = [f for f in list(self._table.objects) if isinstance(f, Function | FunctionObject | ConcreteFunction)]
+        for concrete in (c for f in functions for c in self._concrete(f)):
+            if problem(concrete.graph) is not None:
+                continue
+            try:
+                gradients = traced_gradients(concrete)
+                bound = [self._gradient_bound(gradient, concrete) for gradient in gradients]
+            except (UnimplementedError, InvalidArgumentError) as error:
+                warnings.warn(f"custom gradients of {concrete.name!r} are left out of the SavedModel: {error}", stacklevel=4)
+                continue
+            for gradient, numbers in zip(gradients, bound, strict=True):
+                kind = self._exporter.gradient_types[gradient.node] = op_type(len(found))
+                found.append((kind, gradient, numbers))
+        return found
+
+    def _gradient_bound(self, gradient: TracedGradient, concrete: ConcreteFunction) -> list[int]:
+        what = f"the custom gradient in function {concrete.name!r}"
+        self._exporter.kept.update(c for c in gradient.captured if isinstance(c, Value))
+        return [
+            self._table.add_constant(KeptTensor(c, concrete)) if isinstance(c, Value) else self._bound([c], what)[0]
+            for c in gradient.captured
+        ]
+
+    def _add_gradients(self) -> None:
+        """Writes the functions of the gradients."""
+        for kind, gradient, bound in self._gradients:
+            name = self._exporter.add(gradient.graph)
+            self._entries[name] = (bound, gradient.input_signature, gradient.output_signature)
+            self.meta.graph_def.library.registered_gradients.add(gradient_func=name, registered_op_type=kind)
+
     def _attached(self) -> dict[int, list[str]]:
         """Exports the functions among the objects: the library's names by object number."""
         return {
@@ -233,6 +272,10 @@ class _Plan:
                 _fill_spec(node.function.function_spec, value.function_spec)
         for position, number in enumerate(self._assets.names):
             graph.nodes[number].asset.asset_file_def_index = position
+        for number, kept in kept_tensors(self._table.objects):
+            function = self._saved[id(kept.concrete)]
+            graph.nodes[number].captured_tensor.name = self._exporter.tensor_name(function, kept.value)
+            graph.nodes[number].captured_tensor.concrete_function = function
         for number, name in self._constants:
             graph.nodes[number].constant.operation = name
         for name, (bound, arguments, outputs) in self._entries.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from headrace.autodiff.reverse import Record
 from headrace.core import nest
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.spec import CompositeSpec, TensorSpec
@@ -50,6 +51,11 @@ class ConcreteFunction(Trackable):
         self._argument_count = len(graph.inputs) - len(self.captured_inputs)
         self.specs = [spec for spec in nest.flatten(input_signature, expand_composites=True) if isinstance(spec, TensorSpec)]
         """The flat tensor arguments."""
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The steps of the graph, with the gradients that they have of their own."""
+        return self._differentiable.records
 
     def trackable_children(self) -> dict[str, Any]:
         """None: what a function captures is saved with it."""

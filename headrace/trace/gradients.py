@@ -27,13 +27,13 @@ class Level(NamedTuple):
     Attributes:
         targets: how many of the forward graph's outputs it takes gradients of.
         differentiable: the graph; its inputs are the gradients of the differentiable targets, then `needed`.
-        needed: forward tensors that it reads.
+        needed: forward tensors that it reads, and tensors and variables of the outside that a gradient rule reads.
         structure: for each forward input what comes back: None, "dense" or "slices".
     """
 
     targets: int
     differentiable: DifferentiableGraph
-    needed: list[GraphTensor]
+    needed: list[Tensor]
     structure: list[str | None]
 
 
@@ -60,6 +60,11 @@ class DifferentiableGraph:
         self._records = records
         self._levels: list[Level] = []
         self._forwards: dict[int, Graph] = {}
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """What the gradient walks over."""
+        return self._records()
 
     def call(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Runs the graph on `inputs` and records the call on the active tapes."""
@@ -94,7 +99,7 @@ class DifferentiableGraph:
             for output, gradient in zip(outputs[: level.targets], gradients, strict=False)
             if output.dtype.is_differentiable
         ]
-        arguments = [*seeds, *(known[id(tensor)] for tensor in level.needed)]
+        arguments = [*seeds, *(known.get(id(tensor), tensor) for tensor in level.needed)]
         if context.state().tapes:
             flat = iter(level.differentiable.call(arguments))
         else:
@@ -113,7 +118,7 @@ class DifferentiableGraph:
         seen = {id(t) for t in [*self._inputs, *tensors]}
         for index in range(depth):
             for tensor in self._level(index).needed:
-                if id(tensor) not in seen:
+                if isinstance(tensor, GraphTensor) and id(tensor) not in seen:
                     seen.add(id(tensor))
                     tensors.append(tensor)
         return tensors
@@ -151,7 +156,7 @@ class DifferentiableGraph:
         arguments = [seed for _, seed in seeds]
         inputs = [*arguments, *(builder.adopt(t) for t in builder.captured)]
         differentiable = DifferentiableGraph(builder.graph, inputs, flat, lambda: builder.log.records)
-        return Level(len(targets), differentiable, list(builder.captured), structure)  # type: ignore[arg-type]
+        return Level(len(targets), differentiable, list(builder.captured), structure)
 
     @staticmethod
     def _flatten(gradients: Sequence[Gradient]) -> tuple[list[str | None], list[Any]]:
