@@ -9,6 +9,7 @@ import pytest
 import headrace as tf
 from tests.fuzz.runs import assert_nothing_found
 from tests.interop.peers import control_flow, tables
+from tests.saved_model.test_custom_gradients import Branching
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = tf.train.Checkpoint(v=tf.Variable([[1.0, 2.0]] * 50), s=tf.Variable(["a", "bb"]), n=[tf.Variable(3), tf.Variable(2.5)])
     manager = tf.train.CheckpointManager(kept, str(folder / "checkpoints"), 3)
     manager.save()
-    manager.save()
+    manager.save(options=tf.train.CheckpointOptions(experimental_sharding_callback=tf.train.experimental.MaxShardSizePolicy(64)))
+    tf.saved_model.save(Branching(), folder / "custom_gradients")
     return folder
 
 
