@@ -250,6 +250,29 @@ class Undefined:
         return cls()
 
 
+@jax.tree_util.register_pytree_node_class
+class Present(ElementList):
+    """An optional with a value; one without is Undefined.
+
+    Attributes:
+        components: its tensors.
+    """
+
+    __slots__ = ("components",)
+
+    def __init__(self, components: Sequence[Any]) -> None:
+        self.components = tuple(components)
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
+        """Children, for JAX."""
+        return self.components, None
+
+    @classmethod
+    def tree_unflatten(cls, static: None, children: tuple[Any, ...]) -> Present:
+        """The inverse of `tree_flatten`."""
+        return cls(children)
+
+
 def on_host(value: Any) -> Any:
     """A list in the form of the host; other values as they are."""
     if not isinstance(value, StackedList):

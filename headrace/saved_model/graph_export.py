@@ -20,6 +20,7 @@ from headrace.proto.tensors import shape_to_proto, to_proto
 from headrace.saved_model import attrs
 from headrace.saved_model.grouped_export import NOT_INLINED, is_grouped, set_apart
 from headrace.saved_model.loop_export import CARRIED, counted
+from headrace.saved_model.spelling import spelled
 
 PRODUCER = 1882
 """The version of GraphDef's semantics that exported graphs follow; loaders choose old behaviours below certain versions."""
@@ -141,7 +142,7 @@ def problem(graph: Graph) -> str | None:
 
 
 def _problem(graph: Graph) -> str | None:
-    for node in graph.nodes:
+    for node in map(spelled, graph.nodes):
         op = find(node.op)
         if node.op not in FUNCTIONAL and node.op != "Const" and (op is None or not op.exportable):
             where = f" (from {node.source})" if node.source else ""
@@ -227,6 +228,7 @@ class _Body:
 
     def _add_node(self, node: Node) -> None:
         values = node.outputs
+        node = spelled(node)
         if is_grouped(node) and not self._is_apart:
             node = set_apart(node)
             self._exporter.functions[self._exporter.add(node.attrs["f"])].attr[NOT_INLINED].b = True

@@ -11,7 +11,7 @@ from headrace.core.errors import HeadraceError, InvalidArgumentError, ResourceEx
 from headrace.core.shapes import TensorShape
 from headrace.dispatch.convert import resolve_types
 from headrace.dispatch.infer import content_probes, infer
-from headrace.dispatch.opdef import REQUIRED, OpDef, find
+from headrace.dispatch.opdef import REQUIRED, OpDef, find, get
 from headrace.ir.functional import FUNCTIONAL
 from headrace.ir.graph import Graph, Node, Value
 from headrace.proto.tensors import dtype_from_proto, from_proto
@@ -19,6 +19,7 @@ from headrace.saved_model import attrs
 from headrace.saved_model.functional_import import Input, import_functional
 from headrace.saved_model.gradient_import import RegisteredGradient
 from headrace.saved_model.graph_export import CALLS, output_labels
+from headrace.saved_model.spelling import add_of_lists, of_lists
 
 MAX_NODES = 5_000_000
 """Functions may call functions: a file of a few kilobytes can spell out any number of nodes."""
@@ -270,6 +271,9 @@ class _Body:
             self._add_custom(node, inputs, what)
         elif node.op == "IdentityN" or (node.op == "Identity" and inputs[0].dtype in (dtypes.resource, dtypes.variant)):
             self._keep(node, _OUTPUT * len(inputs), inputs)
+        elif of_lists(node.op, inputs):
+            made = add_of_lists(self._graph, node.op, inputs, self._prefix + node.name)
+            self._keep(node, [argument.name for argument in get(node.op).outputs], [made])
         else:
             self._add_op(node, inputs, what)
 

@@ -17,31 +17,14 @@ from headrace.proto.messages import SavedModel, parse, serialize
 from headrace.serving.engines.native import NativeEngine
 from tests.fuzz.runs import assert_nothing_found
 from tests.interop.environments import run_peer
-
-NAMES = (
-    "conditional",
-    "dense",
-    "examples",
-    "frozen",
-    "guarded",
-    "layers",
-    "loop_in_branch",
-    "loops",
-    "partitioned",
-    "recurrent",
-    "reference_counter",
-    "resource_variables",
-    "sparse",
-    "tensor_arrays",
-    "vocabulary",
-)
-SAVED_AGAIN = ("conditional", "dense", "frozen", "layers", "loop_in_branch", "loops", "recurrent", "tensor_arrays", "vocabulary")
+from tests.interop.v1_zoo import MODELS, SAVED_AGAIN, TABLE
+from tests.interop.zoo_page import PAGE
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory, tensorflow_python: Path) -> Path:
     folder = tmp_path_factory.mktemp("v1") / "models"
-    assert sorted(run_peer(tensorflow_python, "v1_models.py", "write", folder)) == sorted(NAMES)
+    assert sorted(run_peer(tensorflow_python, "v1_models.py", "write", folder)) == sorted(MODELS)
     return folder
 
 
@@ -78,7 +61,11 @@ def runs(models: Path, name: str) -> list[tuple[str, dict[str, Any]]]:
     return [(key, run) for key, listed in json.loads((models / f"{name}.json").read_text()).items() for run in listed]
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_the_page_has_their_table() -> None:
+    assert PAGE.read_text(encoding="utf-8").endswith(TABLE)
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_a_model_computes_the_same(models: Path, name: str) -> None:
     loaded = saved_model.load(models / name)
     for key, run in runs(models, name):
@@ -263,6 +250,6 @@ def test_a_model_that_cannot_be_initialized_still_serves_what_needs_no_table(mod
 
 
 def test_damage_ends_in_a_named_error_or_in_right_values(models: Path, tmp_path: Path) -> None:
-    for name in NAMES:
+    for name in MODELS:
         shutil.copytree(models / name, tmp_path / "corpus" / name)
     assert_nothing_found(tmp_path / "corpus", "--calls")

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.interop.v1_zoo import TABLE
 from tests.interop.zoo import Outcome
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
 EQUAL, FAILS = "equal", "**no**"
 ALWAYS, ON_DEMAND = "always", "whole zoo"
 
-GAPS = {
-    "loop-gradient": "TensorFlow keeps what a branch in a loop needs for its gradient in `Optional` values, which are not there",
-}
+GAPS: dict[str, str] = {}
 """Why a model does not do well in both directions, by name. Each line goes when its model does."""
 
 HEAD = """# Compatibility
@@ -26,6 +25,12 @@ answers the same.
 `python scripts/write_compatibility_page.py` runs the whole zoo and writes this page from what it found. The tests run the models
 marked *always* each time, and all of them with `HEADRACE_ZOO=whole`; they fail where this page says otherwise than their run
 (`tests/interop/test_zoo.py`; the models are declared in `tests/interop/peers/zoo_models`).
+
+"""
+GRAPHS = """## Graphs of TensorFlow 1
+
+SavedModels without objects, with control flow as TensorFlow 1.15 wrote it: read as above, saved again as models of TensorFlow 2.
+All of them are tested always (`tests/interop/test_v1_models.py`).
 
 """
 COLUMNS = "| model | exercises | read | saved again | tested | notes |\n|---|---|---|---|---|---|\n"
@@ -51,13 +56,18 @@ def page(outcomes: Mapping[str, Outcome]) -> str:
     """The whole page."""
     rows = [row(outcome) for outcome in outcomes.values()]
     both = sum(f"| {EQUAL} | {EQUAL} |" in line for line in rows)
-    return f"{HEAD}{len(rows)} models, {both} of them equal in both directions.\n\n{COLUMNS}" + "\n".join(rows) + "\n"
+    return (
+        f"{HEAD}{len(rows)} models, {both} of them equal in both directions.\n\n{COLUMNS}"
+        + "\n".join(rows)
+        + f"\n\n{GRAPHS}{TABLE}"
+    )
 
 
 def known() -> dict[str, str]:
     """The lines of the page as it stands, by model."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
-    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| model |")]
+    end = lines.index(GRAPHS.splitlines()[0])
+    rows = [line for line in lines[:end] if line.startswith("| ") and not line.startswith("| model |")]
     return {line.split(" | ")[0].removeprefix("| "): line for line in rows}
 
 

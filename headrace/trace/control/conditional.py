@@ -100,7 +100,9 @@ class Conditional:
     @staticmethod
     def _nothing(branch: Body, like: GraphTensor) -> GraphTensor:
         with context.using(branch.builder, tapes=()):
-            return undefined(dtype=like.dtype)  # type: ignore[return-value]
+            nothing = undefined(dtype=like.dtype)
+            nothing.set_shape(like.shape)
+            return nothing  # type: ignore[return-value]
 
 
 def conditional(selector: Tensor, branches: Sequence[Body], inputs: Sequence[Tensor], *, case: bool = False) -> list[GraphTensor]:

@@ -65,6 +65,27 @@ def _element_shape(tf: Any, x: Any) -> Any:
     return tf.raw_ops.TensorListElementShape(input_handle=_from(tf, x), shape_type=tf.int64)
 
 
+def _optional(tf: Any, x: Any) -> Any:
+    types, shapes = [tf.float32, tf.int32], [[2], []]
+    some = tf.raw_ops.OptionalFromValue(components=[x[0], tf.constant(7)])
+    none = tf.raw_ops.OptionalNone()
+    values = tf.raw_ops.OptionalGetValue(optional=some, output_types=types, output_shapes=shapes)
+    return [*values, tf.raw_ops.OptionalHasValue(optional=some), tf.raw_ops.OptionalHasValue(optional=none)]
+
+
+def _optional_of_a_branch(tf: Any, x: Any) -> Any:
+    """A list of optionals, some without a value, as the gradient of a branch in a loop keeps them."""
+    handle = tf.raw_ops.EmptyTensorList(element_shape=tf.constant([], tf.int32), max_num_elements=-1, element_dtype=tf.variant)
+    some, none = tf.raw_ops.OptionalFromValue(components=[x[1]]), tf.raw_ops.OptionalNone()
+    for optional in (some, none):
+        handle = tf.raw_ops.TensorListPushBack(input_handle=handle, tensor=optional)
+    scalar = tf.constant([], tf.int32)
+    handle, last = tf.raw_ops.TensorListPopBack(input_handle=handle, element_shape=scalar, element_dtype=tf.variant)
+    _, first = tf.raw_ops.TensorListPopBack(input_handle=handle, element_shape=scalar, element_dtype=tf.variant)
+    (value,) = tf.raw_ops.OptionalGetValue(optional=first, output_types=[tf.float32], output_shapes=[[2]])
+    return value, tf.raw_ops.OptionalHasValue(optional=last)
+
+
 CASES = {
     "from-and-stack": case(lambda tf, x: _stack(tf, _from(tf, x * x)), X),
     "set-and-get": case(_set_and_get, X),
@@ -73,6 +94,15 @@ CASES = {
     "resize": case(_resize, X),
     "concat-and-split": case(_concat_and_split, X),
     "element-shape": case(_element_shape, X, gradient=False),
+    "optional": case(_optional, X, gradient=False),
+    "optional-in-a-list": case(_optional_of_a_branch, X, gradient=False),
+    "optional-without-a-value": case(
+        lambda tf, x: tf.raw_ops.OptionalGetValue(
+            optional=tf.raw_ops.OptionalNone(), output_types=[tf.float32], output_shapes=[[2]]
+        ),
+        X,
+        in_function=False,
+    ),
     "get-out-of-range": case(
         lambda tf, x: tf.raw_ops.TensorListGetItem(
             input_handle=_from(tf, x), index=3, element_shape=tf.constant(ROW), element_dtype=tf.float32
