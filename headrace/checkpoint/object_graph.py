@@ -34,6 +34,7 @@ class Numbered:
     Attributes:
         objects: the objects; the root is number 0.
         children: for each object, edge name to object number.
+        slots: the slots of optimizers, which are no children: number of the optimizer, of the variable, name, number of the slot.
         keys: the key of each variable's value and what those of each stored table begin with, by object number.
     """
 
@@ -49,6 +50,12 @@ class Numbered:
                 if child not in named:
                     named.add(child)
                     paths[child] = f"{paths[number]}{escaped(name)}/"
+        self.slots: list[tuple[int, int, str, int]] = []
+        for owner, variable, name, slot in _slots(self.objects):
+            self.slots.append((owner, variable, name, len(self.objects)))
+            self.objects.append(slot)
+            self.children.append({})
+            paths.append(f"{paths[variable]}.OPTIMIZER_SLOT/{paths[owner]}{escaped(name)}/")
         self.keys = {
             number: f"{paths[number]}.ATTRIBUTES/{attribute}"
             for number, value in enumerate(self.objects)
@@ -82,7 +89,24 @@ class Numbered:
                 attribute = stored_attribute(value)
                 node.attributes.add(name=attribute, full_name=full_name, checkpoint_key=self.keys[number])
                 node.has_checkpoint_values.value = True
+        for owner, variable, name, slot in self.slots:
+            graph.nodes[owner].slot_variables.add(original_variable_node_id=variable, slot_name=name, slot_variable_node_id=slot)
         return graph
+
+
+def _slots(objects: list[Any]) -> list[tuple[int, int, str, Any]]:
+    """The slots that hang on no object: number of the optimizer, of the variable, name, and the slot."""
+    known = set(map(id, objects))
+    variables = [(number, value) for number, value in enumerate(objects) if isinstance(value, Variable)]
+    found = []
+    for owner, value in enumerate(objects):
+        if isinstance(value, tracking.SlotOwner):
+            for name in value.get_slot_names():
+                for number, variable in variables:
+                    slot = value.get_slot(variable, name)
+                    if slot is not None and id(slot) not in known:
+                        found.append((owner, number, name, slot))
+    return found
 
 
 def stored_attribute(value: Any) -> str | None:
@@ -107,6 +131,9 @@ def stored_graph(reader: BundleReader) -> Any:
     count = len(graph.nodes)
     if not count or any(not 0 <= child.node_id < count for node in graph.nodes for child in node.children):
         raise DataLossError(f"{GRAPH_KEY} of the checkpoint {str(reader.prefix)!r} names an object that is not there")
+    slots = [slot for node in graph.nodes for slot in node.slot_variables]
+    if any(not (0 <= s.original_variable_node_id < count and 0 <= s.slot_variable_node_id < count) for s in slots):
+        raise DataLossError(f"{GRAPH_KEY} of the checkpoint {str(reader.prefix)!r} names a slot of objects that are not there")
     return graph
 
 

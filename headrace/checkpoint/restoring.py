@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from headrace.checkpoint.bundle import BundleReader
-from headrace.checkpoint.object_graph import TABLE, VALUE, restore_table, stored_attribute
+from headrace.checkpoint.object_graph import TABLE, VALUE, Numbered, restore_table, stored_attribute
 from headrace.core.errors import NotFoundError
 from headrace.state import tracking
 from headrace.state.variable import Variable
@@ -19,8 +19,8 @@ class Restoration:
     Objects that come later (an attribute that is set, the slots of an optimizer) are matched when they come.
     """
 
-    def __init__(self, reader: BundleReader, graph: Any, root: Any) -> None:
-        """Restores what is there.
+    def __init__(self, reader: BundleReader, graph: Any, root: Any, *, skip_slots: bool = False) -> None:
+        """Restores what is there, without the slots of optimizers where those are to be skipped.
 
         Raises:
             ValueError: a value's shape does not fit its variable.
@@ -32,9 +32,34 @@ class Restoration:
         self._objects: dict[int, Any] = {}
         """What each object of the checkpoint is here, by its number."""
         self._numbers: dict[int, int] = {}
+        refs = [(n, ref) for n, node in enumerate(self._nodes) for ref in node.slot_variables]
+        self._skips = skip_slots
+        self._skipped = {ref.slot_variable_node_id for _, ref in refs} if skip_slots else set()
+        self._slots = [] if skip_slots else refs
+        """The slots that are not matched, each with the number of its optimizer."""
         self._match(root, 0)
 
     def _match(self, root: Any, number: int) -> None:
+        """Matches an object and those below it, and the slots whose optimizer and variable are there."""
+        self._match_below(root, number)
+        for pair in list(self._slots):
+            owner, ref = pair
+            slot = self._slot(owner, ref)
+            if slot is not None and pair in self._slots:
+                self._slots.remove(pair)
+                self._match_below(slot, ref.slot_variable_node_id)
+
+    def _slot(self, number: int, ref: Any) -> Any:
+        """The slot that the checkpoint's optimizer has here, made where the optimizer can; None when there is none."""
+        owner, variable = self._objects.get(number), self._objects.get(ref.original_variable_node_id)
+        if not (isinstance(owner, tracking.SlotOwner) and isinstance(variable, Variable)):
+            return None
+        found = owner.get_slot(variable, ref.slot_name)
+        if found is None and hasattr(owner, "create_slot"):
+            found = owner.create_slot(variable, ref.slot_name)
+        return found if isinstance(found, Variable) else None
+
+    def _match_below(self, root: Any, number: int) -> None:
         """Matches an object and those below it."""
         pending = [(root, number)]
         while pending:
@@ -47,7 +72,7 @@ class Restoration:
                 self._numbers[id(value)] = number
                 self._restore(value, number)
             below = {child.local_name: child.node_id for child in self._nodes[number].children}
-            present = tracking.children(value)
+            present = tracking.other_names(value) | tracking.children(value)
             pending += [(child, below[name]) for name, child in present.items() if name in below]
             if isinstance(value, tracking.AutoTrackable):
                 self._wait(value, number)
@@ -90,15 +115,18 @@ class Restoration:
             attribute.checkpoint_key
             for number, node in enumerate(self._nodes)
             for attribute in node.attributes
-            if number not in self._objects or stored_attribute(self._objects[number]) != attribute.name
+            if number not in self._skipped
+            and (number not in self._objects or stored_attribute(self._objects[number]) != attribute.name)
         ]
 
     def unmatched_objects(self, *, with_state: bool) -> list[Any]:
         """The objects here that the checkpoint does not have; with `with_state` only variables and tables."""
+        numbered = Numbered(self._root)
+        apart = {slot for *_, slot in numbered.slots} if self._skips else set()
         return [
             value
-            for value, _ in tracking.walk(self._root)
-            if id(value) not in self._numbers and (not with_state or stored_attribute(value) is not None)
+            for number, value in enumerate(numbered.objects)
+            if number not in apart and id(value) not in self._numbers and (not with_state or stored_attribute(value) is not None)
         ]
 
     def is_trivial(self) -> bool:
@@ -173,7 +201,7 @@ class NamedStatus(Status):
         self._left: list[Any] = []
         self._used: set[str] = set()
         self._unused = set(reader)
-        for value, _ in tracking.walk(root):
+        for value in Numbered(root).objects:
             if isinstance(value, Variable) and value is not vars(root).get("save_counter"):
                 if value._name in reader:
                     assign(value, reader, value._name)

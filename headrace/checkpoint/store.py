@@ -196,7 +196,8 @@ class Checkpoint(AutoTrackable):
         graph = stored_graph(reader)
         if graph is None:
             return NamedStatus(reader, self)
-        return Status(Restoration(reader, graph, self), os.fspath(save_path))
+        skip = options is not None and options.experimental_skip_slot_variables
+        return Status(Restoration(reader, graph, self, skip_slots=skip), os.fspath(save_path))
 
     def restore(self, save_path: str | os.PathLike[str] | None, options: CheckpointOptions | None = None) -> Status:
         """Restores what `save` wrote, the number of the last save included; see `read`.

@@ -307,7 +307,19 @@ class _Loader:
                 if pair[1] >= 0 and pair not in seen:
                     seen.add(pair)
                     pending.append(pair)
+        self._add_slot_keys(keys, nodes, seen)
         return keys
+
+    def _add_slot_keys(self, keys: dict[int, str], nodes: Any, pairs: Iterable[tuple[int, int]]) -> None:
+        """The keys of optimizers' slots, which are no children: found by the optimizer, the variable and the slot's name."""
+        known = set(pairs)
+        for saved, stored in known:
+            for slot in self._graph.nodes[saved].slot_variables:
+                for other in nodes[stored].slot_variables:
+                    same = (slot.original_variable_node_id, other.original_variable_node_id) in known
+                    if same and slot.slot_name == other.slot_name:
+                        for attribute in nodes[other.slot_variable_node_id].attributes:
+                            keys.setdefault(slot.slot_variable_node_id, attribute.checkpoint_key)
 
     def _constant(self, number: int) -> EagerTensor:
         if number not in self._constants:

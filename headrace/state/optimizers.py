@@ -58,6 +58,24 @@ class Optimizer(AutoTrackable):
                 self._slots[slot].append(self._make_slot(variable, slot))
         children_came(self)
 
+    def get_slot_names(self) -> list[str]:
+        """The names of the slots."""
+        return list(self.slot_names)
+
+    def get_slot(self, var: Variable, name: str) -> Variable | None:
+        """The slot of a variable, None when it was not made."""
+        place = self._index.get(id(var.handle.array))
+        return None if place is None or name not in self._slots else self._slots[name][place]
+
+    def create_slot(self, var: Variable, name: str) -> Variable | None:
+        """Makes the slots of a variable unless they are there; None when the optimizer has none of that name."""
+        self.build([var])
+        return self.get_slot(var, name)
+
+    def other_names(self) -> dict[str, Any]:
+        """The step counter and the learning rate, as optimizers of Keras 2 call them."""
+        return {"iter": self.iterations, "learning_rate": self._learning_rate}
+
     def _make_slot(self, variable: Variable, slot: str) -> Variable:
         shape = list(variable.shape.concrete())
         return Variable(

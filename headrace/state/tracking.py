@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 _PRIVATE = ("_self_", "__", "_headrace_")
 
@@ -14,6 +14,21 @@ class Trackable:
     def trackable_children(self) -> dict[str, Any]:
         """The objects that hang on this one, by the names of the edges."""
         return {key: value for key, value in sorted(vars(self).items()) if not key.startswith(_PRIVATE) and is_trackable(value)}
+
+    def other_names(self) -> dict[str, Any]:
+        """Children by names that other programs' checkpoints know them by."""
+        return {}
+
+
+@runtime_checkable
+class SlotOwner(Protocol):
+    """An optimizer whose statistics are slots: variables that belong to it and to another variable."""
+
+    def get_slot_names(self) -> list[str]:
+        """The names of its slots."""
+
+    def get_slot(self, var: Any, name: str) -> Any:
+        """The slot of a variable, None when there is none."""
 
 
 class AutoTrackable(Trackable):
@@ -66,6 +81,11 @@ def children(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return {key: item for key, item in value.items() if is_trackable(item)}
     return {}
+
+
+def other_names(value: Any) -> dict[str, Any]:
+    """Children of an object by names that other programs' checkpoints know them by."""
+    return value.other_names() if isinstance(value, Trackable) else {}
 
 
 def walk(root: Any) -> list[tuple[Any, dict[str, Any]]]:

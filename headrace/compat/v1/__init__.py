@@ -1,5 +1,6 @@
-"""tf.compat.v1: graphs of TensorFlow 1."""
+"""tf.compat.v1: graphs and optimizers of TensorFlow 1."""
 
+from headrace.compat.v1 import train as train
 from headrace.proto.messages import AttrValue as AttrValue
 from headrace.proto.messages import GraphDef as GraphDef
 from headrace.proto.messages import MetaGraphDef as MetaGraphDef
