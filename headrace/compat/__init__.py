@@ -1,6 +1,8 @@
 """tf.compat: text and bytes, sizes that may be unknown, and what is left of TensorFlow 1."""
 
 from headrace.compat import v1 as v1
+from headrace.compat.alias import install as install
+from headrace.compat.alias import uninstall as uninstall
 from headrace.core.text import as_bytes as as_bytes
 from headrace.core.text import as_str as as_str
 from headrace.core.text import as_str_any as as_str_any

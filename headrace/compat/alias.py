@@ -1,0 +1,115 @@
+"""The name `tensorflow`: an import hook under which TensorFlow programs and libraries get Headrace."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from headrace.core.errors import FailedPreconditionError
+
+NAME = "tensorflow"
+OURS = "headrace"
+VERSION = "2.21.0"
+"""What `tf.__version__` says: the TensorFlow whose behaviour is the measure. Libraries decide by it what they may use."""
+PAGE = "docs/ops.md and docs/limitations.md"
+
+
+class Alias(ModuleType):
+    """One of Headrace's modules under a name of TensorFlow's; its modules are aliases too.
+
+    Args:
+        name: such as `tensorflow.nn`.
+        target: the module behind it.
+    """
+
+    def __init__(self, name: str, target: ModuleType) -> None:
+        super().__init__(name, target.__doc__)
+        self.__dict__["_headrace_target"] = target
+        self.__path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        """The attribute of the module behind.
+
+        Raises:
+            AttributeError: Headrace has none of that name.
+        """
+        target = self.__dict__["_headrace_target"]
+        try:
+            value = getattr(target, name)
+        except AttributeError:
+            raise AttributeError(
+                f"{self.__name__}.{name} is not there: this is Headrace under TensorFlow's name; {PAGE} say what it has"
+            ) from None
+        if isinstance(value, ModuleType) and value.__name__.partition(".")[0] == OURS:
+            return importlib.import_module(f"{self.__name__}.{name}")
+        return value
+
+    def __dir__(self) -> list[str]:
+        """The names of the module behind."""
+        return dir(self.__dict__["_headrace_target"])
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Finds `tensorflow` and what is below it."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """A spec for the names that are ours to give."""
+        if fullname != NAME and not fullname.startswith(f"{NAME}."):
+            return None
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The alias of the module that the dotted name leads to.
+
+        Raises:
+            ModuleNotFoundError: Headrace has no such module.
+        """
+        module = importlib.import_module(OURS)
+        for part in spec.name.split(".")[1:]:
+            found = getattr(module, part, None)
+            if not isinstance(found, ModuleType):
+                raise ModuleNotFoundError(
+                    f"no module named {spec.name!r}: this is Headrace under TensorFlow's name; {PAGE} say what it has",
+                    name=spec.name,
+                )
+            module = found
+        alias = Alias(spec.name, module)
+        if spec.name == NAME:
+            alias.__dict__["__version__"] = VERSION
+        return alias
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing: what the module has stands in the one behind it."""
+
+
+_finder = _Finder()
+
+
+def install() -> None:
+    """Makes `import tensorflow`, here and in every library imported from now on, give Headrace. Calling it again does nothing.
+
+    Raises:
+        FailedPreconditionError: real TensorFlow is imported already.
+    """
+    present = sys.modules.get(NAME)
+    if present is not None and not isinstance(present, Alias):
+        where = getattr(present, "__file__", None) or "an unknown place"
+        raise FailedPreconditionError(
+            f"TensorFlow itself is imported already, from {where}; call headrace.compat.install() before anything imports"
+            " tensorflow, or start the program by `headrace run`"
+        )
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+
+
+def uninstall() -> None:
+    """Takes the name back; modules that were imported keep what they have."""
+    if _finder in sys.meta_path:
+        sys.meta_path.remove(_finder)
+    for name in [name for name, module in sys.modules.items() if isinstance(module, Alias)]:
+        del sys.modules[name]
