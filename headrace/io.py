@@ -9,6 +9,7 @@ from headrace.data.parsing import parse_example as parse_example
 from headrace.data.parsing import parse_single_example as parse_single_example
 from headrace.data.tfrecord import TFRecordOptions as TFRecordOptions
 from headrace.data.tfrecord import TFRecordWriter as TFRecordWriter
+from headrace.files import gfile as gfile
 from headrace.ops.files.whole import matching_files as matching_files
 from headrace.ops.files.whole import read_file as read_file
 from headrace.ops.files.whole import write_file as write_file

@@ -55,5 +55,5 @@ with tempfile.TemporaryDirectory() as folder:
     path = checkpoint.save(folder + "/line")
     line.b.assign(100.0)
     checkpoint.restore(path).assert_consumed()
-print(tf.__version__, tf.__name__, tf.nn.__name__)
+print(tf.__version__, tf.__name__)
 print(" ".join(f"{loss:.5f}" for loss in [losses[0], losses[-1], float(line.b), int(doublings(x))]))

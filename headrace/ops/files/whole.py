@@ -12,29 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from headrace.core.errors import (
-    FailedPreconditionError,
-    InvalidArgumentError,
-    NotFoundError,
-    OpError,
-    PermissionDeniedError,
-    UnimplementedError,
-    UnknownError,
-)
+from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, UnimplementedError
 from headrace.dispatch.opdef import op
-
-_ERRORS: tuple[tuple[type[OSError], type[OpError]], ...] = (
-    (FileNotFoundError, NotFoundError),
-    (PermissionError, PermissionDeniedError),
-    (IsADirectoryError, FailedPreconditionError),
-    (NotADirectoryError, FailedPreconditionError),
-)
-
-
-def as_op_error(error: OSError, path: str) -> OpError:
-    """TensorFlow's error for one of the operating system."""
-    kind = next((ours for theirs, ours in _ERRORS if isinstance(error, theirs)), UnknownError)
-    return kind(f"{path}: {error.strerror or error}")
+from headrace.files.errors import as_op_error
 
 
 def local(name: Any) -> str:
