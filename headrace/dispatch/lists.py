@@ -232,6 +232,42 @@ class HostList(ElementList):
 
 
 @jax.tree_util.register_pytree_node_class
+class OptionalValue(ElementList):
+    """Tensors, or nothing.
+
+    Attributes:
+        items: the tensors.
+        present: False when there is nothing; a bool where known when compiling, else a boolean scalar.
+    """
+
+    __slots__ = ("items", "present")
+
+    def __init__(self, items: tuple[Any, ...], present: Any = True) -> None:
+        self.items = items
+        self.present = present
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], Any]:
+        """Children and static data, for JAX."""
+        known = isinstance(self.present, bool)
+        return (self.items,) if known else (self.items, self.present), self.present if known else None
+
+    @classmethod
+    def tree_unflatten(cls, static: Any, children: tuple[Any, ...]) -> OptionalValue:
+        """The inverse of `tree_flatten`."""
+        return cls(children[0], children[1] if static is None else static)
+
+    def zeros(self) -> OptionalValue:
+        """Zeros of the same shapes."""
+        return OptionalValue(tuple(map(_zero_element, self.items)), self.present)
+
+    def add(self, other: OptionalValue) -> OptionalValue:
+        """The sum of the tensors; nothing counts as zeros."""
+        if not self.items or not other.items:
+            return self if self.items else other
+        return OptionalValue(tuple(_sum(a, b) for a, b in zip(self.items, other.items, strict=True)), self.present)
+
+
+@jax.tree_util.register_pytree_node_class
 class Undefined:
     """The value of a branch's output that another branch alone gives, and that nothing reads when this one ran."""
 
@@ -248,29 +284,6 @@ class Undefined:
     def tree_unflatten(cls, static: None, children: tuple[Any, ...]) -> Undefined:
         """The inverse of `tree_flatten`."""
         return cls()
-
-
-@jax.tree_util.register_pytree_node_class
-class Present(ElementList):
-    """An optional with a value; one without is Undefined.
-
-    Attributes:
-        components: its tensors.
-    """
-
-    __slots__ = ("components",)
-
-    def __init__(self, components: Sequence[Any]) -> None:
-        self.components = tuple(components)
-
-    def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
-        """Children, for JAX."""
-        return self.components, None
-
-    @classmethod
-    def tree_unflatten(cls, static: None, children: tuple[Any, ...]) -> Present:
-        """The inverse of `tree_flatten`."""
-        return cls(children)
 
 
 def on_host(value: Any) -> Any:
@@ -322,10 +335,12 @@ def _zeros(shape: Shape, dtype: Any) -> Any:
 
 
 def _zero_element(item: Any) -> Any:
-    return item.zeros() if isinstance(item, StackedList | HostList) else None if item is None else np.zeros_like(item)
+    if isinstance(item, ElementList):
+        return item.zeros()  # type: ignore[attr-defined]
+    return None if item is None else np.zeros_like(item)
 
 
 def _sum(a: Any, b: Any) -> Any:
     if a is None or b is None:
         return b if a is None else a
-    return a.add(b) if isinstance(a, StackedList | HostList) else a + b
+    return a.add(b) if isinstance(a, ElementList) else a + b  # type: ignore[attr-defined]

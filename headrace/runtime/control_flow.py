@@ -15,7 +15,7 @@ import numpy as np
 
 from headrace.core.dtypes import variant
 from headrace.core.errors import InvalidArgumentError, NotCompilable
-from headrace.dispatch.lists import StackedList, Undefined
+from headrace.dispatch.lists import OptionalValue, StackedList, Undefined
 from headrace.ir.functional import branches, invariants, selected
 from headrace.ir.graph import Graph, Node
 from headrace.runtime.cells import Cell, draws, twins, written_cells
@@ -96,10 +96,20 @@ def _merged_all(values: Sequence[Any]) -> Any:
     return result
 
 
+def _is_nothing(value: Any, other: Any) -> bool:
+    """True for what stands for a value that only another branch gives; models of TensorFlow have an empty optional for it."""
+    return isinstance(value, Undefined) or (
+        isinstance(value, OptionalValue) and not value.items and not isinstance(other, OptionalValue)
+    )
+
+
 def _merged(a: Any, b: Any) -> Any:
     """The description that both of two values conform to."""
-    if isinstance(a, Undefined):
+    if _is_nothing(a, b):
         return b
+    if isinstance(a, OptionalValue) and isinstance(b, OptionalValue):
+        same = isinstance(a.present, bool) and a.present is b.present
+        return OptionalValue(a.items or b.items, a.present if same else jax.ShapeDtypeStruct((), np.bool_))
     if not isinstance(a, StackedList) or not isinstance(b, StackedList):
         return a
     items = b.items if a.items is None else a.items
@@ -113,8 +123,11 @@ def _merged(a: Any, b: Any) -> Any:
 
 def _conform(value: Any, target: Any) -> Any:
     """`value` in the form that `target` describes."""
-    if isinstance(value, Undefined):
+    if _is_nothing(value, target):
         return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), target)
+    if isinstance(value, OptionalValue) and isinstance(target, OptionalValue):
+        items = value.items or tuple(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), target.items))
+        return OptionalValue(items, value.present if isinstance(target.present, bool) else jnp.asarray(value.present))
     if not isinstance(value, StackedList) or not isinstance(target, StackedList):
         return value
     if value.capacity != target.capacity and target.capacity is not None:

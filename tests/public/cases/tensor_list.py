@@ -46,6 +46,35 @@ def _gather_and_scatter(tf: Any, x: Any) -> Any:
     return gathered, _stack(tf, scattered), _stack(tf, into)
 
 
+def _optional(tf: Any, x: Any) -> Any:
+    made = tf.raw_ops.OptionalFromValue(components=[x[0] * 2.0, tf.constant(3)])
+    shapes = [tf.TensorShape(ROW), tf.TensorShape([])]
+    row, number = tf.raw_ops.OptionalGetValue(optional=made, output_types=[tf.float32, tf.int32], output_shapes=shapes)
+    present = [tf.raw_ops.OptionalHasValue(optional=o) for o in (made, tf.raw_ops.OptionalNone())]
+    return row * x[1], number, present
+
+
+def _optional_of_another_kind(tf: Any, x: Any) -> Any:
+    made = tf.raw_ops.OptionalFromValue(components=[x])
+    return tf.raw_ops.OptionalGetValue(optional=made, output_types=[tf.int32], output_shapes=[tf.TensorShape(None)])
+
+
+def _no_value(tf: Any) -> Any:
+    none = tf.raw_ops.OptionalNone()
+    return tf.raw_ops.OptionalGetValue(optional=none, output_types=[tf.float32], output_shapes=[tf.TensorShape(None)])
+
+
+def _optionals_in_a_list(tf: Any, x: Any) -> Any:
+    handle = tf.raw_ops.EmptyTensorList(element_shape=tf.constant([], tf.int32), max_num_elements=-1, element_dtype=tf.variant)
+    for row in range(3):
+        made = tf.raw_ops.OptionalFromValue(components=[x[row]])
+        handle = tf.raw_ops.TensorListPushBack(input_handle=handle, tensor=made)
+    scalar = tf.constant([], tf.int32)
+    handle, _ = tf.raw_ops.TensorListPopBack(input_handle=handle, element_shape=scalar, element_dtype=tf.variant)
+    _, second = tf.raw_ops.TensorListPopBack(input_handle=handle, element_shape=scalar, element_dtype=tf.variant)
+    return tf.raw_ops.OptionalGetValue(optional=second, output_types=[tf.float32], output_shapes=[tf.TensorShape(ROW)])
+
+
 def _resize(tf: Any, x: Any) -> Any:
     shorter = tf.raw_ops.TensorListResize(input_handle=_from(tf, x), size=2)
     longer = tf.raw_ops.TensorListResize(input_handle=_from(tf, x), size=4)
@@ -63,14 +92,6 @@ def _concat_and_split(tf: Any, x: Any) -> Any:
 
 def _element_shape(tf: Any, x: Any) -> Any:
     return tf.raw_ops.TensorListElementShape(input_handle=_from(tf, x), shape_type=tf.int64)
-
-
-def _optional(tf: Any, x: Any) -> Any:
-    types, shapes = [tf.float32, tf.int32], [[2], []]
-    some = tf.raw_ops.OptionalFromValue(components=[x[0], tf.constant(7)])
-    none = tf.raw_ops.OptionalNone()
-    values = tf.raw_ops.OptionalGetValue(optional=some, output_types=types, output_shapes=shapes)
-    return [*values, tf.raw_ops.OptionalHasValue(optional=some), tf.raw_ops.OptionalHasValue(optional=none)]
 
 
 def _optional_of_a_branch(tf: Any, x: Any) -> Any:
@@ -94,15 +115,12 @@ CASES = {
     "resize": case(_resize, X),
     "concat-and-split": case(_concat_and_split, X),
     "element-shape": case(_element_shape, X, gradient=False),
-    "optional": case(_optional, X, gradient=False),
     "optional-in-a-list": case(_optional_of_a_branch, X, gradient=False),
-    "optional-without-a-value": case(
-        lambda tf, x: tf.raw_ops.OptionalGetValue(
-            optional=tf.raw_ops.OptionalNone(), output_types=[tf.float32], output_shapes=[[2]]
-        ),
-        X,
-        in_function=False,
-    ),
+    "optional": case(_optional, X, gradient=False),
+    "optionals-in-a-list": case(_optionals_in_a_list, X, gradient=False),
+    "optional-gradient": case(lambda tf, x: _optional(tf, x)[0], X),
+    "optional-of-another-kind": case(_optional_of_another_kind, X, gradient=False),
+    "optional-without-value": case(_no_value, gradient=False),
     "get-out-of-range": case(
         lambda tf, x: tf.raw_ops.TensorListGetItem(
             input_handle=_from(tf, x), index=3, element_shape=tf.constant(ROW), element_dtype=tf.float32

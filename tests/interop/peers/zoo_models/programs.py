@@ -95,6 +95,29 @@ def loop_gradient(x: Any) -> Any:
     return tape.gradient(loss, x)
 
 
+@program("branch-gradient", "the gradient of branches of several kinds in nested loops: accumulators of Optionals", x=X)
+def branch_gradient(x: Any) -> Any:
+    def step(y: Any, row: Any) -> Any:
+        if tf.reduce_sum(row) > 0.5:
+            return tf.tanh(y + row)
+        if tf.reduce_sum(row) > 0:
+            wide = tf.tile(row[None], [3, 1])
+            return tf.reduce_sum(tf.sin(wide) * wide, 0) + tf.cast(tf.exp(tf.cast(y, tf.float64)), tf.float32)
+        return y + 2.0 * row  # nothing of this is needed for the gradient
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        state, i = tf.zeros([4]), tf.constant(0)
+        while i < 3 and tf.reduce_sum(state) < 100.0:
+            for row in x:
+                state = step(state, row) * 0.5
+            j = i % 3
+            state = tf.switch_case(j, [lambda y=state: tf.sin(y) * y, lambda y=state: y + 0.1, lambda y=state: tf.exp(y)])
+            i += 1
+        loss = tf.reduce_sum(state**2)
+    return tape.gradient(loss, x)
+
+
 @program(
     "einsum", "einsum with ellipsis, diagonals, three operands; tensordot; batched matmul with transposes", x=X, y=numbers(2, 4, 4)
 )
