@@ -52,6 +52,7 @@ def traced_gradients(concrete: ConcreteFunction) -> list[TracedGradient]:
     Raises:
         UnimplementedError: one holds an op that TensorFlow does not have.
         InvalidArgumentError: one gives something else than a gradient for each input.
+        Exception: what the user's function raises.
     """
     known = {value for node in concrete.graph.nodes for value in node.outputs}
     arguments = len(concrete.graph.inputs) - len(concrete.captured_inputs)
@@ -76,6 +77,9 @@ def _traced(record: Record, node: Node, outside: dict[Value, Tensor], what: str)
             assert record.backward is not None
             gradients = list(record.backward(*given[: len(record.outputs)]))
             results = [None if g is None else builder.adopt(convert_to_tensor(g)) for g in gradients]
+    except Exception as error:
+        error.add_note(f"{what} was being traced for a SavedModel; SaveOptions(experimental_custom_gradients=False) leaves it out")
+        raise
     finally:
         state.name_scope = before
     if len(results) != len(record.inputs):

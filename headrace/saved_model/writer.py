@@ -14,7 +14,7 @@ import numpy as np
 from headrace.checkpoint.bundle import index_path, write_bundle
 from headrace.checkpoint.object_graph import GRAPH_KEY, KEYS, VALUES
 from headrace.core.dtypes import DType
-from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, UnimplementedError
+from headrace.core.errors import FailedPreconditionError, HeadraceError, InvalidArgumentError, NotFoundError, UnimplementedError
 from headrace.dispatch import context
 from headrace.dispatch.tensor import EagerTensor, PathTensor, ResourceTensor
 from headrace.ir.graph import Value
@@ -200,7 +200,7 @@ class _Plan:
             try:
                 gradients = traced_gradients(concrete)
                 bound = [self._gradient_bound(gradient, concrete) for gradient in gradients]
-            except (UnimplementedError, InvalidArgumentError) as error:
+            except HeadraceError as error:
                 warnings.warn(f"custom gradients of {concrete.name!r} are left out of the SavedModel: {error}", stacklevel=4)
                 continue
             for gradient, numbers in zip(gradients, bound, strict=True):

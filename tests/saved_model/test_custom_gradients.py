@@ -119,6 +119,28 @@ def test_a_variable_outside_the_model_leaves_the_gradient_out(tmp_path: Path) ->
     assert slope(tf.saved_model.load(tmp_path / "m")) == [2.0, 4.0]
 
 
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (lambda up, _: [up, up], "gives 2 gradients for 1 inputs"),
+        (lambda up, y: tf.raw_ops.MatMul(a=up, b=y), "MatMul"),
+    ],
+)
+def test_a_rule_that_does_not_suit_leaves_the_gradient_out(tmp_path: Path, rule: Callable[[Any, Any], Any], message: str) -> None:
+    with pytest.warns(UserWarning, match=f"custom gradients of 'f' are left out of the SavedModel: .*{message}"):
+        tf.saved_model.save(Model(rule), tmp_path / "m")
+    assert slope(tf.saved_model.load(tmp_path / "m")) == [2.0, 4.0]
+
+
+def test_an_error_of_the_users_rule_says_how_to_save_without_it(tmp_path: Path) -> None:
+    model = Model(lambda up, _: up.numpy())
+    with pytest.raises(NotImplementedError) as caught:
+        tf.saved_model.save(model, tmp_path / "m")
+    assert "experimental_custom_gradients=False" in caught.value.__notes__[0]
+    assert not (tmp_path / "m").exists()
+    tf.saved_model.save(model, tmp_path / "m", options=tf.saved_model.SaveOptions(experimental_custom_gradients=False))
+
+
 def _named_twice(meta: Any) -> None:
     meta.graph_def.library.registered_gradients.append(meta.graph_def.library.registered_gradients[0])
 
