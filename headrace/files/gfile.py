@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from headrace.core.errors import (
     AlreadyExistsError,
@@ -13,134 +12,13 @@ from headrace.core.errors import (
     InvalidArgumentError,
     NotFoundError,
     OpError,
-    PermissionDeniedError,
 )
 from headrace.files.errors import named
+from headrace.files.handle import GFile as GFile
 from headrace.files.systems import FileStatistics, schemes, system_of
 
 AnyPath = str | bytes | os.PathLike[str]
-_MODES = ("r", "w", "a", "r+", "w+", "a+")
-
-
-class GFile:
-    """A file, opened when it is first read or written.
-
-    Args:
-        name: its path or URL.
-        mode: `r`, `w`, `a`, with `+` for both ways and `b` for bytes.
-
-    Raises:
-        InvalidArgumentError: the mode is none of these.
-    """
-
-    def __init__(self, name: AnyPath, mode: str = "r") -> None:
-        plain = mode.replace("b", "")
-        if plain not in _MODES:
-            raise InvalidArgumentError(f"the mode {mode!r} is none of {', '.join(_MODES)}, each with or without b")
-        self.name = os.fsdecode(name)
-        self.mode = mode
-        self._plain = plain
-        self._binary = "b" in mode
-        self._file: IO[bytes] | None = None
-
-    def _opened(self, *, reads: bool = False, writes: bool = False) -> IO[bytes]:
-        both = "+" in self._plain
-        if reads and not (both or self._plain == "r"):
-            raise PermissionDeniedError(f"{self.name} is not open for reading but with the mode {self.mode!r}")
-        if writes and not (both or self._plain != "r"):
-            raise PermissionDeniedError(f"{self.name} is not open for writing but with the mode {self.mode!r}")
-        if self._file is None:
-            system, path = system_of(self.name)
-            with named(self.name):
-                self._file = system.open(path, f"{self._plain[0]}b{self._plain[1:]}")
-        return self._file
-
-    def _given(self, content: bytes) -> Any:
-        return content if self._binary else content.decode()
-
-    def size(self) -> int:
-        """The file's length in bytes, as far as it was written out."""
-        return stat(self.name).length
-
-    def write(self, file_content: str | bytes) -> None:
-        """Writes text or bytes.
-
-        Raises:
-            TypeError: it is neither.
-            PermissionDeniedError: the file is open for reading only.
-        """
-        if not isinstance(file_content, str | bytes):
-            raise TypeError(f"expected text or bytes to write, got {file_content!r}")
-        file = self._opened(writes=True)
-        with named(self.name):
-            file.write(file_content.encode() if isinstance(file_content, str) else file_content)
-
-    def read(self, n: int = -1) -> Any:
-        """At most `n` bytes from where the file stands, all by default; as text unless the mode has `b`."""
-        file = self._opened(reads=True)
-        with named(self.name):
-            return self._given(file.read(n))
-
-    def readline(self) -> Any:
-        """The next line with its newline; empty at the end."""
-        file = self._opened(reads=True)
-        with named(self.name):
-            return self._given(file.readline())
-
-    def readlines(self) -> list[Any]:
-        """The lines that are left."""
-        return list(self)
-
-    def seek(self, offset: int, whence: int = 0) -> None:
-        """Goes to a position, from the start (0), from here (1) or from the end (2).
-
-        Raises:
-            InvalidArgumentError: `whence` is none of these.
-        """
-        if whence not in (0, 1, 2):
-            raise InvalidArgumentError(f"whence is {whence}; expected 0, 1 or 2")
-        file = self._opened(reads=True)
-        with named(self.name):
-            file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """The position in bytes."""
-        return self._opened().tell()
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def flush(self) -> None:
-        """Writes out what waits."""
-        if self._file is not None:
-            with named(self.name):
-                self._file.flush()
-
-    def close(self) -> None:
-        """Closes the file, if it was opened; a file that nothing was written to is not made."""
-        if self._file is not None:
-            file, self._file = self._file, None
-            with named(self.name):
-                file.close()
-
-    def __iter__(self) -> Iterator[Any]:
-        """The lines."""
-        while line := self.readline():
-            yield line
-
-    def __next__(self) -> Any:
-        """The next line."""
-        line = self.readline()
-        if not line:
-            raise StopIteration
-        return line
-
-    def __enter__(self) -> GFile:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+_WILD = "*?["
 
 
 def exists(path: AnyPath) -> bool:
@@ -191,13 +69,18 @@ def listdir(path: AnyPath) -> list[str]:
 
 
 def glob(pattern: AnyPath | Iterable[AnyPath]) -> list[str]:
-    """The paths that a pattern, or one of several, fits; `*` stops at a slash and takes names that begin with a dot."""
+    """The paths that a pattern, or each of several, fits; `*` stops at a slash and takes names that begin with a dot.
+
+    Where the first wildcard of a plain path stands in no folder, the names begin with `./`.
+    """
     patterns = [pattern] if isinstance(pattern, str | bytes | os.PathLike) else list(pattern)
     found: list[str] = []
-    for item in patterns:
-        system, place = system_of(os.fsdecode(item))
-        with named(os.fsdecode(item)):
-            found += system.glob(place)
+    for item in map(os.fsdecode, patterns):
+        system, place = system_of(item)
+        first = min((at for at in map(place.find, _WILD) if at >= 0), default=None)
+        plain = first is None or "://" in item or os.path.dirname(place[:first])
+        with named(item):
+            found += sorted(system.glob(place if plain else f"./{place}"))
     return found
 
 
@@ -324,9 +207,9 @@ def walk(
         yield text, folders, files
 
 
-def join(path: AnyPath, *paths: AnyPath) -> str:
-    """Parts of a path as one, by `os.path.join`'s rules."""
-    return os.path.join(os.fsdecode(path), *map(os.fsdecode, paths))
+def join(path: Any, *paths: Any) -> Any:
+    """The parts of a path, joined; a part that begins with a slash replaces those before it."""
+    return os.path.join(path, *paths)
 
 
 def get_registered_schemes() -> list[str]:

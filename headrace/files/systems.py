@@ -7,6 +7,7 @@ import glob
 import importlib
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -70,9 +71,8 @@ class LocalFiles:
 
     def stat(self, path: str) -> FileStatistics:
         """See FileSystem.stat."""
-        found = Path(path).stat()
-        is_directory = Path(path).is_dir()
-        return FileStatistics(found.st_size, found.st_mtime_ns, is_directory)
+        found = os.stat(path)
+        return FileStatistics(found.st_size, found.st_mtime_ns, stat.S_ISDIR(found.st_mode))
 
     def listdir(self, path: str) -> list[str]:
         """See FileSystem.listdir."""

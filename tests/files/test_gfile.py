@@ -88,7 +88,7 @@ def test_a_full_disk_is_named() -> None:
 
 
 def test_a_mode_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(tf.errors.InvalidArgumentError, match="the mode 'x' is none of"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="mode 'x' is not known; expected one of"):
         gfile.GFile(tmp_path / "a", "x")
     with pytest.raises(TypeError, match="expected text or bytes"):
         gfile.GFile(tmp_path / "a", "w").write(3)
