@@ -251,10 +251,14 @@ def test_a_process_that_is_killed_while_it_saves_loses_nothing_that_was_saved(tm
     numbers = np.random.default_rng()
     v = tf.Variable(np.zeros(200_000))
     before = 0.0
-    for _ in range(KILLS if how == "whole" else KILLS // 2):
+    for kill in range(KILLS if how == "whole" else KILLS // 2):
         with subprocess.Popen([sys.executable, "-c", SAVING, str(tmp_path), how], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
+            deadline = time.monotonic() + 120
+            while kill == 0 and tf.train.latest_checkpoint(tmp_path) is None:  # there must be something to lose
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
             time.sleep(float(numbers.uniform(0.0, 0.3)))
             process.send_signal(signal.SIGKILL)
         latest = tf.train.latest_checkpoint(tmp_path)

@@ -155,7 +155,7 @@ class Fuzzer:
                 call(copy)
         except HeadraceError as error:
             took = time.process_time() - start
-            self._timed(case, name, took)
+            self._timed(case, name, took, copy)
             return type(error).__name__
         except (TypeError, ValueError) as error:
             if not _is_of_a_call(error):
@@ -165,13 +165,18 @@ class Fuzzer:
             return self._fail(case, name, traceback.format_exc())
         finally:
             faulthandler.cancel_dump_traceback_later()
-        self._timed(case, name, took)
+        self._timed(case, name, took, copy)
         for key, value in found.items():
             if key in good and (value.shape, value.dtype) == (good[key].shape, good[key].dtype) and not _same(value, good[key]):
                 return self._fail(case, name, f"{key} has a wrong value")
         return "harmless"
 
-    def _timed(self, case: int, name: str, took: float) -> None:
+    def _timed(self, case: int, name: str, took: float, copy: Path) -> None:
+        if took > MOST_SECONDS:  # once more: the first time may have made something that lasts
+            start = time.process_time()
+            with contextlib.suppress(HeadraceError):
+                values(copy)
+            took = time.process_time() - start
         self.slowest = max(self.slowest, took)
         if took > MOST_SECONDS:
             self._fail(case, name, f"took {took:.2f} s of processor time")
