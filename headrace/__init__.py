@@ -8,6 +8,7 @@ from headrace import config as config
 from headrace import debugging as debugging
 from headrace import dtypes as dtypes
 from headrace import errors as errors
+from headrace import experimental as experimental
 from headrace import graph_util as graph_util
 from headrace import image as image
 from headrace import io as io
@@ -221,6 +222,7 @@ from headrace.trace.control.mapping import scan as scan
 from headrace.trace.control.mapping import vectorized_map as vectorized_map
 from headrace.trace.control.tensor_array import TensorArray as TensorArray
 from headrace.trace.function import function as function
+from headrace.trace.optional import OptionalSpec as OptionalSpec
 
 _start()
 
