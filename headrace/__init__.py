@@ -1,5 +1,7 @@
 """Headrace: TensorFlow's API, formats and protocols on a small, readable implementation. `import headrace as tf`."""
 
+import sys as _sys
+
 from headrace import autodiff as autodiff
 from headrace import autograph as autograph
 from headrace import bitwise as bitwise
@@ -36,6 +38,7 @@ from headrace.autodiff.tape import GradientTape as GradientTape
 from headrace.autodiff.tape import UnconnectedGradients as UnconnectedGradients
 from headrace.autodiff.tape import custom_gradient as custom_gradient
 from headrace.autodiff.tape import grad_pass_through as grad_pass_through
+from headrace.core.facades import explain_missing_names as _explain_missing_names
 from headrace.core.shapes import TensorShape as TensorShape
 from headrace.core.shapes import broadcast_static_shape as broadcast_static_shape
 from headrace.core.spec import TensorSpec as TensorSpec
@@ -228,3 +231,5 @@ _start()
 
 newaxis = None
 __version__ = "0.1.0"
+
+_explain_missing_names(_sys.modules[__name__])

@@ -46,4 +46,4 @@ from headrace.ops.math.contraction import einsum as einsum
 from headrace.ops.math.contraction import matmul as matmul
 from headrace.ops.math.contraction import matvec as matvec
 from headrace.ops.math.contraction import tensordot as tensordot
-from headrace.ops.math.functions import l2_normalize as l2_normalize
+from headrace.ops.nn.moments import l2_normalize as l2_normalize

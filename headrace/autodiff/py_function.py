@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from headrace.autodiff.reverse import zeros_like
@@ -10,7 +11,7 @@ from headrace.autodiff.tape import GradientTape
 from headrace.core import dtypes, nest
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
-from headrace.ops.host.python import Token, eager_py_func
+from headrace.ops.host.python import Token, decorator, eager_py_func
 
 _Function = Callable[..., Any]
 
@@ -26,11 +27,11 @@ class _Eager:
         return None if result is None else nest.map_structure(convert_to_tensor, result)
 
 
-def py_function(func: _Function, inp: Sequence[Any], Tout: Any, name: str | None = None) -> Any:
+def py_function(func: _Function | None = None, inp: Any = None, Tout: Any = None, name: str | None = None) -> Any:
     """Calls a Python function on eager tensors, in a graph each time it runs; gradients pass through it.
 
     Args:
-        func: takes tensors and returns tensors.
+        func: takes tensors and returns tensors. Left out, what is returned is a decorator.
         inp: its arguments, as tensors.
         Tout: the dtype of each result, or one dtype (or TensorSpec) for a single result; [] for none.
         name: the node's name.
@@ -41,6 +42,8 @@ def py_function(func: _Function, inp: Sequence[Any], Tout: Any, name: str | None
     Raises:
         InvalidArgumentError: it returns other dtypes, or another number of values.
     """
+    if func is None:
+        return decorator(partial(py_function, Tout=Tout, name=name))
     several = isinstance(Tout, list | tuple)
     specs = list(Tout) if several else [Tout]
     types = tuple(dtypes.as_dtype(getattr(spec, "dtype", spec)) for spec in specs)

@@ -323,11 +323,13 @@ def _passed_through(results: Sequence[Any], sources: Sequence[Any]) -> list[Tens
     return list(get("IdentityN").all([convert_to_tensor(value) for value in (*results, *sources)])[: len(results)])
 
 
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+def custom_gradient(f: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """Decorator: `f` returns `(outputs, grad_fn)`, and `grad_fn(*output_gradients)` gives one gradient an argument.
 
     When `f` reads trainable variables, `grad_fn` must take `variables=` and return `(gradients, variable_gradients)`.
     """
+    if f is None:
+        return custom_gradient
     # What is done inside is recorded too: gradients of higher order may flow through what grad_fn uses of it.
     return with_gradient(f, transparent=True)
 

@@ -26,6 +26,7 @@ class CheckpointManager:
         step_counter: a variable with the present step, for `checkpoint_interval`.
         checkpoint_interval: `save` does nothing until so many steps have passed since the last checkpoint.
         init_fn: what `restore_or_initialize` calls where there is nothing to restore.
+        last_checkpoint_step: the step of the latest checkpoint, from which `checkpoint_interval` counts.
 
     Raises:
         ValueError: `max_to_keep` is not positive, or an interval is given without a counter.
@@ -41,6 +42,7 @@ class CheckpointManager:
         step_counter: Variable | None = None,
         checkpoint_interval: int | None = None,
         init_fn: Callable[[], Any] | None = None,
+        last_checkpoint_step: int | None = None,
     ) -> None:
         if max_to_keep is not None and max_to_keep <= 0:
             raise ValueError(f"max_to_keep must be None or a positive number; got {max_to_keep}")
@@ -54,7 +56,7 @@ class CheckpointManager:
         self._step_counter = step_counter
         self._interval = checkpoint_interval
         self._init_fn = init_fn
-        self._last_step: int | None = None
+        self._last_step = last_checkpoint_step
         self._kept: deque[tuple[str, float]] = deque()
         self._latest: str | None = None
         self._preserved = time.time()

@@ -11,12 +11,12 @@ from types import ModuleType
 from typing import Any
 
 from headrace.core.errors import FailedPreconditionError
+from headrace.core.facades import PAGE
 
 NAME = "tensorflow"
 OURS = "headrace"
 VERSION = "2.21.0"
 """What `tf.__version__` says: the TensorFlow whose behaviour is the measure. Libraries decide by it what they may use."""
-PAGE = "docs/ops.md and docs/limitations.md"
 
 
 class Alias(ModuleType):
@@ -43,7 +43,7 @@ class Alias(ModuleType):
             value = getattr(target, name)
         except AttributeError:
             raise AttributeError(
-                f"{self.__name__}.{name} is not there: this is Headrace under TensorFlow's name; {PAGE} say what it has"
+                f"{self.__name__}.{name} is not there: this is Headrace under TensorFlow's name; {PAGE} lists what it has"
             ) from None
         if isinstance(value, ModuleType) and value.__name__.partition(".")[0] == OURS:
             return importlib.import_module(f"{self.__name__}.{name}")
@@ -74,7 +74,7 @@ class _Finder(MetaPathFinder, Loader):
             found = getattr(module, part, None)
             if not isinstance(found, ModuleType):
                 raise ModuleNotFoundError(
-                    f"no module named {spec.name!r}: this is Headrace under TensorFlow's name; {PAGE} say what it has",
+                    f"no module named {spec.name!r}: this is Headrace under TensorFlow's name; {PAGE} lists what it has",
                     name=spec.name,
                 )
             module = found

@@ -182,23 +182,23 @@ def from_numpy(np_dtype: np.dtype[Any]) -> DType:
     raise TypeError(f"numpy dtype {np_dtype} has no counterpart in Headrace; cast the array first, for example to float32")
 
 
-def as_dtype(value: Any) -> DType:
+def as_dtype(type_value: Any) -> DType:
     """Converts a name, an enum number, a numpy or Python type to a DType.
 
     Raises:
-        TypeError: `value` names no element type.
+        TypeError: `type_value` names no element type.
     """
-    if isinstance(value, DType):
-        return value
+    if isinstance(type_value, DType):
+        return type_value
     found: DType | None = None
-    if isinstance(value, str):
-        found = _BY_NAME.get(value)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        found = _BY_ENUM.get(value)
-    elif isinstance(value, type):
-        found = _PYTHON_TYPES.get(value)
-    if found is None and value is not None:
-        inner = value if isinstance(value, type) else getattr(value, "dtype", value)
+    if isinstance(type_value, str):
+        found = _BY_NAME.get(type_value)
+    elif isinstance(type_value, int) and not isinstance(type_value, bool):
+        found = _BY_ENUM.get(type_value)
+    elif isinstance(type_value, type):
+        found = _PYTHON_TYPES.get(type_value)
+    if found is None and type_value is not None:
+        inner = type_value if isinstance(type_value, type) else getattr(type_value, "dtype", type_value)
         if isinstance(inner, DType):
             return inner
         try:
@@ -206,5 +206,7 @@ def as_dtype(value: Any) -> DType:
         except TypeError:
             found = None
     if found is None:
-        raise TypeError(f"cannot convert {value!r} to a tf.DType; expected a DType, its name such as 'float32', or a numpy type")
+        raise TypeError(
+            f"cannot convert {type_value!r} to a tf.DType; expected a DType, its name such as 'float32', or a numpy type"
+        )
     return found

@@ -19,7 +19,28 @@ A message says what was given, what was expected, and what to do.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+CODES = {
+    "OK": 0,
+    "CANCELLED": 1,
+    "UNKNOWN": 2,
+    "INVALID_ARGUMENT": 3,
+    "DEADLINE_EXCEEDED": 4,
+    "NOT_FOUND": 5,
+    "ALREADY_EXISTS": 6,
+    "PERMISSION_DENIED": 7,
+    "RESOURCE_EXHAUSTED": 8,
+    "FAILED_PRECONDITION": 9,
+    "ABORTED": 10,
+    "OUT_OF_RANGE": 11,
+    "UNIMPLEMENTED": 12,
+    "INTERNAL": 13,
+    "UNAVAILABLE": 14,
+    "DATA_LOSS": 15,
+    "UNAUTHENTICATED": 16,
+}
+"""The numbers of the canonical codes."""
 
 
 class HeadraceError(Exception):
@@ -31,10 +52,27 @@ class OpError(HeadraceError):
 
     code: ClassVar[str] = "UNKNOWN"
 
-    def __init__(self, message: str, *, op: str | None = None) -> None:
+    def __init__(self, *arguments: Any, message: str = "", op: Any = None, node_def: Any = None) -> None:
+        """Takes the message, or, as TensorFlow's errors do, `node_def, op, message` and possibly a code."""
+        if len(arguments) == 1:
+            (message,) = arguments
+        elif arguments:
+            node_def, op, *rest = arguments
+            message = rest[0] if rest else message
         super().__init__(message)
         self.message = message
         self.op = op
+        self.node_def = node_def
+
+    @property
+    def error_code(self) -> int:
+        """The number of the failure in TensorFlow's protocols."""
+        return CODES[self.code]
+
+    @property
+    def experimental_payloads(self) -> dict[str, bytes]:
+        """Nothing: no failure carries more than its message here."""
+        return {}
 
 
 class CancelledError(OpError):

@@ -11,9 +11,9 @@ from typing import Any
 from headrace.core.spec import CompositeSpec, CompositeTensor
 
 
-def is_nested(value: Any) -> bool:
+def is_nested(seq: Any) -> bool:
     """True for a list, a tuple or a mapping."""
-    return isinstance(value, list | tuple | Mapping)
+    return isinstance(seq, list | tuple | Mapping)
 
 
 def is_namedtuple(value: Any) -> bool:

@@ -90,6 +90,20 @@ def _hashable(value: Any) -> Any:
 NO_ATTRS = Attrs({})
 
 
+class _CallSignature:
+    """`__signature__` of ops, for help and for libraries that look; made when asked for, and not there on the class."""
+
+    def __get__(self, op: OpDef | None, owner: type) -> inspect.Signature:
+        if op is None:
+            raise AttributeError("__signature__")
+        place = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters = [inspect.Parameter(arg.name, place) for arg in op.inputs]
+        for attr in sorted(op.explicit, key=lambda attr: attr.default is not REQUIRED):
+            default = inspect.Parameter.empty if attr.default is REQUIRED else attr.default
+            parameters.append(inspect.Parameter(attr.name, place, default=default))
+        return inspect.Signature([*parameters, inspect.Parameter("name", place, default=None)])
+
+
 class OpDef:
     """One operation.
 
@@ -120,6 +134,8 @@ class OpDef:
         accepted: combinations of input dtypes already checked against the declaration (see dispatch/convert.py).
         quantized: it names quantized dtypes as admitted, which the arrays alone do not tell from plain integers.
     """
+
+    __signature__ = _CallSignature()
 
     def __init__(
         self,

@@ -47,7 +47,6 @@ from headrace.ops.math.functions import erfcinv as erfcinv
 from headrace.ops.math.functions import imag as imag
 from headrace.ops.math.functions import is_non_decreasing as is_non_decreasing
 from headrace.ops.math.functions import is_strictly_increasing as is_strictly_increasing
-from headrace.ops.math.functions import l2_normalize as l2_normalize
 from headrace.ops.math.functions import lbeta as lbeta
 from headrace.ops.math.functions import logical_xor as logical_xor
 from headrace.ops.math.functions import not_equal as not_equal
@@ -127,5 +126,6 @@ from headrace.ops.nn.functions import log_sigmoid as log_sigmoid
 from headrace.ops.nn.functions import log_softmax as log_softmax
 from headrace.ops.nn.functions import softmax as softmax
 from headrace.ops.nn.functions import zero_fraction as zero_fraction
+from headrace.ops.nn.moments import l2_normalize as l2_normalize
 from headrace.ops.nn.ranking import in_top_k as in_top_k
 from headrace.sparse.counting import bincount as bincount

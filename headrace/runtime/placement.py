@@ -16,17 +16,17 @@ from headrace.runtime.eager import EagerExecutor
 
 
 @contextmanager
-def device(name: str | None) -> Iterator[None]:
+def device(device_name: str | None) -> Iterator[None]:
     """Runs the ops inside on a device such as `/GPU:0`; None leaves the choice to Headrace.
 
     Raises:
         ValueError: the name is malformed.
         InvalidArgumentError: this host has no such device, and soft placement is off.
     """
-    if name:
-        devices.resolve(name)
+    if device_name:
+        devices.resolve(device_name)
     state = context.state()
-    before, state.device = state.device, name or ""
+    before, state.device = state.device, device_name or ""
     try:
         yield
     finally:

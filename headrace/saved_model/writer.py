@@ -7,7 +7,7 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from headrace.saved_model.gradient_export import KeptTensor, TracedGradient, kep
 from headrace.saved_model.graph_export import FunctionExporter, problem
 from headrace.saved_model.main_graph import MainGraph, new_meta_graph
 from headrace.saved_model.objects import FunctionObject, ObjectTable
+from headrace.saved_model.options import SaveOptions
 from headrace.saved_model.publish import new_folder
 from headrace.saved_model.signatures import SignatureFunction, build, concrete_functions
 from headrace.saved_model.table_export import CREATE, INITIALIZE, SavedTable
@@ -34,18 +35,6 @@ from headrace.trace.function import Function
 
 SCHEMA_VERSION = 1
 SERVE = "serve"
-
-
-class SaveOptions(NamedTuple):
-    """Choices of `save`.
-
-    Attributes:
-        function_aliases: names by which other programs know functions, each with the tf.function it stands for.
-        experimental_custom_gradients: also saves the gradients that functions were given by `tf.custom_gradient`.
-    """
-
-    function_aliases: Mapping[str, Any] | None = None
-    experimental_custom_gradients: bool = True
 
 
 def save(obj: Any, export_dir: str | os.PathLike[str], signatures: Any = None, options: SaveOptions | None = None) -> None:

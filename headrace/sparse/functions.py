@@ -221,9 +221,9 @@ def _extreme(definition: Any, a: SparseTensor, b: SparseTensor, name: str | None
     return _like(a, *definition.all(a.indices, a.values, a.dense_shape, b.indices, b.values, b.dense_shape, name=name))
 
 
-def softmax(sp_logits: Any, name: str | None = None) -> SparseTensor:
+def softmax(sp_input: Any, name: str | None = None) -> SparseTensor:
     """Softmax over the values in each row of the last dimension."""
-    x = as_sparse(sp_logits, "softmax")
+    x = as_sparse(sp_input, "softmax")
     return x.with_values(arithmetic.sparse_softmax(x.indices, x.values, x.dense_shape, name=name))
 
 

@@ -73,7 +73,7 @@ def test_modules_and_what_is_in_them() -> None:
 def test_what_is_not_there_is_named() -> None:
     import tensorflow
 
-    with pytest.raises(AttributeError, match=r"tensorflow\.no_such_name is not there: .*docs/ops\.md"):
+    with pytest.raises(AttributeError, match=r"tensorflow\.no_such_name is not there: .*docs/names\.md"):
         tensorflow.no_such_name  # noqa: B018
     with pytest.raises(AttributeError, match=r"tensorflow\.nn\.no_such_name is not there"):
         tensorflow.nn.no_such_name  # noqa: B018

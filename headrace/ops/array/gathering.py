@@ -244,9 +244,9 @@ def _scatter_nd_gradient(record: Any, grad: Any) -> Any:
     return None, gather_nd_op(grad, record.inputs[0]), None
 
 
-def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Tensor:
+def scatter_nd(indices: Any, updates: Any, shape: Any, bad_indices_policy: str = "", name: str | None = None) -> Tensor:
     """Zeros of shape `shape` to which `updates` are added at the coordinates in the last dimension of `indices`."""
-    return scatter_nd_op(indices, updates, shape, name=name)
+    return scatter_nd_op(indices, updates, shape, bad_indices_policy=bad_indices_policy, name=name)
 
 
 def _tensor_scatter(name: str, how: str, doc: str, index_types: tuple[Any, ...]) -> OpDef:
@@ -310,31 +310,27 @@ def _tensor_scatter_extreme_gradient(record: Any, grad: Any) -> Any:
 
 def tensor_scatter_nd_update(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
     """A copy of `tensor` with `updates` in place of what is at `indices`."""
-    return _run_scatter(tensor_scatter_update_op, tensor, indices, updates, name)
+    return tensor_scatter_update_op(tensor, indices, updates, name=name)
 
 
-def tensor_scatter_nd_add(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
+def tensor_scatter_nd_add(tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "", name: str | None = None) -> Tensor:
     """A copy of `tensor` to which `updates` are added at `indices`."""
-    return _run_scatter(tensor_scatter_add_op, tensor, indices, updates, name)
+    return tensor_scatter_add_op(tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name)
 
 
-def tensor_scatter_nd_sub(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
+def tensor_scatter_nd_sub(tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "", name: str | None = None) -> Tensor:
     """A copy of `tensor` from which `updates` are subtracted at `indices`."""
-    return _run_scatter(tensor_scatter_sub_op, tensor, indices, updates, name)
+    return tensor_scatter_sub_op(tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name)
 
 
-def tensor_scatter_nd_max(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
+def tensor_scatter_nd_max(tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "", name: str | None = None) -> Tensor:
     """A copy of `tensor` with the larger of what is at `indices` and `updates`."""
-    return _run_scatter(tensor_scatter_max_op, tensor, indices, updates, name)
+    return tensor_scatter_max_op(tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name)
 
 
-def tensor_scatter_nd_min(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Tensor:
+def tensor_scatter_nd_min(tensor: Any, indices: Any, updates: Any, bad_indices_policy: str = "", name: str | None = None) -> Tensor:
     """A copy of `tensor` with the smaller of what is at `indices` and `updates`."""
-    return _run_scatter(tensor_scatter_min_op, tensor, indices, updates, name)
-
-
-def _run_scatter(definition: OpDef, tensor: Any, indices: Any, updates: Any, name: str | None) -> Tensor:
-    return definition(tensor, indices, updates, name=name)
+    return tensor_scatter_min_op(tensor, indices, updates, bad_indices_policy=bad_indices_policy, name=name)
 
 
 @dispatches

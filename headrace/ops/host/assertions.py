@@ -77,7 +77,7 @@ def _check(condition: Tensor, data: list[Any], summarize: int | None, name: str 
 
 
 assert_equal = _comparison("Equal", "==")
-assert_none_equal = _comparison("NotEqual", "!=")
+_none_equal = _comparison("NotEqual", "!=")
 assert_less = _comparison("Less", "<")
 assert_less_equal = _comparison("LessEqual", "<=")
 assert_greater = _comparison("Greater", ">")
@@ -122,6 +122,15 @@ def assert_near(
     close = get("LessEqual")(distance, bound)
     head = [message] if message else []
     _check(get("All")(close, _axes(close)), [*head, "x and y not equal to tolerance: x = ", left, "y = ", right], summarize, name)
+
+
+def assert_none_equal(x: Any, y: Any, summarize: int | None = None, message: str | None = None, name: str | None = None) -> None:
+    """Checks x != y for every element.
+
+    Raises:
+        InvalidArgumentError: it does not hold.
+    """
+    _none_equal(x, y, message, summarize, name)
 
 
 def assert_rank(x: Any, rank: int, message: str | None = None, name: str | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -71,11 +71,22 @@ def eager_py_func(input: tuple[Any, ...], *, token: str, is_async: bool = False,
     return _called(token, input, Tout)
 
 
-def numpy_function(func: Callable[..., Any], inp: Sequence[Any], Tout: Any, stateful: bool = True, name: str | None = None) -> Any:
+def decorator(call: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator of functions of tensors; `call(function, tensors)` calls one."""
+
+    def decorate(func: Callable[..., Any]) -> Callable[..., Any]:
+        return wraps(func)(lambda *args: call(func, args))
+
+    return decorate
+
+
+def numpy_function(
+    func: Callable[..., Any] | None = None, inp: Any = None, Tout: Any = None, stateful: bool = True, name: str | None = None
+) -> Any:
     """Calls a Python function on numpy arrays, in a graph each time it runs. No gradient passes through it.
 
     Args:
-        func: takes numpy arrays (bytes for scalar strings) and returns arrays.
+        func: takes numpy arrays (bytes for scalar strings) and returns arrays. Left out, what is returned is a decorator.
         inp: its arguments, as tensors.
         Tout: the dtype of each result, or one dtype for a single result.
         stateful: False lets the optimizer drop, merge or precompute calls.
@@ -84,6 +95,8 @@ def numpy_function(func: Callable[..., Any], inp: Sequence[Any], Tout: Any, stat
     Returns:
         A tensor, or a list of them where `Tout` is a list.
     """
+    if func is None:
+        return decorator(partial(numpy_function, Tout=Tout, stateful=stateful, name=name))
     several = isinstance(Tout, list | tuple)
     types = tuple(map(dtypes.as_dtype, Tout if several else [Tout]))
     target = py_func_op if stateful else py_func_stateless

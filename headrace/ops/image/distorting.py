@@ -114,7 +114,7 @@ def random_saturation(image: Any, lower: float, upper: float, seed: int | None =
     return adjusting.adjust_saturation(image, _factor(_free(seed), lower, upper))
 
 
-def stateless_random_saturation(image: Any, lower: float, upper: float, seed: Any) -> Tensor:
+def stateless_random_saturation(image: Any, lower: float, upper: float, seed: Any = None) -> Tensor:
     """The same as the seed decides."""
     return adjusting.adjust_saturation(image, _factor(_decided(seed), lower, upper))
 

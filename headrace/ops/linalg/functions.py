@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from headrace.dispatch.tensor import Tensor
 from headrace.ops.array import diagonal, shaping
 from headrace.ops.array.portable import resolve_axis
 from headrace.ops.linalg import decompositions, solving
+from headrace.ops.math import elementwise
 
 
 class Slogdet(NamedTuple):
@@ -274,7 +276,16 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
     return get("Sqrt")(get("AddN")(squares), name=name)
 
 
-def tridiagonal_solve(diagonals: Any, rhs: Any, diagonals_format: str = "compact", name: str | None = None) -> Tensor:
+def tridiagonal_solve(
+    diagonals: Any,
+    rhs: Any,
+    diagonals_format: str = "compact",
+    transpose_rhs: bool = False,
+    conjugate_rhs: bool = False,
+    name: str | None = None,
+    partial_pivoting: bool = True,
+    perturb_singular: bool = False,
+) -> Tensor:
     """x with A @ x = rhs for tridiagonal A.
 
     Args:
@@ -282,6 +293,8 @@ def tridiagonal_solve(diagonals: Any, rhs: Any, diagonals_format: str = "compact
             `diagonals_format="sequence"` a list of these three; or with "matrix" A itself.
         rhs: [..., n] or [..., n, k].
         diagonals_format: compact, sequence or matrix.
+        transpose_rhs, conjugate_rhs: takes the transpose (not of a vector), or the conjugate of rhs, or both.
+        partial_pivoting, perturb_singular: how TensorFlow's kernel keeps small pivots away; without effect here.
         name: a name for the node in a graph.
 
     Raises:
@@ -296,6 +309,8 @@ def tridiagonal_solve(diagonals: Any, rhs: Any, diagonals_format: str = "compact
         packed = convert_to_tensor(diagonals)
     else:
         raise ValueError(f"diagonals_format must be compact, sequence or matrix; got {diagonals_format!r}")
+    rhs = elementwise.conj(rhs) if conjugate_rhs else rhs
+    solve = partial(solving.tridiagonal_solve_op, partial_pivoting=partial_pivoting, perturb_singular=perturb_singular)
     if len(rhs.shape) == len(packed.shape):
-        return solving.tridiagonal_solve_op(packed, rhs, name=name)
-    return get("Squeeze")(solving.tridiagonal_solve_op(packed, get("ExpandDims")(rhs, -1)), squeeze_dims=[-1], name=name)
+        return solve(packed, matrix_transpose(rhs) if transpose_rhs else rhs, name=name)
+    return get("Squeeze")(solve(packed, get("ExpandDims")(rhs, -1)), squeeze_dims=[-1], name=name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.core.dtypes import as_dtype
+from headrace.core.dtypes import as_dtype, int32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
@@ -59,8 +59,16 @@ def matmul(
     return batch_matmul(x, y, adj_x=transpose_a or adjoint_a, adj_y=transpose_b or adjoint_b, name=name)
 
 
-def matvec(a: Any, b: Any, transpose_a: bool = False, adjoint_a: bool = False, name: str | None = None) -> Tensor:
-    """The product of matrices a [..., m, n] and vectors b [..., n]: shape [..., m]."""
+def matvec(
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    adjoint_a: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """The product of matrices a [..., m, n] and vectors b [..., n]: shape [..., m]; the hints `..._is_sparse` change nothing."""
     x, y = _pair(a, b)
     product = matmul(x, get("ExpandDims")(y, -1), transpose_a=transpose_a, adjoint_a=adjoint_a)
     return get("Squeeze")(product, squeeze_dims=[-1], name=name)
@@ -225,7 +233,7 @@ def bin_count(x: Tensor, least: Any, most: Any) -> Tensor:
 
 
 def confusion_matrix(
-    labels: Any, predictions: Any, num_classes: Any = None, weights: Any = None, dtype: Any = "int32", name: str | None = None
+    labels: Any, predictions: Any, num_classes: Any = None, weights: Any = None, dtype: Any = int32, name: str | None = None
 ) -> Tensor:
     """A matrix [classes, classes] whose element [i, j] counts the examples of label i predicted as j.
 
@@ -251,7 +259,7 @@ def confusion_matrix(
     return reshape(counts, get("Pack")([classes, classes]), name=name)
 
 
-def histogram_fixed_width(values: Any, value_range: Any, nbins: Any = 100, dtype: Any = "int32", name: str | None = None) -> Tensor:
+def histogram_fixed_width(values: Any, value_range: Any, nbins: Any = 100, dtype: Any = int32, name: str | None = None) -> Tensor:
     """How many values fall into each of `nbins` equal parts of `value_range` ([2]); those outside count for the outermost parts."""
     return get("HistogramFixedWidth")(values, value_range, nbins, dtype=dtype, name=name)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from headrace.core.dtypes import DType, as_dtype, bool_, int64
+from headrace.core.shapes import as_shape
 from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import OpDef, get
@@ -322,9 +323,19 @@ def add_n(inputs: Any, name: str | None = None) -> Tensor:
     return elementwise.add_n_op(tensors, name=name)
 
 
-def accumulate_n(inputs: Sequence[Any], name: str | None = None) -> Tensor:
-    """The same as `add_n`."""
-    return add_n(inputs, name)
+def accumulate_n(inputs: Sequence[Any], shape: Any = None, tensor_dtype: Any = None, name: str | None = None) -> Tensor:
+    """The same as `add_n`, of tensors of a shape and dtype that may be said.
+
+    Raises:
+        TypeError: they have another dtype.
+        ValueError: they cannot have that shape.
+    """
+    result = add_n(inputs, name)
+    if tensor_dtype is not None and result.dtype is not as_dtype(tensor_dtype):
+        raise TypeError(f"the inputs are of {result.dtype.name}; tensor_dtype says {as_dtype(tensor_dtype).name}")
+    if shape is not None:
+        as_shape(shape).assert_is_compatible_with(result.shape)
+    return result
 
 
 def polyval(coeffs: Sequence[Any], x: Any, name: str | None = None) -> Tensor:
@@ -351,17 +362,6 @@ def erfcinv(x: Any, name: str | None = None) -> Tensor:
     """The inverse of erfc, for x in (0, 2)."""
     half = get("Mul")(x, 0.5)
     return get("Mul")(get("Neg")(get("Ndtri")(half)), math.sqrt(0.5), name=name)
-
-
-def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12, name: str | None = None) -> Tensor:
-    """x over its L2 norm along `axis`; squared norms below `epsilon` count as `epsilon`."""
-    tensor = convert_to_tensor(x)
-    if tensor.dtype.is_complex:
-        squares = reduce_sum(real(elementwise.multiply(tensor, conj_op(tensor))), axis, keepdims=True)
-        inverse = cast(unary.rsqrt(elementwise.maximum(squares, epsilon)), tensor.dtype)
-    else:
-        inverse = unary.rsqrt(elementwise.maximum(reduce_sum(unary.square(tensor), axis, keepdims=True), epsilon))
-    return elementwise.multiply(tensor, inverse, name=name)
 
 
 def is_non_decreasing(x: Any, name: str | None = None) -> Tensor:

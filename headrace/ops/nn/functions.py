@@ -85,12 +85,12 @@ def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: int | None = None,
 
 
 def stateless_dropout(
-    x: Any, rate: Any, seed: Any, rng_alg: str = "auto_select", noise_shape: Any = None, name: str | None = None
+    x: Any, rate: Any, seed: Any, rng_alg: str | None = None, noise_shape: Any = None, name: str | None = None
 ) -> Tensor:
     """`dropout` that `seed` (two integers) decides; see there."""
 
     def uniform(shape: Any, dtype: Any) -> Tensor:
-        return stateless_uniform(shape, seed, dtype=dtype, alg=rng_alg)
+        return stateless_uniform(shape, seed, dtype=dtype, alg=rng_alg or "auto_select")
 
     return general_dropout(x, rate, uniform, noise_shape, name)
 

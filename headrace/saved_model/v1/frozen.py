@@ -24,7 +24,7 @@ def import_graph_def(
     input_map: Mapping[str, Any] | None = None,
     return_elements: Sequence[str] | None = None,
     name: str | None = None,
-    *,
+    op_dict: Any = None,
     producer_op_list: Any = None,
 ) -> list[Any] | None:
     """Brings the nodes of a GraphDef into the running computation.
@@ -36,7 +36,7 @@ def import_graph_def(
         input_map: tensors by the names of those that they take the place of, such as 'x:0'.
         return_elements: names of the tensors to return.
         name: what the names of the nodes are prefixed with inside `wrap_function`; 'import' by default, '' for nothing.
-        producer_op_list: accepted for TensorFlow's sake, without effect.
+        op_dict, producer_op_list: accepted for TensorFlow's sake, without effect.
 
     Returns:
         The tensors asked for; None inside `wrap_function`.

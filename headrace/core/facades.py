@@ -1,0 +1,41 @@
+"""Facades say what they lack: an unknown name is an AttributeError that tells where the known ones are listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NoReturn
+
+PAGE = "docs/names.md"
+
+
+def explain_missing_names(facade: ModuleType) -> None:
+    """Makes unknown attributes of a facade, and of the facades below it, name the page of supported names.
+
+    A facade that has a `__getattr__` of its own keeps it.
+    """
+    for module in [facade, *_below(facade, {facade.__name__})]:
+        module.__dict__.setdefault("__getattr__", _raiser(module))
+
+
+def _below(facade: ModuleType, seen: set[str]) -> list[ModuleType]:
+    found = []
+    for name, value in vars(facade).items():
+        inside = isinstance(value, ModuleType) and value.__name__.startswith(f"{facade.__name__.partition('.')[0]}.")
+        if inside and not name.startswith("_") and value.__name__ not in seen:
+            seen.add(value.__name__)
+            found += [value, *_below(value, seen)]
+    return found
+
+
+def _raiser(module: ModuleType) -> Callable[[str], Any]:
+    """The `__getattr__` of a module."""
+
+    def missing(name: str) -> NoReturn:
+        raise AttributeError(
+            f"module {module.__name__!r} has no attribute {name!r}; {PAGE} lists TensorFlow's names that are supported",
+            name=name,
+            obj=module,
+        )
+
+    return missing
