@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import IO, Any, NoReturn
 
 from headrace.core import errors
+from headrace.files.errors import named
+from headrace.files.systems import system_of
 
 TYPES = ("", "ZLIB", "GZIP")
 """The compression types, each at its number in TensorFlow's `TFRecordCompressionType`."""
@@ -116,16 +118,24 @@ def open_for_reading(path: str | os.PathLike[str], kind: str) -> io.BufferedRead
     """
     name = os.fspath(path)
     raw = open_file(name, "rb")
-    return io.BufferedReader(InflateStream(raw, kind, name), _INPUT_BYTES) if kind else raw
+    if kind:
+        raw = InflateStream(raw, kind, name)
+    return raw if hasattr(raw, "read1") else io.BufferedReader(raw, _INPUT_BYTES)
+
+
+def open_at(path: str | os.PathLike[str], kind: str, offset: int) -> io.BufferedReader:
+    """`open_for_reading` from a place in the decompressed bytes on; compressed ones before it are read and dropped."""
+    stream = open_for_reading(path, kind)
+    if not kind:
+        stream.seek(offset)
+        return stream
+    while offset > 0 and (piece := stream.read(min(offset, _INPUT_BYTES))):
+        offset -= len(piece)
+    return stream
 
 
 def open_file(name: str, mode: str) -> Any:
-    """`open` with the errors of `core.errors`."""
-    try:
-        return open(name, mode)
-    except FileNotFoundError:
-        raise errors.NotFoundError(f"{name}: no such file or folder; check the path") from None
-    except PermissionError:
-        raise errors.PermissionDeniedError(f"{name}: permission denied; the file must be accessible to this user") from None
-    except IsADirectoryError:
-        raise errors.FailedPreconditionError(f"{name} is a folder; expected a file") from None
+    """A file of this machine, or behind a URL, with the errors of `core.errors`."""
+    system, place = system_of(name)
+    with named(name):
+        return system.open(place, mode)

@@ -9,7 +9,8 @@ import numpy as np
 
 from headrace.core import dtypes, errors
 from headrace.core.dtypes import DType
-from headrace.core.shapes import TensorShape, as_shape
+from headrace.core.shapes import as_shape
+from headrace.ops.parsing.examples import fixed
 from headrace.proto import messages
 from headrace.proto.examples import KINDS, read
 
@@ -35,45 +36,35 @@ class FixedLenFeature(NamedTuple):
     default_value: Any = None
 
 
-class _Column:
-    """One feature of a batch, checked and being filled."""
+def _dtype(key: str, feature: FixedLenFeature) -> DType:
+    dtype = dtypes.as_dtype(feature.dtype)
+    if dtype not in KINDS:
+        raise errors.InvalidArgumentError(f"feature {key!r} asks for {dtype.name}; expected float32, int64 or string")
+    return dtype
 
-    def __init__(self, key: str, feature: FixedLenFeature, batch: int) -> None:
-        self.key = key
-        self.dtype: DType = dtypes.as_dtype(feature.dtype)
-        if self.dtype not in KINDS:
-            raise errors.InvalidArgumentError(f"feature {key!r} asks for {self.dtype.name}; expected float32, int64 or string")
-        shape: TensorShape = as_shape(feature.shape)
-        if not shape.is_fully_defined():
-            raise errors.InvalidArgumentError(f"feature {key!r} has shape {shape}; a FixedLenFeature needs every dimension known")
-        self.shape = shape.concrete()
-        self.count = int(np.prod(self.shape, dtype=np.int64))
-        self.values = np.empty((batch, self.count), self.dtype.np_dtype)
-        self.default = None if feature.default_value is None else self._default(feature.default_value)
 
-    def _default(self, value: Any) -> np.ndarray[Any, Any]:
-        array = np.asarray(value, self.dtype.np_dtype)
-        if array.ndim != 0 and array.shape != self.shape:
-            raise errors.InvalidArgumentError(
-                f"the default of feature {self.key!r} has shape {array.shape}; expected a scalar or shape {self.shape}"
-            )
-        flat = np.broadcast_to(array, self.shape).reshape(self.count)
-        if self.dtype is dtypes.string:
-            flat = np.array([item.encode() if isinstance(item, str) else item for item in flat], object)
-        return flat
+def _shape(key: str, feature: FixedLenFeature) -> tuple[int, ...]:
+    shape = as_shape(feature.shape)
+    if not shape.is_fully_defined():
+        raise errors.InvalidArgumentError(f"feature {key!r} has shape {shape}; a FixedLenFeature needs every dimension known")
+    return shape.concrete()
 
-    def fill(self, row: int, values: Any) -> None:
-        """Stores the values of one example; None where the example has none."""
-        if values is None:
-            if self.default is None:
-                raise errors.InvalidArgumentError(f"example {row} has no feature {self.key!r}; give it, or give a default_value")
-            self.values[row] = self.default
-        elif len(values) != self.count:
-            raise errors.InvalidArgumentError(
-                f"feature {self.key!r} of example {row} has {len(values)} values; shape {self.shape} needs {self.count}"
-            )
-        else:
-            self.values[row] = values
+
+def _default(key: str, feature: FixedLenFeature) -> np.ndarray[Any, Any]:
+    """The default's values; none where the feature is required."""
+    dtype = _dtype(key, feature)
+    if feature.default_value is None:
+        return np.empty(0, dtype.np_dtype)
+    array = np.asarray(feature.default_value, dtype.np_dtype)
+    shape = _shape(key, feature)
+    if array.ndim != 0 and array.shape != shape:
+        raise errors.InvalidArgumentError(
+            f"the default of feature {key!r} has shape {array.shape}; expected a scalar or shape {shape}"
+        )
+    if dtype is dtypes.string:
+        flat = [item.encode() if isinstance(item, str) else item for item in array.ravel()]
+        return np.array(flat, object).reshape(array.shape)
+    return array
 
 
 def parse_arrays(serialized: Sequence[bytes], features: Mapping[str, FixedLenFeature]) -> dict[str, np.ndarray[Any, Any]]:
@@ -86,11 +77,9 @@ def parse_arrays(serialized: Sequence[bytes], features: Mapping[str, FixedLenFea
     Raises:
         InvalidArgumentError: bytes that are no Example, or a feature that is missing, of another type or length.
     """
-    columns = [_Column(key, feature, len(serialized)) for key, feature in features.items()]
-    for column, found in zip(columns, read(serialized, [(c.key, c.dtype) for c in columns]), strict=True):
-        for row, values in enumerate(found):
-            column.fill(row, values)
-    return {column.key: column.values.reshape(len(serialized), *column.shape) for column in columns}
+    wanted = {key: (_shape(key, feature), _default(key, feature)) for key, feature in features.items()}
+    columns = read(serialized, [(key, _dtype(key, feature)) for key, feature in features.items()])
+    return {key: fixed(column, key, *wanted[key]) for key, column in zip(features, columns, strict=True)}
 
 
 def parse_single_arrays(serialized: bytes, features: Mapping[str, FixedLenFeature]) -> dict[str, np.ndarray[Any, Any]]:

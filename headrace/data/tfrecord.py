@@ -1,29 +1,21 @@
 """TFRecord files: a sequence of byte strings, each guarded by checksums.
 
-A record is its length (uint64), the masked CRC-32C of the length, the bytes, and the masked CRC-32C of the bytes, all
-little-endian. The whole file may be GZIP or ZLIB compressed.
+The whole file may be GZIP or ZLIB compressed. `headrace.data.records` has the form of a record.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import struct
 import zlib
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from headrace.core import errors
 from headrace.data import compression
+from headrace.data.records import FOOTER, MAX_RECORD_BYTES, RecordReader
 from headrace.proto.crc import masked_crc32c
-
-MAX_RECORD_BYTES = 1 << 30
-"""The size above which a record is refused on reading unless the caller allows more."""
-
-_HEADER = struct.Struct("<QI")
-_FOOTER = struct.Struct("<I")
-_PIECE = 1 << 20  # so that a false length allocates no more than the file can fill
 
 _FLUSH_MODES = {
     None: zlib.Z_SYNC_FLUSH,
@@ -121,7 +113,7 @@ class TFRecordWriter:
             raise TypeError(f"a record is bytes; got {type(record).__name__}: serialize it first, as by SerializeToString()")
         data = bytes(record)
         length = len(data).to_bytes(8, "little")
-        self._put(b"".join((length, _FOOTER.pack(masked_crc32c(length)), data, _FOOTER.pack(masked_crc32c(data)))))
+        self._put(b"".join((length, FOOTER.pack(masked_crc32c(length)), data, FOOTER.pack(masked_crc32c(data)))))
 
     def flush(self) -> None:
         """Hands everything written so far to the operating system."""
@@ -171,51 +163,14 @@ def read(path: str | os.PathLike[str], compression_type: Any = "", max_record_by
         DataLossError: a record is truncated, too large or fails its checksum; the message has the file and the offset.
         InvalidArgumentError: the compression type is unknown.
     """
-    name = os.fspath(path)
-    kind = compression.compression_type(compression_type)
-    with compression.open_for_reading(name, kind) as stream:
-        offset = 0
-        while True:
-            header = _read_up_to(stream, _HEADER.size)
-            if not header:
-                return
-            length = _length(header, name, offset, max_record_bytes)
-            data = _read_up_to(stream, length)
-            footer = _read_up_to(stream, _FOOTER.size)
-            if len(data) < length or len(footer) < _FOOTER.size:
-                _damaged(name, offset, f"is truncated: its {length} bytes are announced, {len(data)} are there")
-            if _FOOTER.unpack(footer)[0] != masked_crc32c(data):
-                _damaged(name, offset, "fails the checksum of its content")
-            yield data
-            offset += _HEADER.size + length + _FOOTER.size
+    reader = RecordReader(path, compression_type, max_record_bytes)
+    try:
+        while found := reader.read():
+            yield from found
+    finally:
+        reader.close()
 
 
 def tf_record_iterator(path: str | os.PathLike[str], options: TFRecordOptions | str | None = None) -> Iterator[bytes]:
     """`read` under the name and with the arguments of `tf.compat.v1.io`."""
     return read(path, TFRecordOptions.get_compression_type_string(options))
-
-
-def _length(header: bytes, name: str, offset: int, max_record_bytes: int) -> int:
-    if len(header) < _HEADER.size:
-        _damaged(name, offset, f"is truncated: {len(header)} of the {_HEADER.size} bytes of its header are there")
-    length, checksum = _HEADER.unpack(header)
-    if checksum != masked_crc32c(header[:8]):
-        hint = " (is this a TFRecord file, and is the compression type right?)" if offset == 0 else ""
-        _damaged(name, offset, f"fails the checksum of its length{hint}")
-    if length > max_record_bytes:
-        _damaged(name, offset, f"is {length} bytes long, above the limit of {max_record_bytes}; raise max_record_bytes to read it")
-    return int(length)
-
-
-def _read_up_to(stream: io.BufferedReader, size: int) -> bytes:
-    if size <= _PIECE:
-        return stream.read(size)
-    pieces: list[bytes] = []
-    while size > 0 and (piece := stream.read(min(size, _PIECE))):
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
-
-
-def _damaged(name: str, offset: int, what: str) -> NoReturn:
-    raise errors.DataLossError(f"{name}: the record at offset {offset} of the uncompressed data {what}")

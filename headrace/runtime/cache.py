@@ -7,11 +7,8 @@ CPU may be illegal on another: entries stand in a folder for each kind of proces
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import platform
-import sys
 import tempfile
 import time
 import warnings
@@ -19,8 +16,7 @@ from pathlib import Path
 
 import jax
 
-VARIABLE = "HEADRACE_CACHE_DIR"
-"""The environment variable that names the folder; empty, "off" or "0" means no cache."""
+from headrace.core import caching
 
 MOST_BYTES = 2 * 1024**3
 """The least recently used entries are dropped beyond this size."""
@@ -33,37 +29,29 @@ _STAMP = "trimmed"
 _log = logging.getLogger(__name__)
 
 
-def default_folder() -> Path:
-    """Where the cache stands unless told otherwise: below the user's cache folder."""
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "headrace" / "executables"
-
-
 def configure(folder: str | None = None) -> bool:
     """Turns the cache on, or leaves it off.
 
     Args:
-        folder: what HEADRACE_CACHE_DIR says by default; where that is not set, `default_folder`.
+        folder: what HEADRACE_CACHE_DIR says by default; where that is not set, `caching.default_folder`.
 
     Returns:
         True when the cache is on. A folder that was asked for and cannot be written is named in one warning, and the program
         runs without.
     """
-    chosen = os.environ.get(VARIABLE) if folder is None else folder
-    if chosen is not None and chosen.lower() in ("", "off", "0"):
-        return False
+    chosen = os.environ.get(caching.VARIABLE) if folder is None else folder
     try:
-        path = (Path(chosen).expanduser() if chosen else default_folder()) / processor()
+        base = caching.folder(chosen)
+        if base is None:
+            return False
+        path = base / caching.processor()
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
         trim(path)
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
         level = logging.DEBUG if chosen is None else logging.WARNING
-        _log.log(level, "compiled functions are not cached: %s; set %s to a folder that can be written", error, VARIABLE)
+        _log.log(level, "compiled functions are not cached: %s; set %s to a folder that can be written", error, caching.VARIABLE)
         return False
     # JAX warns at every entry that it cannot read or write; the first says enough.
     warnings.filterwarnings("once", message="Error (reading|writing) persistent compilation cache entry")
@@ -72,21 +60,6 @@ def configure(folder: str | None = None) -> bool:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     return True
-
-
-def processor() -> str:
-    """The kind of processor: its architecture and a digest of what it can do."""
-    return f"{platform.machine()}-{hashlib.sha256(_abilities().encode()).hexdigest()[:12]}"
-
-
-def _abilities() -> str:
-    """The line of flags that Linux gives for the first processor; elsewhere the processor's name."""
-    try:
-        with Path("/proc/cpuinfo").open() as lines:
-            found = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        found = ""
-    return found or platform.processor()
 
 
 def trim(folder: Path, most: int = MOST_BYTES) -> None:

@@ -22,6 +22,8 @@ from headrace.data.example import (
     parse_single_arrays,
 )
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def make(**features: Any) -> bytes:
     return Example(features=Features(feature=features)).SerializeToString()
@@ -105,7 +107,7 @@ def test_an_empty_batch_keeps_the_shape() -> None:
 @pytest.mark.parametrize(
     ("feature", "message"),
     [
-        (FixedLenFeature([3], "int64"), "has 2 values; shape .3,. needs 3"),
+        (FixedLenFeature([3], "int64"), "has 2 values; shape .3. needs 3"),
         (FixedLenFeature([2], "float32"), "int64_list; float32 needs a float_list"),
         (FixedLenFeature([2], "int32"), "expected float32, int64 or string"),
         (FixedLenFeature([None], "int64"), "every dimension known"),

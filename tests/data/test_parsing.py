@@ -16,6 +16,8 @@ FEATURES = {
 }
 SOUND = Example(features=Features(feature={"a": Feature(int64_list=Int64List(value=[1, 2, 3]))})).SerializeToString()
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:

@@ -20,6 +20,8 @@ from headrace.data.tfrecord import TFRecordOptions, TFRecordWriter, read, tf_rec
 RECORDS = [b"abc", b"", b"x" * 1000]
 COMPRESSIONS = ["", "GZIP", "ZLIB"]
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def write(path: Path, records: list[bytes], options: TFRecordOptions | str | None = None) -> Path:
     with TFRecordWriter(path, options) as writer:

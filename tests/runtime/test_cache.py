@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.core import caching
 from headrace.runtime import cache
 
 PROGRAM = """
@@ -55,7 +56,7 @@ def test_a_second_process_compiles_nothing_and_damage_is_survived(tmp_path):
 def test_it_is_on_by_default_in_the_users_cache_folder(tmp_path):
     first, _ = run(None, XDG_CACHE_HOME=str(tmp_path))
     assert first["misses"] > 0
-    entries = list((tmp_path / "headrace" / "executables" / cache.processor()).glob("*-cache"))
+    entries = list((tmp_path / "headrace" / "executables" / caching.processor()).glob("*-cache"))
     assert len(entries) == first["misses"]
     assert run(None, XDG_CACHE_HOME=str(tmp_path))[0]["misses"] == 0
 
@@ -82,10 +83,10 @@ def test_the_least_recently_used_entries_go_once_a_day(tmp_path):
 
 
 def test_processors_that_differ_have_folders_that_differ(monkeypatch):
-    ours = cache.processor()
-    assert ours == cache.processor()
-    monkeypatch.setattr(cache, "_abilities", lambda: "flags: avx1024")
-    assert ours != cache.processor()
+    ours = caching.processor()
+    assert ours == caching.processor()
+    monkeypatch.setattr(caching, "_abilities", lambda: "flags: avx1024")
+    assert ours != caching.processor()
 
 
 @pytest.mark.parametrize("kind", ["a file", "under a file"])

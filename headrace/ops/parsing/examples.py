@@ -12,7 +12,7 @@ from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.shapes import TensorShape
 from headrace.dispatch.opdef import DTypes, Shapes, Strs, op
-from headrace.proto.examples import KINDS, read
+from headrace.proto.examples import KINDS, Column, read
 
 VALUES = tuple(KINDS)
 Array = np.ndarray[Any, Any]
@@ -44,81 +44,87 @@ def parse(serialized: Array, wanted: Wanted) -> tuple[Any, ...]:
     names = [item[:2] for group in wanted for item in group]
     found = iter(read(serialized.ravel().tolist(), names))
     batched = serialized.ndim == 1
-    sparse = [_sparse(next(found), dtype, batched) for _, dtype in wanted.sparse]
+    sparse = [_sparse(next(found), batched) for _ in wanted.sparse]
     dense = [_dense(next(found), *item, batched) for item in wanted.dense]
-    ragged = [_ragged(next(found), *item[1:], batched) for item in wanted.ragged]
+    ragged = [_ragged(next(found), splits, batched) for *_, splits in wanted.ragged]
     parts = [list(part) for part in zip(*sparse, strict=True)] or [[], [], []]
     rows = [list(part) for part in zip(*ragged, strict=True)] or [[], []]
     return (*parts, dense, *rows)
 
 
-def _joined(column: list[Any], dtype: DType) -> Array:
-    present = [values for values in column if values is not None and len(values)]
-    return np.concatenate(present) if present else np.empty(0, dtype.np_dtype)
-
-
-def _lengths(column: list[Any]) -> Array:
-    return np.array([0 if values is None else len(values) for values in column], np.int64)
-
-
-def _sparse(column: list[Any], dtype: DType, batched: bool) -> tuple[Array, Array, Array]:
-    lengths = _lengths(column)
+def _sparse(column: Column, batched: bool) -> tuple[Array, Array, Array]:
+    lengths = column.lengths
     places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    shape = [len(column), int(lengths.max(initial=0))]
-    indices = np.stack([np.repeat(np.arange(len(column)), lengths), places], axis=1)
+    shape = [len(lengths), int(lengths.max(initial=0))]
+    indices = np.stack([np.repeat(np.arange(len(lengths)), lengths), places], axis=1)
     keep = slice(None) if batched else slice(1, None)
-    return indices[:, keep].astype(np.int64), _joined(column, dtype), np.array(shape[keep], np.int64)
+    return indices[:, keep].astype(np.int64), column.values, np.array(shape[keep], np.int64)
 
 
-def _dense(column: list[Any], key: str, dtype: DType, shape: TensorShape, default: Array, batched: bool) -> Array:
+def _dense(column: Column, key: str, dtype: DType, shape: TensorShape, default: Array, batched: bool) -> Array:
     inner = tuple(d or 0 for d in shape[1:]) if shape.rank else ()
     if shape.rank and shape[0] is None:
         whole = _padded(column, key, dtype, inner, default)
     else:
-        whole = _fixed(column, key, dtype, shape.concrete(), default)
+        whole = fixed(column, key, shape.concrete(), default)
     return whole if batched else whole[0]
 
 
-def _fixed(column: list[Any], key: str, dtype: DType, shape: tuple[int, ...], default: Array) -> Array:
+def fixed(column: Column, key: str, shape: tuple[int, ...], default: Array) -> Array:
+    """A feature that every example has in one shape.
+
+    Args:
+        column: its values.
+        key: its name.
+        shape: of the values of one example.
+        default: what an example without the feature has: one value, or as many as `shape` takes; without values, the feature is
+            required.
+
+    Raises:
+        InvalidArgumentError: a feature is missing, or has another number of values.
+    """
     count = int(np.prod(shape, dtype=np.int64))
     if default.size and default.size not in (1, count):
         raise InvalidArgumentError(f"the default of feature {key!r} has shape {list(default.shape)}; expected {list(shape)}")
-    out = np.empty((len(column), count), dtype.np_dtype)
-    for row, values in enumerate(column):
-        if values is None:
-            if not default.size and count:
-                raise InvalidArgumentError(f"example {row} has no feature {key!r}, which has no default; give it, or a default")
-            out[row] = default.ravel()
-        elif len(values) != count:
-            raise InvalidArgumentError(
-                f"feature {key!r} of example {row} has {len(values)} values; shape {list(shape)} needs {count}"
-            )
-        else:
-            out[row] = values
-    return out.reshape(len(column), *shape)
+    rows = len(column.counts)
+    unusual = column.counts != count
+    if not unusual.any():
+        return column.values.reshape(rows, *shape)
+    missing = column.counts < 0
+    wrong = np.flatnonzero(unusual & ~missing if default.size or not count else unusual)
+    if wrong.size:
+        row = wrong[0]
+        if missing[row]:
+            raise InvalidArgumentError(f"example {row} has no feature {key!r}, which has no default; give it, or a default")
+        raise InvalidArgumentError(
+            f"feature {key!r} of example {row} has {column.counts[row]} values; shape {list(shape)} needs {count}"
+        )
+    out = np.empty((rows, count), column.values.dtype)
+    out[missing] = default.ravel()
+    out[~missing] = column.values.reshape(-1, count)
+    return out.reshape(rows, *shape)
 
 
-def _padded(column: list[Any], key: str, dtype: DType, inner: tuple[int, ...], default: Array) -> Array:
+def _padded(column: Column, key: str, dtype: DType, inner: tuple[int, ...], default: Array) -> Array:
     """Rows of `inner` values, as many as the longest example has."""
     count = int(np.prod(inner, dtype=np.int64)) or 1
-    lengths = _lengths(column)
+    lengths = column.lengths
     wrong = np.flatnonzero(lengths % count)
     if wrong.size:
         row = wrong[0]
         raise InvalidArgumentError(
             f"feature {key!r} of example {row} has {lengths[row]} values, which do not divide into elements of shape {list(inner)}"
         )
-    out = np.empty((len(column), int(lengths.max(initial=0))), dtype.np_dtype)
+    width = int(lengths.max(initial=0))
+    out = np.empty((len(lengths), width), dtype.np_dtype)
     out[:] = default.ravel()[0] if default.size else b"" if dtype is dtypes.string else 0
-    for row, values in enumerate(column):
-        if values is not None:
-            out[row, : len(values)] = values
-    return out.reshape(len(column), out.shape[1] // count, *inner)
+    out[np.arange(width) < lengths[:, None]] = column.values
+    return out.reshape(len(lengths), width // count, *inner)
 
 
-def _ragged(column: list[Any], dtype: DType, splits: DType, batched: bool) -> tuple[Array, Array]:
-    rows = np.concatenate([[0], np.cumsum(_lengths(column))]) if batched else np.empty(0)
-    return _joined(column, dtype), rows.astype(splits.np_dtype)
+def _ragged(column: Column, splits: DType, batched: bool) -> tuple[Array, Array]:
+    rows = np.concatenate([[0], np.cumsum(column.lengths)]) if batched else np.empty(0)
+    return column.values, rows.astype(splits.np_dtype)
 
 
 def _texts(keys: Any) -> list[str]:

@@ -1,0 +1,192 @@
+/* Serialized tf.Examples: where the values of chosen features are, and what they are.
+ *
+ * Only the one form that every writer in use gives is read here: known fields, each once, in their order, numbers packed.
+ * Another form, which protocol buffers allow, is reported like damage; the caller then reads the batch with protobuf, which
+ * takes it or names the fault. So both ways give the same answers. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const uint8_t *at, *end;
+} Span;
+
+/* Tags: a field's number and "length follows". */
+enum { FIELD_1 = 0x0A, FIELD_2 = 0x12, FIELD_3 = 0x1A };
+enum { MISSING = -1, ANOTHER_KIND = -2 };
+
+/* Moves past a varint. Returns 0 when it is cut or has more than 64 bits. */
+static int varint(Span *span, uint64_t *value) {
+    uint64_t result = 0;
+    for (int shift = 0; shift < 64 && span->at < span->end; shift += 7) {
+        uint8_t byte = *span->at++;
+        if (shift == 63 && byte > 1) return 0;
+        result |= (uint64_t)(byte & 127) << shift;
+        if (byte < 128) {
+            *value = result;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Moves past a field with this tag, whose content becomes `inner`. Returns 0 when what follows is anything else. */
+static int field(Span *span, uint8_t tag, Span *inner) {
+    uint64_t size;
+    if (span->at >= span->end || *span->at != tag) return 0;
+    span->at++;
+    if (!varint(span, &size) || size > (uint64_t)(span->end - span->at)) return 0;
+    inner->at = span->at;
+    inner->end = span->at += size;
+    return 1;
+}
+
+/* The number of values in the list of a feature, or -1 when it is not sound; `list` becomes the values alone. */
+static int64_t count_values(Span *list, uint8_t kind) {
+    int64_t count = 0;
+    if (list->at == list->end) return 0;
+    if (kind == FIELD_1) {
+        Span value, rest = *list;
+        for (; rest.at < rest.end; count++)
+            if (!field(&rest, FIELD_1, &value)) return -1;
+        return count;
+    }
+    Span packed;
+    if (!field(list, FIELD_1, &packed) || list->at != list->end) return -1;
+    *list = packed;
+    if (kind == FIELD_2) return (packed.end - packed.at) % 4 ? -1 : (packed.end - packed.at) / 4;
+    for (uint64_t value; packed.at < packed.end; count++)
+        if (!varint(&packed, &value)) return -1;
+    return count;
+}
+
+/* The wanted features in a hash table; slots hold positions, -1 where empty. */
+typedef struct {
+    const uint8_t *keys;
+    const int64_t *ends;
+    const uint8_t *kinds;
+    int64_t mask;
+    int64_t *slots;
+} Wanted;
+
+static uint64_t hash(const uint8_t *key, int64_t size) {
+    uint64_t value = 0xCBF29CE484222325u; /* FNV-1a */
+    for (int64_t i = 0; i < size; i++) value = (value ^ key[i]) * 0x100000001B3u;
+    return value ^ value >> 32;
+}
+
+/* The position of a key, or -1; with `insert`, puts that position into the table. */
+static int64_t look_up(const Wanted *wanted, const uint8_t *key, int64_t size, int64_t insert) {
+    for (uint64_t slot = hash(key, size);; slot++) {
+        int64_t *place = &wanted->slots[slot & (uint64_t)wanted->mask];
+        if (*place < 0) {
+            if (insert >= 0) *place = insert;
+            return -1;
+        }
+        int64_t start = *place ? wanted->ends[*place - 1] : 0;
+        if (wanted->ends[*place] - start == size && !memcmp(wanted->keys + start, key, (size_t)size)) return *place;
+    }
+}
+
+static int make_table(Wanted *wanted, int64_t features) {
+    int64_t slots = 8;
+    while (slots < 2 * features) slots *= 2;
+    wanted->mask = slots - 1;
+    wanted->slots = malloc((size_t)slots * sizeof(int64_t));
+    if (!wanted->slots) return 0;
+    for (int64_t i = 0; i < slots; i++) wanted->slots[i] = -1;
+    for (int64_t i = 0; i < features; i++) {
+        int64_t start = i ? wanted->ends[i - 1] : 0;
+        look_up(wanted, wanted->keys + start, wanted->ends[i] - start, i);
+    }
+    return 1;
+}
+
+static int is_ascii(const Span *text) {
+    for (const uint8_t *at = text->at; at < text->end; at++)
+        if (*at > 127) return 0;
+    return 1;
+}
+
+/* Reads the features of one example into column `row`. Returns 0 when it is not of the usual form. */
+static int locate_in(const Wanted *wanted, const uint8_t *example, int64_t size, int64_t row, int64_t rows, int64_t *starts,
+                     int64_t *sizes, int64_t *counts) {
+    Span whole = {example, example + size}, features, entry, key, feature, list;
+    if (size == 0) return 1;
+    if (!field(&whole, FIELD_1, &features) || whole.at != whole.end) return 0;
+    while (features.at < features.end) {
+        if (!field(&features, FIELD_1, &entry) || !field(&entry, FIELD_1, &key) || !field(&entry, FIELD_2, &feature)) return 0;
+        if (entry.at != entry.end) return 0;
+        int64_t found = look_up(wanted, key.at, key.end - key.at, -1);
+        /* Names must be UTF-8; those that are asked for are. */
+        if (found < 0 && !is_ascii(&key)) return 0;
+        int64_t count = MISSING, begin = 0, bytes = 0;
+        if (feature.at < feature.end) {
+            uint8_t kind = *feature.at;
+            if (kind != FIELD_1 && kind != FIELD_2 && kind != FIELD_3) return 0;
+            if (!field(&feature, kind, &list) || feature.at != feature.end) return 0;
+            count = count_values(&list, kind);
+            if (count < 0) return 0;
+            begin = list.at - example;
+            bytes = list.end - list.at;
+            if (found >= 0 && kind != wanted->kinds[found]) count = ANOTHER_KIND;
+        }
+        if (found < 0) continue;
+        starts[found * rows + row] = begin;
+        sizes[found * rows + row] = bytes;
+        counts[found * rows + row] = count;
+    }
+    return 1;
+}
+
+/* Finds features in a batch of examples.
+ *
+ * `keys` holds the names one after the other, `ends` where each ends, `kinds` the tag of the list each is wanted from. For
+ * feature f and example r, place f * rows + r of `starts` and `sizes` becomes where in the example the values are, in bytes,
+ * and of `counts` their number, -1 where the example has none. Returns 1, or 0 when protobuf has to look. */
+int headrace_locate_features(const uint8_t *const *examples, const int64_t *lengths, int64_t rows, const uint8_t *keys,
+                             const int64_t *ends, const uint8_t *kinds, int64_t features, int64_t *starts, int64_t *sizes,
+                             int64_t *counts) {
+    Wanted wanted = {keys, ends, kinds, 0, NULL};
+    int sound = make_table(&wanted, features);
+    for (int64_t i = 0; i < features * rows; i++) counts[i] = MISSING;
+    for (int64_t row = 0; row < rows && sound; row++)
+        sound = locate_in(&wanted, examples[row], lengths[row], row, rows, starts, sizes, counts);
+    free(wanted.slots);
+    for (int64_t i = 0; i < features * rows && sound; i++) sound = counts[i] != ANOTHER_KIND;
+    return sound;
+}
+
+/* The functions below read the values of one feature that headrace_locate_features found, example after example. */
+
+void headrace_read_floats(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
+                          int64_t rows, float *values) {
+    for (int64_t row = 0; row < rows; row++) {
+        if (counts[row] <= 0) continue;
+        memcpy(values, examples[row] + starts[row], (size_t)sizes[row]);
+        values += counts[row];
+    }
+}
+
+void headrace_read_integers(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
+                            int64_t rows, int64_t *values) {
+    for (int64_t row = 0; row < rows; row++) {
+        if (counts[row] <= 0) continue;
+        Span list = {examples[row] + starts[row], examples[row] + starts[row] + sizes[row]};
+        uint64_t value;
+        while (varint(&list, &value)) *values++ = (int64_t)value;
+    }
+}
+
+/* Writes where in its example each string begins and ends. */
+void headrace_read_strings(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
+                           int64_t rows, int64_t *begins, int64_t *ends) {
+    for (int64_t row = 0; row < rows; row++) {
+        if (counts[row] <= 0) continue;
+        Span list = {examples[row] + starts[row], examples[row] + starts[row] + sizes[row]}, value;
+        while (field(&list, FIELD_1, &value)) {
+            *begins++ = value.at - examples[row];
+            *ends++ = value.end - examples[row];
+        }
+    }
+}

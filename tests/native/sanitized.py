@@ -1,0 +1,122 @@
+"""Damaged records and examples through the C library under the address and undefined-behaviour sanitizers: `sanitized.py LIBRARY`.
+
+Inputs stand in memory of exactly their size, so that a read beyond them ends the program. Prints how many were looked at.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import sys
+from typing import Any
+
+import numpy as np
+
+from headrace.native.records import pointer
+from headrace.proto.crc import masked_crc32c
+from headrace.proto.messages import BytesList, Example, Feature, Features, FloatList, Int64List
+
+ROUNDS = 2500
+KEYS = (b"number", b"text", b"values")
+KINDS = bytes([0x1A, 0x0A, 0x12])
+
+
+def sound_example(rng: random.Random) -> bytes:
+    """An example with some of the features."""
+    features = {
+        "number": Feature(int64_list=Int64List(value=[rng.randrange(-(2**63), 2**63) for _ in range(rng.randrange(4))])),
+        "text": Feature(bytes_list=BytesList(value=[rng.randbytes(rng.randrange(5)) for _ in range(rng.randrange(4))])),
+        "values": Feature(float_list=FloatList(value=[rng.random() for _ in range(rng.randrange(4))])),
+        "other": Feature(bytes_list=BytesList(value=[b"x" * rng.randrange(200)])),
+    }
+    kept = {key: feature for key, feature in features.items() if rng.random() < 0.8}
+    return bytes(Example(features=Features(feature=kept)).SerializeToString())
+
+
+def damaged(data: bytes, rng: random.Random) -> bytes:
+    """The bytes cut, changed or with others put in; now and then whole."""
+    changed = bytearray(data)
+    for _ in range(rng.randrange(4)):
+        place = rng.randrange(len(changed) + 1)
+        match rng.randrange(3):
+            case 0:
+                del changed[place:]
+            case 1 if place < len(changed):
+                changed[place] = rng.choice([0, 1, 0x0A, 0x12, 0x1A, 0x7F, 0x80, 0xFF])
+            case _:
+                changed[place:place] = rng.randbytes(rng.randrange(1, 12))
+    return bytes(changed)
+
+
+def exact(data: bytes) -> np.ndarray[Any, Any]:
+    """A copy in memory of its size."""
+    return np.frombuffer(data, np.uint8).copy()
+
+
+def run_examples(call: ctypes.CDLL, rng: random.Random) -> int:
+    """One batch. The number of batches that were found sound."""
+    rows = [exact(damaged(sound_example(rng), rng)) for _ in range(rng.randrange(1, 4))]
+    addresses = np.array([row.ctypes.data for row in rows], np.int64)
+    lengths = np.array([row.size for row in rows], np.int64)
+    ends = np.cumsum([len(key) for key in KEYS], dtype=np.int64)
+    places = np.empty((3, len(KEYS), len(rows)), np.int64)
+    count = ctypes.c_int64(len(rows))
+    keys = exact(b"".join(KEYS))
+    sound = call.headrace_locate_features(
+        pointer(addresses),
+        pointer(lengths),
+        count,
+        pointer(keys),
+        pointer(ends),
+        KINDS,
+        ctypes.c_int64(len(KEYS)),
+        *map(pointer, places),
+    )
+    if not sound:
+        return 0
+    totals = np.maximum(places[2], 0).sum(axis=1)
+    readers = (call.headrace_read_integers, call.headrace_read_strings, call.headrace_read_floats)
+    for feature, reader in enumerate(readers):
+        found = [np.empty(totals[feature], np.float32 if feature == 2 else np.int64) for _ in range(2 if feature == 1 else 1)]
+        reader(pointer(addresses), *[pointer(places[part, feature]) for part in range(3)], count, *map(pointer, found))
+    return 1
+
+
+def run_records(call: ctypes.CDLL, rng: random.Random) -> int:
+    """One file. The number of records that were found in it."""
+    whole = b""
+    for _ in range(rng.randrange(4)):
+        data = rng.randbytes(rng.randrange(40))
+        length = len(data).to_bytes(8, "little")
+        checks = [masked_crc32c(part).to_bytes(4, "little") for part in (length, data)]
+        whole += length + checks[0] + data + checks[1]
+    if rng.random() < 0.2:
+        length = rng.choice([2**63, 2**64 - 1, 2**64 - 16, 1 << 40]).to_bytes(8, "little")
+        whole += length + masked_crc32c(length).to_bytes(4, "little") + bytes(8)
+    data = exact(damaged(whole, rng))
+    most = rng.randrange(1, 5)
+    starts, lengths, consumed = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(1, np.int64)
+    return int(
+        call.headrace_frame_records(
+            pointer(data),
+            ctypes.c_int64(data.size),
+            ctypes.c_uint64(rng.choice([10, 1 << 30, 2**64 - 1])),
+            ctypes.c_int64(most),
+            pointer(starts),
+            pointer(lengths),
+            pointer(consumed),
+        )
+    )
+
+
+def main() -> None:
+    """Runs the rounds and prints the number of sound batches and of records found."""
+    call, rng = ctypes.CDLL(sys.argv[1]), random.Random(5)
+    call.headrace_frame_records.restype = ctypes.c_int64
+    batches = sum(run_examples(call, rng) for _ in range(ROUNDS))
+    records = sum(run_records(call, rng) for _ in range(ROUNDS))
+    print(batches, records)
+
+
+if __name__ == "__main__":
+    main()
