@@ -7,6 +7,7 @@ from headrace import autograph as autograph
 from headrace import bitwise as bitwise
 from headrace import compat as compat
 from headrace import config as config
+from headrace import data as data
 from headrace import debugging as debugging
 from headrace import dtypes as dtypes
 from headrace import errors as errors

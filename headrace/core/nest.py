@@ -90,14 +90,15 @@ def _rebuild(structure: Any, leaf: Callable[[Any], Any]) -> Any:
     if isinstance(structure, Mapping):
         built = {key: _rebuild(structure[key], leaf) for key in _sorted_keys(structure)}
         ordered = {key: built[key] for key in structure}
-        return ordered if type(structure) is dict else _like_mapping(structure, ordered)
+        return ordered if type(structure) is dict else like_mapping(structure, ordered)
     items = [_rebuild(child, leaf) for child in structure]
     if is_namedtuple(structure):
         return type(structure)(*items)
     return tuple(items) if isinstance(structure, tuple) else items
 
 
-def _like_mapping(structure: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+def like_mapping(structure: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+    """A mapping of the kind of `structure` with these items; a plain dict where its class is not made of one."""
     if hasattr(structure, "default_factory"):
         return type(structure)(structure.default_factory, items)  # type: ignore[call-arg]
     try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from headrace.core.errors import HeadraceError, InternalError
 from headrace.dispatch.infer import as_tuple, explain
-from headrace.dispatch.lists import on_host
+from headrace.dispatch.lists import ElementList, on_host
 from headrace.dispatch.opdef import OpDef, get
 from headrace.dispatch.resource import Resource
 from headrace.ir.functional import BRANCHES, CALLS, LOOPS, invariants, selected
@@ -95,4 +95,8 @@ def _apply(op: OpDef, node: Node, arguments: Sequence[Any]) -> tuple[Any, ...]:
     attrs = op.kernel_attrs(node.attrs)
     if not op.metadata:
         arguments = [a if isinstance(a, Resource) else np.asarray(a) for a in arguments]
-    return tuple(map(np.asarray, as_tuple(kernel(*op.group(arguments, node.attrs), **attrs))))
+    return tuple(map(_result, as_tuple(kernel(*op.group(arguments, node.attrs), **attrs))))
+
+
+def _result(value: Any) -> Any:
+    return value if isinstance(value, ElementList) else np.asarray(value)

@@ -45,6 +45,12 @@ class Generator:
             self._seeded_calls[seed, seed2] = count
             return _digest(self._fixed_seed(), seed, seed2, count)
 
+    def operation(self) -> int:
+        """The number of the next operation that draws: what tells operations apart that have no seed of their own."""
+        with self._lock:
+            self._calls += 1
+            return self._calls
+
     def entropy(self) -> Key:
         """What one call of a compiled function starts from, uint32[4]: a fresh key, and a repeatable one for seeded ops."""
         with self._lock:

@@ -72,8 +72,9 @@ class GraphBuilder:
         self.may_create_variables = may_create_variables
 
     def add_argument(self, spec: TensorSpec, name: str) -> GraphTensor:
-        """A new input for an argument of the traced function."""
-        return GraphTensor(self.graph.add_input(spec.dtype, spec.shape, name), self)
+        """A new input for an argument of the traced function; a handle among them is an iterator's, which holds elements."""
+        element = (dtypes.variant, TensorShape(())) if spec.dtype is dtypes.resource else None
+        return GraphTensor(self.graph.add_input(spec.dtype, spec.shape, name, element=element), self)
 
     def run(self, op: OpDef, args: Sequence[Any], attrs: Attrs, name: str | None) -> tuple[Tensor, ...]:
         """Records one op; see dispatch.context.Executor."""

@@ -61,6 +61,9 @@ def for_stmt(
                     break
         return
     loop = _Loop(get_state, set_state, symbol_names, options)
+    if hasattr(iterated, "loop_in_graph"):
+        _loop_over_dataset(loop, iterated, extra_test, body)
+        return
     tensor, limits = iterated, None
     if not isinstance(iterated, CompositeTensor):
         tensor = convert_to_tensor(iterated)
@@ -87,6 +90,21 @@ def for_stmt(
         return counter + step
 
     loop.run_counted(convert_to_tensor(start, limit.dtype if isinstance(limit, Tensor) else None), goes_on, step_body)
+
+
+def _loop_over_dataset(loop: _Loop, dataset: Any, extra_test: Callable[[], Any] | None, body: Callable[[Any], None]) -> None:
+    """A loop over the elements of a dataset or an iterator, which the next one is asked for each time."""
+    has_next, following = dataset.loop_in_graph()
+
+    def goes_on(counter: Any) -> Any:
+        inside = has_next()
+        return inside if extra_test is None else logical_and(convert_to_tensor(extra_test()), inside)
+
+    def step_body(counter: Any) -> Any:
+        body(following())
+        return counter + 1
+
+    loop.run_counted(convert_to_tensor(0), goes_on, step_body)
 
 
 def _decided(value: Any, kind: str) -> bool:

@@ -1,0 +1,122 @@
+"""The methods of Dataset that choose, order, group and keep elements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headrace.data.pipeline.batching import Batch, Unbatch
+from headrace.data.pipeline.buffering import CacheInMemory, Prefetch
+from headrace.data.pipeline.counting import Concatenate, Repeat, Shard, Skip, Take, WithOptions
+from headrace.data.pipeline.options import Options
+from headrace.data.pipeline.seeds import Seeds
+from headrace.data.pipeline.shuffling import Shuffle
+from headrace.data.pipeline.stage import Stage, number
+
+if TYPE_CHECKING:
+    from headrace.data.pipeline.dataset import Dataset
+
+
+class Arranging:
+    """What leaves the elements as they are."""
+
+    @property
+    def stage(self) -> Stage:
+        """The pipeline behind the dataset."""
+        raise NotImplementedError
+
+    def _then(self, stage: Stage) -> Dataset:
+        raise NotImplementedError
+
+    def batch(
+        self,
+        batch_size: Any,
+        drop_remainder: bool = False,
+        num_parallel_calls: Any = None,
+        deterministic: bool | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """Several elements stacked into one.
+
+        Args:
+            batch_size: how many.
+            drop_remainder: leaves out the last ones where they are fewer.
+            num_parallel_calls, deterministic: accepted for TensorFlow's sake; a batch is one copy.
+
+        Raises:
+            InvalidArgumentError: `batch_size` is less than 1.
+        """
+        return self._then(Batch(self.stage, number(batch_size, "batch_size"), bool(drop_remainder)))
+
+    def unbatch(self, name: str | None = None) -> Dataset:
+        """The rows of each element as elements.
+
+        Raises:
+            ValueError: an element has scalars.
+        """
+        return self._then(Unbatch(self.stage))
+
+    def shuffle(
+        self, buffer_size: Any, seed: Any = None, reshuffle_each_iteration: bool | None = True, name: str | None = None
+    ) -> Dataset:
+        """The elements in random order: each is drawn from a buffer, which the next element of the input then fills up.
+
+        Args:
+            buffer_size: how many elements the buffer holds; UNKNOWN_CARDINALITY for all.
+            seed: makes the order repeatable.
+            reshuffle_each_iteration: each pass has another order.
+
+        Raises:
+            InvalidArgumentError: `buffer_size` is less than 1.
+        """
+        fresh = True if reshuffle_each_iteration is None else bool(reshuffle_each_iteration)
+        return self._then(Shuffle(self.stage, number(buffer_size, "buffer_size"), Seeds(seed, fresh)))
+
+    def repeat(self, count: Any = None, name: str | None = None) -> Dataset:
+        """The elements `count` times over; without end when it is None or negative."""
+        return self._then(Repeat(self.stage, None if count is None else number(count, "count")))
+
+    def take(self, count: Any, name: str | None = None) -> Dataset:
+        """The first `count` elements; all when it is negative."""
+        return self._then(Take(self.stage, number(count, "count")))
+
+    def skip(self, count: Any, name: str | None = None) -> Dataset:
+        """All but the first `count` elements; none when it is negative."""
+        return self._then(Skip(self.stage, number(count, "count")))
+
+    def shard(self, num_shards: Any, index: Any, name: str | None = None) -> Dataset:
+        """Every `num_shards`-th element from number `index` on.
+
+        Raises:
+            InvalidArgumentError: `index` is not in [0, num_shards).
+        """
+        return self._then(Shard(self.stage, number(num_shards, "num_shards"), number(index, "index")))
+
+    def concatenate(self, dataset: Dataset, name: str | None = None) -> Dataset:
+        """These elements, then those of another dataset.
+
+        Raises:
+            TypeError: the elements differ in structure or dtype.
+        """
+        return self._then(Concatenate(self.stage, dataset.stage))
+
+    def prefetch(self, buffer_size: Any, name: str | None = None) -> Dataset:
+        """The elements, made ahead of time by a thread.
+
+        Args:
+            buffer_size: how many are made ahead, or AUTOTUNE.
+        """
+        return self._then(Prefetch(self.stage, number(-1 if buffer_size is None else buffer_size, "buffer_size")))
+
+    def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
+        """The elements, kept in memory in the first complete pass."""
+        return self._then(CacheInMemory(self.stage))
+
+    def with_options(self, options: Options, name: str | None = None) -> Dataset:
+        """The elements, under options, which add to those set before.
+
+        Raises:
+            TypeError: `options` is something else.
+        """
+        if not isinstance(options, Options):
+            raise TypeError(f"with_options takes tf.data.Options; got {options!r}")
+        return self._then(WithOptions(self.stage, options))

@@ -1,0 +1,340 @@
+"""tf.data.Dataset: a pipeline as users hold it, and where its elements come from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from headrace.core import dtypes, nest
+from headrace.core.errors import InvalidArgumentError
+from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec
+from headrace.data.pipeline.arranging import Arranging
+from headrace.data.pipeline.counting import Numbers, Zip
+from headrace.data.pipeline.elements import are_subtypes, flat_specs, most_general, take_apart
+from headrace.data.pipeline.iterators import NumpyIterator, OwnedIterator
+from headrace.data.pipeline.options import Options
+from headrace.data.pipeline.per_element import PerElement
+from headrace.data.pipeline.seeds import Seeds
+from headrace.data.pipeline.sources import Generated, RandomNumbers, Range, Slices, Tensors, generated_spec
+from headrace.data.pipeline.stage import INFINITE, UNKNOWN, Cursor, Run, Stage, bound, number, symbols
+from headrace.dispatch import context
+from headrace.dispatch.convert import convert_to_tensor
+from headrace.dispatch.tensor import EagerTensor, GraphTensor, ListTensor, Tensor
+from headrace.ops.iteration.iterators import (
+    DatasetValue,
+    Recipe,
+    dataset_cardinality,
+    dataset_iterator,
+)
+from headrace.ops.iteration.iterators import (
+    dataset as dataset_op,
+)
+
+
+class Dataset(CompositeTensor, PerElement, Arranging):
+    """A sequence of elements, each a structure of tensors, that is made while it is iterated over.
+
+    Args:
+        stage: the pipeline.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    @property
+    def stage(self) -> Stage:
+        """The pipeline behind this dataset."""
+        return self._stage
+
+    @property
+    def element_spec(self) -> Any:
+        """The structure of an element, of tf.TypeSpec objects."""
+        return self._stage.element_spec
+
+    @property
+    def dtype(self) -> dtypes.DType:
+        """tf.variant."""
+        return dtypes.variant
+
+    @property
+    def type_spec(self) -> DatasetSpec:
+        """The spec of this dataset, as an element or argument."""
+        return DatasetSpec(self.element_spec)
+
+    _type_spec = type_spec
+
+    def _then(self, stage: Stage) -> Dataset:
+        return Dataset(stage)
+
+    @staticmethod
+    def from_tensors(tensors: Any, name: str | None = None) -> Dataset:
+        """A dataset of one element.
+
+        Args:
+            tensors: the element.
+        """
+        return Dataset(Tensors(*take_apart(tensors)))
+
+    @staticmethod
+    def from_tensor_slices(tensors: Any, name: str | None = None) -> Dataset:
+        """A dataset of the rows of tensors.
+
+        Args:
+            tensors: a structure of tensors [n, ...].
+
+        Raises:
+            ValueError: a tensor is a scalar, or their lengths differ.
+        """
+        return Dataset(Slices(*take_apart(tensors)))
+
+    @staticmethod
+    def from_generator(
+        generator: Callable[..., Any],
+        output_types: Any = None,
+        output_shapes: Any = None,
+        args: Sequence[Any] | None = None,
+        output_signature: Any = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """A dataset of what a Python generator yields.
+
+        Args:
+            generator: called, with `args` as numpy arrays, for each pass; returns an iterable.
+            output_types: the dtypes of an element, the older way of `output_signature`.
+            output_shapes: its shapes, with `output_types`.
+            args: tensors for the generator.
+            output_signature: the structure of an element, of tf.TypeSpec objects.
+
+        Raises:
+            TypeError: the generator cannot be called, or no signature was given.
+        """
+        if not callable(generator):
+            raise TypeError(f"`generator` must be a Python callable that returns an iterable; got {generator!r}")
+        spec = generated_spec(output_signature, output_types, output_shapes)
+        arguments = [part for value in args or () for part in take_apart(value)[1]]
+        return Dataset(Generated(generator, spec, arguments))
+
+    @staticmethod
+    def range(*args: Any, output_type: Any = dtypes.int64, name: str | None = None) -> Dataset:
+        """A dataset of numbers.
+
+        Args:
+            args: stop; start and stop; or start, stop and step.
+            output_type: their dtype.
+
+        Raises:
+            ValueError: there are no, or more than three, numbers.
+            InvalidArgumentError: the step is 0.
+        """
+        limits = [number(value, "a limit of range") for value in args]
+        if not 1 <= len(limits) <= 3:
+            raise ValueError(f"Dataset.range takes one to three numbers (start, stop, step); got {len(limits)}")
+        if len(limits) == 1:
+            limits.insert(0, 0)
+        start, stop, step = (*limits, 1)[:3]
+        return Dataset(Range(start, stop, step, dtypes.as_dtype(output_type)))
+
+    @staticmethod
+    def counter(start: Any = 0, step: Any = 1, dtype: Any = dtypes.int64, name: str | None = None) -> Dataset:
+        """A dataset of the numbers from `start` by `step`, without end."""
+        return Dataset(Numbers(number(start, "start"), number(step, "step"), dtypes.as_dtype(dtype)))
+
+    @staticmethod
+    def random(seed: Any = None, rerandomize_each_iteration: bool | None = None, name: str | None = None) -> Dataset:
+        """A dataset of random int64 numbers in [0, 2**32), without end.
+
+        Args:
+            seed: makes them repeatable.
+            rerandomize_each_iteration: each pass gets other numbers.
+        """
+        return Dataset(RandomNumbers(Seeds(seed, bool(rerandomize_each_iteration))))
+
+    @staticmethod
+    def zip(*args: Any, datasets: Any = None, name: str | None = None) -> Dataset:
+        """Elements of several datasets side by side, until the shortest ends.
+
+        Args:
+            args: datasets, or one structure of them.
+            datasets: the structure, by name.
+
+        Raises:
+            ValueError: no dataset was given.
+            TypeError: something in the structure is no dataset.
+        """
+        if args and datasets is not None:
+            raise ValueError("Dataset.zip takes datasets by position or as `datasets`, not both")
+        structure = datasets if not args else args[0] if len(args) == 1 else tuple(args)
+        if isinstance(structure, list):
+            raise TypeError("Dataset.zip takes datasets, or a tuple, dict or named tuple of them; got a list")
+        leaves = nest.flatten(structure)
+        if structure is None or not leaves:
+            raise ValueError("Dataset.zip needs at least one dataset")
+        for leaf in leaves:
+            if not isinstance(leaf, Dataset):
+                raise TypeError(f"Dataset.zip takes datasets; got {leaf!r} ({type(leaf).__name__})")
+        specs = nest.pack_sequence_as(structure, [leaf.element_spec for leaf in leaves])
+        return Dataset(Zip([leaf.stage for leaf in leaves], specs))
+
+    def __iter__(self) -> OwnedIterator:
+        if not context.executing_eagerly():
+            return OwnedIterator(dataset_iterator(self.variant()), self.element_spec)
+        return OwnedIterator.over(self._stage)
+
+    def as_numpy_iterator(self) -> NumpyIterator:
+        """An iterator over the elements as numpy arrays.
+
+        Raises:
+            RuntimeError: inside a tf.function.
+        """
+        if not context.executing_eagerly():
+            raise RuntimeError("as_numpy_iterator() is not supported while tracing functions: arrays exist when a program runs")
+        return NumpyIterator(self._stage)
+
+    def __len__(self) -> int:
+        if not context.executing_eagerly():
+            raise TypeError("len() of a dataset works eagerly only; use dataset.cardinality() inside a tf.function")
+        size = self._stage.cardinality()
+        if size < 0:
+            raise TypeError(f"the dataset {'is infinite' if size == INFINITE else 'length is unknown'}; see dataset.cardinality()")
+        return size
+
+    def __bool__(self) -> bool:
+        return True
+
+    __nonzero__ = __bool__
+
+    def cardinality(self, name: str | None = None) -> Tensor:
+        """The number of elements, a scalar int64: INFINITE_CARDINALITY or UNKNOWN_CARDINALITY where there is none."""
+        if not context.executing_eagerly():
+            return dataset_cardinality(self.variant())
+        return convert_to_tensor(self._stage.cardinality(), dtypes.int64)
+
+    def options(self) -> Options:
+        """The options that are in force."""
+        return self._stage.options()
+
+    def apply(self, transformation_func: Callable[[Any], Any]) -> Any:
+        """What a function of datasets makes of this one.
+
+        Raises:
+            TypeError: it makes no dataset.
+        """
+        result = transformation_func(self)
+        if not isinstance(result, Dataset):
+            raise TypeError(f"`transformation_func` must return a Dataset; got {result!r}")
+        return result
+
+    def variant(self) -> Tensor:
+        """This dataset as a variant tensor: one at hand, or inside a graph a symbolic one."""
+        stage = self._stage
+        if isinstance(stage, _Given):
+            held: Tensor = stage.tensor
+            return held
+        if context.executing_eagerly():
+            return ListTensor(_value(stage))
+        parts = symbols(stage)
+
+        def make(arrays: Sequence[Any]) -> DatasetValue:
+            return _value(bound(stage, dict(zip(map(id, parts), arrays, strict=True))))
+
+        return dataset_op(parts, recipe=Recipe.of(make))
+
+    def loop_in_graph(self) -> tuple[Callable[[], Tensor], Callable[[], Any]]:
+        """See OwnedIterator.loop_in_graph."""
+        return iter(self).loop_in_graph()
+
+    def __repr__(self) -> str:
+        return f"<_{type(self._stage).__name__}Dataset element_spec={self.element_spec!r}>"
+
+
+def _value(stage: Stage) -> DatasetValue:
+    return DatasetValue(stage, functools.partial(_iterate, stage))
+
+
+def _iterate(stage: Stage) -> Any:
+    return OwnedIterator.over(stage).handle.array  # type: ignore[attr-defined]
+
+
+class _Given(Stage):
+    """A dataset that a graph gets as a tensor."""
+
+    kind = "dataset"
+
+    def __init__(self, tensor: Tensor, element_spec: Any) -> None:
+        super().__init__((), element_spec)
+        self.tensor: Any = tensor
+
+    def cardinality(self) -> int:
+        """That of the dataset, once it is at hand."""
+        return self.tensor.stage.cardinality() if isinstance(self.tensor, DatasetValue) else UNKNOWN
+
+    def start(self, run: Run) -> Cursor:
+        """See Stage.start."""
+        return run.open(self.tensor.stage)
+
+    def options(self) -> Options:
+        """See Stage.options."""
+        return self.tensor.stage.options() if isinstance(self.tensor, DatasetValue) else Options()
+
+
+class DatasetSpec(CompositeSpec):
+    """The spec of a dataset as an element (a window), or as an argument of a function.
+
+    Args:
+        element_spec: the structure of its elements.
+        dataset_shape: of a tensor of datasets; only a scalar is there.
+    """
+
+    __slots__ = ("_element_spec", "_shape")
+
+    def __init__(self, element_spec: Any, dataset_shape: Any = ()) -> None:
+        self._element_spec = element_spec
+        self._shape = TensorSpec(dataset_shape, dtypes.variant).shape
+
+    @property
+    def element_spec(self) -> Any:
+        """The structure of the elements."""
+        return self._element_spec
+
+    @property
+    def component_specs(self) -> tuple[TensorSpec, ...]:
+        """One variant."""
+        return (TensorSpec((), dtypes.variant),)
+
+    def components(self, value: Any) -> list[Any]:
+        """The dataset as a variant."""
+        return [value.variant()]
+
+    def from_components(self, components: list[Any]) -> Any:
+        """The dataset in a variant."""
+        (tensor,) = components
+        held = tensor.array if isinstance(tensor, EagerTensor) else tensor
+        if isinstance(held, DatasetValue):
+            return Dataset(held.stage)
+        if not isinstance(held, GraphTensor):
+            raise InvalidArgumentError(f"expected a dataset in a variant tensor; got {held!r}")
+        return Dataset(_Given(held, self._element_spec))
+
+    def is_compatible_with(self, value: Any) -> bool:
+        """True for datasets of such elements."""
+        spec = value.type_spec if isinstance(value, CompositeTensor) else value
+        return isinstance(spec, DatasetSpec) and are_subtypes(spec.element_spec, self._element_spec)
+
+    def is_subtype_of(self, other: Any) -> bool:
+        """True when all such elements are also those of `other`."""
+        return isinstance(other, DatasetSpec) and are_subtypes(self._element_spec, other.element_spec)
+
+    def most_general(self, other: Any) -> CompositeSpec | None:
+        """The narrowest spec of both."""
+        spec = most_general(self._element_spec, other.element_spec) if isinstance(other, DatasetSpec) else None
+        return None if spec is None else DatasetSpec(spec)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DatasetSpec) and self.is_subtype_of(other) and other.is_subtype_of(self)
+
+    def __hash__(self) -> int:
+        return hash((DatasetSpec, tuple(flat_specs(self._element_spec))))
+
+    def __repr__(self) -> str:
+        return f"DatasetSpec({self._element_spec!r}, {self._shape!r})"

@@ -1,0 +1,190 @@
+"""A user's function in a pipeline: traced once for the structure of the elements, then run on numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from headrace.core import dtypes, nest
+from headrace.core.errors import NotCompilable
+from headrace.core.spec import CompositeSpec, TensorSpec
+from headrace.data.pipeline.elements import Element, NoneTensorSpec, host_array, map_leaves
+from headrace.data.pipeline.stage import Bindable, Block, annotate
+from headrace.dispatch import context
+from headrace.dispatch.convert import convert_to_tensor
+from headrace.dispatch.resource import Resource
+from headrace.dispatch.tensor import GraphTensor
+from headrace.ir.graph import Graph, Node
+from headrace.passes.effects import is_pure
+from headrace.runtime import executable
+from headrace.runtime.lowering import Interpreter
+from headrace.trace.autograph.calls import convert
+from headrace.trace.function import Function
+
+MOST_VECTORIZED = 1 << 26
+"""Blocks of more bytes than this are not run through a function at once."""
+
+
+class TracedFunction(Bindable):
+    """A function as a graph.
+
+    Args:
+        function: the user's.
+        arguments: the structures of specs of its arguments; of an element that is a tuple each part is one argument.
+        kind: the stage that it is for, for messages.
+
+    Attributes:
+        output_spec: the structure of what it returns.
+        name: the function's.
+    """
+
+    def __init__(self, function: Callable[..., Any], arguments: Sequence[Any], kind: str) -> None:
+        if not callable(function):
+            raise TypeError(f"{kind} needs a function; got {function!r}")
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self.kind = kind
+        converted = convert(function)
+
+        def body(*given: Any) -> Any:
+            result = converted(*given)
+            return map_leaves(_packed, tuple(result) if isinstance(result, list) else result)
+
+        body.__name__ = self.name
+        specs = tuple(map_leaves(lambda spec: spec, argument) for argument in arguments)
+        given = [map_leaves(_given, spec) for spec in specs]
+        concrete = Function(body, autograph=False).get_concrete_function(*given)
+        self.graph: Graph = concrete.graph
+        self.captured: tuple[Any, ...] = tuple(concrete.captured_inputs)
+        self.output_spec = map_leaves(_spec_of, concrete.structured_outputs)
+        self._prepared: _Prepared | None = None
+
+    def __call__(self, *components: Any) -> Element:
+        """The components of the result on those of the arguments."""
+        return self.prepared.run(components)
+
+    @property
+    def prepared(self) -> _Prepared:
+        """What runs the graph, made on the first call."""
+        found = self._prepared
+        if found is None:
+            arrays = [_held(t) for t in self.captured]
+            found = self._prepared = _Prepared(self.graph, arrays)
+        return found
+
+    def at(self, position: int) -> str:
+        """The place that errors name."""
+        return f"{self.kind}({self.name}) at element {position}"
+
+
+def arguments_of(element_spec: Any) -> tuple[Any, ...]:
+    """The arguments that a function of elements takes: the parts of a plain tuple, else the element itself."""
+    return element_spec if type(element_spec) is tuple else (element_spec,)
+
+
+def _given(spec: Any) -> Any:
+    return None if isinstance(spec, NoneTensorSpec) else spec
+
+
+def _packed(value: Any) -> Any:
+    """A list inside of what a function returns is one tensor; as its result it is a tuple."""
+    return convert_to_tensor(value) if isinstance(value, list) else value
+
+
+def _spec_of(marker: Any) -> Any:
+    if marker is None:
+        return NoneTensorSpec()
+    return marker if isinstance(marker, CompositeSpec) else TensorSpec(marker.shape, marker.dtype)
+
+
+def _held(tensor: Any) -> Any:
+    return tensor if not hasattr(tensor, "array") else tensor.array
+
+
+class _Prepared:
+    """A graph with the values that it captured."""
+
+    def __init__(self, graph: Graph, captured: Sequence[Any]) -> None:
+        if any(isinstance(value, GraphTensor) for value in captured):
+            raise TypeError(
+                "this dataset depends on a symbolic tensor of a tf.function that is being or was traced; iterate over it there"
+            )
+        self._graph = graph
+        self._captured = list(captured)
+        self._tensors = [value for value in captured if not isinstance(value, Resource)]
+        self._resources = [value for value in captured if isinstance(value, Resource)]
+        self._executable = executable.of(graph)
+        self._short: Callable[[list[Any]], list[Any]] | None = None
+        self._batched: Any = None
+        self._device = "" if jax.default_backend() == "cpu" else "/CPU:0"
+
+    def run(self, components: Sequence[Any]) -> Element:
+        """The results on the components of the arguments."""
+        if self._device:
+            state = context.state()
+            before, state.device = state.device, self._device
+            try:
+                return tuple(map(host_array, self._executable.run([*components, *self._captured])))
+            finally:
+                state.device = before
+        if self._short is not None:
+            try:
+                return tuple(map(host_array, self._short([*components, *self._tensors])))
+            except NotCompilable:
+                self._short = None
+        results = self._executable.run([*components, *self._captured])
+        if self._executable.whole is not None:
+            self._short = self._executable.whole.bound(self._resources)
+        return tuple(map(host_array, results))
+
+    def may_vectorize(self, count: int) -> bool:
+        """True when the graph is pure and its shapes are known, so that it can run on whole blocks."""
+        if self._batched is None:
+            self._batched = self._vectorized() or False
+        return self._batched is not False and count > 1 and count * self._row_bytes <= MOST_VECTORIZED
+
+    def _vectorized(self) -> Any:
+        graph = self._executable.graph
+        values = [*graph.inputs, *graph.outputs]
+        plain = all(v.dtype.is_numpy_compatible and v.dtype is not dtypes.string for v in values)
+        fixed = all(v.shape.is_fully_defined() for v in values)
+        if not (plain and fixed and graph.outputs and not self._resources and self._executable.whole is not None):
+            return None
+        if self._device or not all(map(_is_plain, graph.nodes)):
+            return None
+        self._row_bytes = sum((v.shape.num_elements() or 0) * v.dtype.size for v in values)
+        captured = self._captured
+
+        def one(*components: Any) -> list[Any]:
+            return Interpreter(None).run(graph, [*components, *captured])
+
+        return jax.jit(jax.vmap(one))
+
+    def run_block(self, block: Block) -> Block | None:
+        """The results for a block of elements at once; None where that turns out not to be possible."""
+        try:
+            results = self._batched(*block.parts)
+        except NotCompilable:
+            self._batched = False
+            return None
+        return Block(block.count, tuple(map(np.asarray, results)))
+
+
+def _is_plain(node: Node) -> bool:
+    return is_pure(node) and not any(isinstance(attr, Graph) for attr in node.attrs.values())
+
+
+def called(function: TracedFunction, components: Sequence[Any], position: int) -> Element:
+    """The function's results; errors say at which element of which stage they were raised."""
+    try:
+        return function.prepared.run(components)
+    except Exception as error:
+        annotate(error, function.at(position))
+        raise
+
+
+def flat_count(structure: Any) -> int:
+    """The number of components of an element of this structure."""
+    return len(nest.flatten(structure, expand_composites=True))

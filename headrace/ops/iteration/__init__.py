@@ -1,0 +1,1 @@
+"""Iterators and datasets inside graphs."""
