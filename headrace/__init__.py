@@ -2,6 +2,7 @@
 
 import sys as _sys
 
+from headrace import audio as audio
 from headrace import autodiff as autodiff
 from headrace import autograph as autograph
 from headrace import bitwise as bitwise
@@ -23,6 +24,7 @@ from headrace import nest as nest
 from headrace import nn as nn
 from headrace import ops as _ops
 from headrace import optimizers as optimizers
+from headrace import profiler as profiler
 from headrace import quantization as quantization
 from headrace import ragged as ragged
 from headrace import random as random
@@ -32,6 +34,7 @@ from headrace import sets as sets
 from headrace import signal as signal
 from headrace import sparse as sparse
 from headrace import strings as strings
+from headrace import summary as summary
 from headrace import train as train
 from headrace.autodiff.py_function import py_function as py_function
 from headrace.autodiff.recompute import recompute_grad as recompute_grad

@@ -27,6 +27,12 @@ FOOTER = struct.Struct("<I")
 FRAME_BYTES = HEADER.size + FOOTER.size
 
 
+def framed(record: bytes) -> bytes:
+    """A record as it stands in a file."""
+    length = len(record).to_bytes(8, "little")
+    return b"".join((length, FOOTER.pack(masked_crc32c(length)), record, FOOTER.pack(masked_crc32c(record))))
+
+
 class RecordReader:
     """The records of one file, from a place on.
 

@@ -14,8 +14,7 @@ from typing import Any, ClassVar
 
 from headrace.core import errors
 from headrace.data import compression
-from headrace.data.records import FOOTER, MAX_RECORD_BYTES, RecordReader
-from headrace.proto.crc import masked_crc32c
+from headrace.data.records import MAX_RECORD_BYTES, RecordReader, framed
 
 _FLUSH_MODES = {
     None: zlib.Z_SYNC_FLUSH,
@@ -111,9 +110,7 @@ class TFRecordWriter:
             record = record.encode()
         elif not isinstance(record, bytes | bytearray | memoryview):
             raise TypeError(f"a record is bytes; got {type(record).__name__}: serialize it first, as by SerializeToString()")
-        data = bytes(record)
-        length = len(data).to_bytes(8, "little")
-        self._put(b"".join((length, FOOTER.pack(masked_crc32c(length)), data, FOOTER.pack(masked_crc32c(data)))))
+        self._put(framed(bytes(record)))
 
     def flush(self) -> None:
         """Hands everything written so far to the operating system."""

@@ -61,6 +61,8 @@ class ThreadState(threading.local):
         self.tapes: tuple[Recorder, ...] = ()
         self.device: str = ""
         self.name_scope: str = ""
+        self.observer: Callable[[Graph], None] | None = None
+        """Told of each graph that a function runs (see summary/graphs.py)."""
 
 
 _threads: list[ThreadState] = []

@@ -89,6 +89,11 @@ BundleHeaderProto = message("tensorflow.BundleHeaderProto")
 BundleEntryProto = message("tensorflow.BundleEntryProto")
 
 Event = message("tensorflow.Event")
+SourceMetadata = message("tensorflow.SourceMetadata")
+Summary = message("tensorflow.Summary")
+SummaryDescription = message("tensorflow.SummaryDescription")
+SummaryMetadata = message("tensorflow.SummaryMetadata")
+RunMetadata = message("tensorflow.RunMetadata")
 
 BytesList = message("tensorflow.BytesList")
 FloatList = message("tensorflow.FloatList")

@@ -55,7 +55,9 @@ class FunctionExporter:
         functions: the FunctionDefs by name, in the order in which they were finished: callees come first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, to_look_at: bool = False) -> None:
+        """Takes what the functions are for: a graph to look at may have ops that TensorFlow lacks."""
+        self.to_look_at = to_look_at
         self.functions: dict[str, Any] = {}
         self.gradient_types: dict[Node, str] = {}
         """The type of the gradient that a node has of its own."""
@@ -106,13 +108,17 @@ class FunctionExporter:
         return self._tensors[function][value]
 
 
-def graph_def(graph: Graph) -> Any:
+def graph_def(graph: Graph, *, to_look_at: bool = False) -> Any:
     """A GraphDef whose nodes are those of a graph; inputs become placeholders, the functions it calls the library.
+
+    Args:
+        graph: its nodes.
+        to_look_at: ops that TensorFlow lacks are written as well; the GraphDef is to be shown, not run.
 
     Raises:
         UnimplementedError: an op has no counterpart in TensorFlow.
     """
-    exporter = FunctionExporter()
+    exporter = FunctionExporter(to_look_at=to_look_at)
     body = _Body(exporter, graph, graph.name)
     function = body.build(None)
     found = GraphDef(versions=VersionDef(producer=PRODUCER))
@@ -294,7 +300,7 @@ class _Body:
 
     def _fill_op(self, proto: Any, node: Node) -> list[str]:
         op = find(node.op)
-        if op is None or not op.exportable:
+        if op is None or not (op.exportable or self._exporter.to_look_at):
             raise UnimplementedError(f"{problem(self._graph)}; a function with such an op cannot be saved", op=node.op)
         for key, attr in op.attrs.items():
             proto.attr[key].CopyFrom(attrs.encode(attr.kind, node.attrs[key], self._exporter.add))

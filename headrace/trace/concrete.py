@@ -109,6 +109,8 @@ class ConcreteFunction(Trackable):
         """Calls the function on its flat tensor arguments, already checked."""
         inputs = [*tensors, *self.captured_inputs]
         state = context.state()
+        if state.observer is not None and state.executor.is_eager:
+            state.observer(self.graph)
         if state.tapes:
             for variable in self.variables:
                 for tape in state.tapes:

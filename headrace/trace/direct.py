@@ -18,7 +18,7 @@ from headrace.trace.concrete import ConcreteFunction
 def direct_key(args: tuple[Any, ...]) -> Any:
     """What decides which trace a call uses, or None for a call that must go the long way."""
     state = context.state()
-    if state.tapes or not state.executor.is_eager:
+    if state.tapes or state.observer or not state.executor.is_eager:
         return None
     key: list[Any] = [state.device]
     for value in args:

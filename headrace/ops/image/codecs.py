@@ -19,12 +19,17 @@ MOST_PIXELS = 1 << 28
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """The module PIL.Image.
+
+    Raises:
+        UnimplementedError: Pillow is not installed.
+    """
     try:
         from PIL import Image  # noqa: PLC0415
     except ImportError:
         raise UnimplementedError(
-            "images are decoded and encoded by Pillow, which is not installed; install headrace[image]"
+            "images are decoded, encoded and drawn by Pillow, which is not installed; install headrace[image]"
         ) from None
     return Image
 
@@ -37,7 +42,7 @@ def _bytes_of(contents: Any) -> bytes:
 
 def _open(data: bytes, formats: tuple[str, ...]) -> Any:
     """The image, its pixels not yet read."""
-    library = _pillow()
+    library = pillow()
     try:
         image = library.open(io.BytesIO(data), formats=formats)
         frames = getattr(image, "n_frames", 1)
@@ -225,7 +230,7 @@ def _check_encoded(image: Any, channels: tuple[int, ...]) -> None:
 
 
 def _encoded(image: Any, kind: str, **options: Any) -> Any:
-    library = _pillow()
+    library = pillow()
     stream = io.BytesIO()
     library.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(stream, kind, **options)
     out = np.empty((), object)

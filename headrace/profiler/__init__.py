@@ -1,0 +1,3 @@
+"""tf.profiler."""
+
+from headrace.profiler import experimental as experimental

@@ -1,0 +1,3 @@
+"""tf.profiler.experimental.server."""
+
+from headrace.runtime.profiling import start_server as start
