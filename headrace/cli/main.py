@@ -25,6 +25,7 @@ COMMANDS = {
     "run-signature": _Entry("headrace.cli.run_signature", "Run one signature of a SavedModel on files or JSON."),
     "serve": _Entry("headrace.cli.serve", "Serve a SavedModel over TensorFlow Serving's REST API.", extra="serving"),
     "sign": _Entry("headrace.cli.sign", "Sign a model with a key.", extra="signing"),
+    "tensorboard": _Entry("headrace.cli.tensorboard", "Start TensorBoard on what tf.summary wrote.", extra="tensorboard"),
     "verify": _Entry("headrace.cli.verify", "Check a model's signature or digest."),
 }
 

@@ -12,6 +12,7 @@ from headrace.core.errors import (
     InvalidArgumentError,
     NotFoundError,
     OpError,
+    OutOfRangeError,
     PermissionDeniedError,
     ResourceExhaustedError,
     UnknownError,
@@ -31,6 +32,7 @@ _NUMBERS: dict[int | None, type[OpError]] = {
     errno.ENOSPC: ResourceExhaustedError,
     errno.EDQUOT: ResourceExhaustedError,
     errno.EMFILE: ResourceExhaustedError,
+    errno.EFBIG: OutOfRangeError,
 }
 
 

@@ -24,7 +24,7 @@ from headrace.passes.effects import READS, has_effects
 MOST_PINNED = 4096
 """Arithmetic on integers of more elements than this is left to the device, even between host nodes."""
 
-QUIET = frozenset({"PrintV2", "Assert", "CheckNumerics"})
+QUIET = frozenset({"PrintV2", "Assert", "CheckNumerics", "WriteSummary", "WriteRawProtoSummary", "FlushSummaryWriter"})
 """Host ops whose effect touches no variable: only writes must keep their place relative to them."""
 
 STATIC_READS = frozenset({"VariableShape"})
