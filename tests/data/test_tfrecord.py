@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.core import errors
-from headrace.data import tfrecord
 from headrace.data.compression import InflateStream
 from headrace.data.tfrecord import TFRecordOptions, TFRecordWriter, read, tf_record_iterator
+from headrace.proto.crc import masked_crc32c
 
 RECORDS = [b"abc", b"", b"x" * 1000]
 COMPRESSIONS = ["", "GZIP", "ZLIB"]
@@ -174,7 +174,7 @@ def test_the_wrong_compression_type_is_named(tmp_path: Path) -> None:
 
 def test_a_false_length_allocates_nothing_and_is_refused(tmp_path: Path) -> None:
     length = struct.pack("<Q", 1 << 40)
-    (tmp_path / "f").write_bytes(length + struct.pack("<I", tfrecord.masked_crc32c(length)) + b"abc")
+    (tmp_path / "f").write_bytes(length + struct.pack("<I", masked_crc32c(length)) + b"abc")
     with pytest.raises(errors.DataLossError, match="above the limit"):
         list(read(tmp_path / "f"))
     with pytest.raises(errors.DataLossError, match="3 are there"):
