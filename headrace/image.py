@@ -28,9 +28,11 @@ from headrace.ops.image.codecs import decode_bmp as decode_bmp
 from headrace.ops.image.codecs import decode_gif as decode_gif
 from headrace.ops.image.codecs import decode_jpeg as decode_jpeg
 from headrace.ops.image.codecs import decode_png as decode_png
+from headrace.ops.image.codecs import decode_webp as decode_webp
 from headrace.ops.image.codecs import encode_jpeg as encode_jpeg
 from headrace.ops.image.codecs import encode_png as encode_png
 from headrace.ops.image.codecs import extract_jpeg_shape as extract_jpeg_shape
+from headrace.ops.image.codecs import is_jpeg as is_jpeg
 from headrace.ops.image.colour import hsv_to_rgb as hsv_to_rgb
 from headrace.ops.image.colour import rgb_to_hsv as rgb_to_hsv
 from headrace.ops.image.distorting import random_brightness as random_brightness

@@ -1,12 +1,14 @@
 """tf.io."""
 
 from headrace.data.example import FixedLenFeature as FixedLenFeature
-from headrace.data.parsing import FixedLenSequenceFeature as FixedLenSequenceFeature
-from headrace.data.parsing import RaggedFeature as RaggedFeature
-from headrace.data.parsing import SparseFeature as SparseFeature
-from headrace.data.parsing import VarLenFeature as VarLenFeature
+from headrace.data.features import FixedLenSequenceFeature as FixedLenSequenceFeature
+from headrace.data.features import RaggedFeature as RaggedFeature
+from headrace.data.features import SparseFeature as SparseFeature
+from headrace.data.features import VarLenFeature as VarLenFeature
 from headrace.data.parsing import parse_example as parse_example
 from headrace.data.parsing import parse_single_example as parse_single_example
+from headrace.data.sequences import parse_sequence_example as parse_sequence_example
+from headrace.data.sequences import parse_single_sequence_example as parse_single_sequence_example
 from headrace.data.tfrecord import TFRecordOptions as TFRecordOptions
 from headrace.data.tfrecord import TFRecordWriter as TFRecordWriter
 from headrace.files import gfile as gfile
@@ -19,12 +21,20 @@ from headrace.ops.image.codecs import decode_bmp as decode_bmp
 from headrace.ops.image.codecs import decode_gif as decode_gif
 from headrace.ops.image.codecs import decode_jpeg as decode_jpeg
 from headrace.ops.image.codecs import decode_png as decode_png
+from headrace.ops.image.codecs import decode_webp as decode_webp
 from headrace.ops.image.codecs import encode_jpeg as encode_jpeg
 from headrace.ops.image.codecs import encode_png as encode_png
 from headrace.ops.image.codecs import extract_jpeg_shape as extract_jpeg_shape
+from headrace.ops.image.codecs import is_jpeg as is_jpeg
+from headrace.ops.parsing.compressed import decode_compressed as decode_compressed
+from headrace.ops.parsing.compressed import decode_json_example as decode_json_example
 from headrace.ops.parsing.csv import decode_csv as decode_csv
 from headrace.ops.strings.encoding import decode_base64 as decode_base64
 from headrace.ops.strings.encoding import decode_raw as decode_raw
 from headrace.ops.strings.encoding import encode_base64 as encode_base64
 from headrace.ops.strings.tensors import parse_tensor as parse_tensor
 from headrace.ops.strings.tensors import serialize_tensor as serialize_tensor
+from headrace.saved_model.graph_files import write_graph as write_graph
+from headrace.sparse.serializing import deserialize_many_sparse as deserialize_many_sparse
+from headrace.sparse.serializing import serialize_many_sparse as serialize_many_sparse
+from headrace.sparse.serializing import serialize_sparse as serialize_sparse

@@ -93,10 +93,10 @@ class RaggedTensor(CompositeTensor, Operators):
         values, length = _values(values), int(uniform_row_length)
         if length < 0 or not length and nrows is None:
             raise ValueError(f"uniform_row_length must be positive (or 0 with nrows given); got {length}")
-        count = get("FloorDiv")(partitions.rows_of(values, dtypes.int64), length) if nrows is None else nrows
-        splits = get("Mul")(
-            partitions.positions(0, get("AddV2")(get("Cast")(count, DstT=dtypes.int64), np.int64(1)), np.int64(1)), np.int64(length)
-        )
+        dtype = values.row_splits.dtype if isinstance(values, RaggedTensor) else dtypes.int64
+        one, step = (np.array(number, dtype.np_dtype) for number in (1, length))
+        count = get("FloorDiv")(partitions.rows_of(values, dtype), step) if nrows is None else get("Cast")(nrows, DstT=dtype)
+        splits = get("Mul")(partitions.positions(np.array(0, dtype.np_dtype), get("AddV2")(count, one), one), step)
         if validate:
             partitions.check_splits(splits, values.shape[0])
         return cls(values, splits, length)

@@ -11,7 +11,10 @@ from headrace.checkpoint.store import CheckpointOptions as CheckpointOptions
 from headrace.proto.messages import BytesList as BytesList
 from headrace.proto.messages import Example as Example
 from headrace.proto.messages import Feature as Feature
+from headrace.proto.messages import FeatureList as FeatureList
+from headrace.proto.messages import FeatureLists as FeatureLists
 from headrace.proto.messages import Features as Features
 from headrace.proto.messages import FloatList as FloatList
 from headrace.proto.messages import Int64List as Int64List
+from headrace.proto.messages import SequenceExample as SequenceExample
 from headrace.train import experimental as experimental

@@ -44,5 +44,3 @@ def test_errors_name_the_feature_and_the_example() -> None:
         tf.io.parse_example([SOUND, b""], {"a": tf.io.FixedLenFeature([3], tf.int64)})
     with pytest.raises(tf.errors.InvalidArgumentError, match="feature 'a' of example 0 is a int64_list"):
         tf.io.parse_example([SOUND], {"a": tf.io.FixedLenFeature([3], tf.float32)})
-    with pytest.raises(tf.errors.UnimplementedError, match="ragged-feature-partitions"):
-        tf.io.parse_example([SOUND], {"a": tf.io.RaggedFeature(tf.int64, partitions=["x"])})

@@ -5,33 +5,22 @@ The ops are stateful here, though TensorFlow's are not: what a file holds may ch
 
 from __future__ import annotations
 
-import glob
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, UnimplementedError
+from headrace.core.errors import FailedPreconditionError, InvalidArgumentError
 from headrace.dispatch.opdef import op
-from headrace.files.errors import as_op_error
+from headrace.files.errors import named
+from headrace.files.systems import system_of
 
 
-def local(name: Any) -> str:
-    """The path of a file on this machine: `name` without `file://`.
-
-    Raises:
-        UnimplementedError: it is a URL of another scheme.
-    """
-    text = os.fsdecode(name)
-    scheme, mark, rest = text.partition("://")
-    if not mark:
-        return text
-    if scheme == "file":
-        return rest
-    raise UnimplementedError(
-        f"{text!r} is a URL of the scheme {scheme!r}; only files of this machine can be used; download it first"
-    )
+def matching(pattern: str) -> list[str]:
+    """The paths, or URLs, that a pattern fits, in order."""
+    system, place = system_of(pattern)
+    with named(pattern):
+        return sorted(system.glob(place))
 
 
 def _scalar(value: Any, what: str) -> Any:
@@ -55,26 +44,26 @@ def _string(content: bytes) -> Any:
     shape=lambda filename: (),
 )
 def read_file(filename: Any) -> Any:
-    """The content of a file."""
-    path = local(_scalar(filename, "filename"))
-    try:
-        return _string(Path(path).read_bytes())
-    except OSError as error:
-        raise as_op_error(error, path) from error
+    """The content of a file of this machine, or behind a URL."""
+    path = os.fsdecode(_scalar(filename, "filename"))
+    system, place = system_of(path)
+    with named(path), system.open(place, "rb") as file:
+        return _string(file.read())
 
 
 @op("WriteFile", "filename: string, contents: string -> ", host_only=True, stateful=True, differentiable=False)
 def write_file_op(filename: Any, contents: Any) -> tuple[()]:
     """Writes a file, and makes the folders above it."""
-    path = local(_scalar(filename, "filename"))
+    path = os.fsdecode(_scalar(filename, "filename"))
     content = _scalar(contents, "contents")
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(content)
-    except FileExistsError as error:
-        raise FailedPreconditionError(f"{path}: a part of the path is a file, not a folder") from error
-    except OSError as error:
-        raise as_op_error(error, path) from error
+    system, place = system_of(path)
+    with named(path):
+        try:
+            system.makedirs(os.path.dirname(place) or ".")
+        except FileExistsError as error:
+            raise FailedPreconditionError(f"{path}: a part of the path is a file, not a folder") from error
+        with system.open(place, "wb") as file:
+            file.write(content)
     return ()
 
 
@@ -99,7 +88,7 @@ def matching_files(pattern: Any) -> Any:
     """The names of the files that a pattern matches, or each of several, in order."""
     if pattern.ndim > 1:
         raise InvalidArgumentError(f"pattern must be a scalar or a vector of strings; got shape {list(pattern.shape)}")
-    found = sorted(os.fsencode(name) for item in pattern.ravel().tolist() for name in glob.glob(local(item)))
+    found = sorted(os.fsencode(name) for item in pattern.ravel().tolist() for name in matching(os.fsdecode(item)))
     names = np.empty(len(found), object)
     names[:] = found
     return names

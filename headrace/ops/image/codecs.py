@@ -12,10 +12,11 @@ import numpy as np
 
 from headrace.core.dtypes import INDEX, DType, float32, int32, uint8, uint16
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
-from headrace.dispatch.opdef import op
+from headrace.dispatch.opdef import get, op
 
 MOST_PIXELS = 1 << 28
 """The most pixels (all frames together) that an image may have."""
+_JPEG_START = b"\xff\xd8\xff"
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -203,7 +204,7 @@ def decode_webp(contents: Any, *, channels: int = 0, dtype: DType = uint8) -> An
 def decode_image_op(contents: Any, *, channels: int = 0, dtype: DType = uint8, expand_animations: bool = True) -> Any:
     """The pixels of a JPEG, PNG, GIF or BMP image; a GIF has a dimension of frames in front unless told otherwise."""
     data = _bytes_of(contents)
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(_JPEG_START):
         pixels = _decode_jpeg(data, channels, 1)
     elif data.startswith(b"\x89PNG"):
         pixels = _decode_png(data, channels, dtype is not uint8)
@@ -220,6 +221,11 @@ def decode_image_op(contents: Any, *, channels: int = 0, dtype: DType = uint8, e
     if dtype is uint16 and pixels.dtype == np.uint8:
         return pixels.astype(np.uint16) * np.uint16(257)
     return pixels
+
+
+def is_jpeg(contents: Any, name: str | None = None) -> Any:
+    """Whether a string begins as JPEG images do."""
+    return get("Equal")(get("Substr")(contents, 0, 3), _JPEG_START, name=name)
 
 
 def _check_encoded(image: Any, channels: tuple[int, ...]) -> None:

@@ -42,8 +42,12 @@ def parse(serialized: Array, wanted: Wanted) -> tuple[Any, ...]:
     if serialized.ndim > 1:
         raise InvalidArgumentError(f"serialized must be a scalar or a vector; got shape {list(serialized.shape)}")
     names = [item[:2] for group in wanted for item in group]
-    found = iter(read(serialized.ravel().tolist(), names))
-    batched = serialized.ndim == 1
+    return tensors_of(wanted, read(serialized.ravel().tolist(), names), serialized.ndim == 1)
+
+
+def tensors_of(wanted: Wanted, columns: Sequence[Column], batched: bool) -> tuple[Any, ...]:
+    """The results of `parse`, of columns in the order of `wanted`."""
+    found = iter(columns)
     sparse = [_sparse(next(found), batched) for _ in wanted.sparse]
     dense = [_dense(next(found), *item, batched) for item in wanted.dense]
     ragged = [_ragged(next(found), splits, batched) for *_, splits in wanted.ragged]
@@ -127,11 +131,12 @@ def _ragged(column: Column, splits: DType, batched: bool) -> tuple[Array, Array]
     return column.values, rows.astype(splits.np_dtype)
 
 
-def _texts(keys: Any) -> list[str]:
+def texts(keys: Any) -> list[str]:
+    """Strings of a tensor as Python's."""
     return [key.decode() if isinstance(key, bytes) else str(key) for key in np.asarray(keys, object).ravel().tolist()]
 
 
-def _wanted(
+def wanted_of(
     sparse: Sequence[str], sparse_types: DTypes, dense: Sequence[str], dense_shapes: Shapes, defaults: Sequence[Array]
 ) -> Wanted:
     """Sparse and dense features, as many of each as their types, shapes and defaults say."""
@@ -187,8 +192,8 @@ def parse_example_v2(
     dense_shapes: Shapes,
 ) -> Any:
     """Reads examples, a vector or one."""
-    wanted = _wanted(_texts(sparse_keys), sparse_types, _texts(dense_keys), dense_shapes, dense_defaults)
-    ragged = list(zip(_texts(ragged_keys), ragged_value_types, ragged_split_types, strict=True))
+    wanted = wanted_of(texts(sparse_keys), sparse_types, texts(dense_keys), dense_shapes, dense_defaults)
+    ragged = list(zip(texts(ragged_keys), ragged_value_types, ragged_split_types, strict=True))
     return parse(serialized, wanted._replace(ragged=ragged))
 
 
@@ -217,8 +222,8 @@ def parse_example_v1(
     dense_shapes: Shapes,
 ) -> Any:
     """Reads a vector of examples; the older form."""
-    sparse, dense = ([key for item in keys for key in _texts(item)] for keys in (sparse_keys, dense_keys))
-    return parse(serialized, _wanted(sparse, sparse_types, dense, dense_shapes, dense_defaults))[:4]
+    sparse, dense = ([key for item in keys for key in texts(item)] for keys in (sparse_keys, dense_keys))
+    return parse(serialized, wanted_of(sparse, sparse_types, dense, dense_shapes, dense_defaults))[:4]
 
 
 def _shapes_single(serialized: Any, *_: Any, num_sparse: int, dense_shapes: Shapes, **__: Any) -> list[Any]:
@@ -246,4 +251,4 @@ def parse_single_example_op(
     dense_shapes: Shapes,
 ) -> Any:
     """Reads one example."""
-    return parse(serialized, _wanted(sparse_keys, sparse_types, dense_keys, dense_shapes, dense_defaults))[:4]
+    return parse(serialized, wanted_of(sparse_keys, sparse_types, dense_keys, dense_shapes, dense_defaults))[:4]
