@@ -186,6 +186,18 @@ def schemes() -> list[str]:
     return sorted({"", "file", *more} - {"local"})
 
 
+def local(name: Any) -> str:
+    """The path of a file on this machine: `name` without `file://`.
+
+    Raises:
+        UnimplementedError: it is a URL of another scheme.
+    """
+    system, place = system_of(os.fsdecode(name))
+    if system is LOCAL:
+        return place
+    raise UnimplementedError(f"{os.fsdecode(name)!r} is a URL; only files of this machine can be used here")
+
+
 LOCAL = LocalFiles()
 _remote: dict[str, RemoteFiles] = {}
 

@@ -14,7 +14,7 @@ from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import ResourceTensor
-from headrace.ops.files.whole import local
+from headrace.files.systems import local
 from headrace.ops.summary.writing import EventSink
 from headrace.summary.events import EventFile
 from headrace.summary.recording import state
