@@ -236,4 +236,4 @@ _start()
 newaxis = None
 __version__ = "0.1.0"
 
-_explain_missing_names(_sys.modules[__name__])
+_explain_missing_names(_sys.modules[__name__], lazy={"test": "headrace.testing"})

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 PAGE = "docs/names.md"
 
 
-def explain_missing_names(facade: ModuleType) -> None:
+def explain_missing_names(facade: ModuleType, lazy: Mapping[str, str] | None = None) -> None:
     """Makes unknown attributes of a facade, and of the facades below it, name the page of supported names.
 
     A facade that has a `__getattr__` of its own keeps it.
+
+    Args:
+        facade: the outermost one.
+        lazy: attributes that are modules to be imported when they are first asked for, with the names of the modules.
     """
-    for module in [facade, *_below(facade, {facade.__name__})]:
-        module.__dict__.setdefault("__getattr__", _raiser(module))
+    for module in _below(facade, {facade.__name__}):
+        module.__dict__.setdefault("__getattr__", _raiser(module, {}))
+    facade.__dict__.setdefault("__getattr__", _raiser(facade, lazy or {}))
 
 
 def _below(facade: ModuleType, seen: set[str]) -> list[ModuleType]:
@@ -28,10 +34,15 @@ def _below(facade: ModuleType, seen: set[str]) -> list[ModuleType]:
     return found
 
 
-def _raiser(module: ModuleType) -> Callable[[str], Any]:
+def _raiser(module: ModuleType, lazy: Mapping[str, str]) -> Callable[[str], Any]:
     """The `__getattr__` of a module."""
 
-    def missing(name: str) -> NoReturn:
+    def missing(name: str) -> Any:
+        if name in lazy:
+            found = import_module(lazy[name])
+            explain_missing_names(found)
+            module.__dict__[name] = found
+            return found
         raise AttributeError(
             f"module {module.__name__!r} has no attribute {name!r}; {PAGE} lists TensorFlow's names that are supported",
             name=name,

@@ -1,0 +1,3 @@
+"""tf.test.experimental."""
+
+from headrace.testing.machine import sync_devices as sync_devices
