@@ -35,14 +35,20 @@ from headrace import signal as signal
 from headrace import sparse as sparse
 from headrace import strings as strings
 from headrace import summary as summary
+from headrace import sysconfig as sysconfig
 from headrace import train as train
+from headrace import types as types
+from headrace import version as version
+from headrace import xla as xla
 from headrace.autodiff.py_function import py_function as py_function
 from headrace.autodiff.recompute import recompute_grad as recompute_grad
 from headrace.autodiff.tape import GradientTape as GradientTape
 from headrace.autodiff.tape import UnconnectedGradients as UnconnectedGradients
 from headrace.autodiff.tape import custom_gradient as custom_gradient
 from headrace.autodiff.tape import grad_pass_through as grad_pass_through
+from headrace.core.device_spec import DeviceSpec as DeviceSpec
 from headrace.core.facades import explain_missing_names as _explain_missing_names
+from headrace.core.logs import get_logger as get_logger
 from headrace.core.shapes import TensorShape as TensorShape
 from headrace.core.shapes import broadcast_static_shape as broadcast_static_shape
 from headrace.core.spec import TensorSpec as TensorSpec
@@ -55,6 +61,7 @@ from headrace.dispatch.context import inside_function as inside_function
 from headrace.dispatch.convert import constant as constant
 from headrace.dispatch.convert import convert_to_tensor as convert_to_tensor
 from headrace.dispatch.convert import is_tensor as is_tensor
+from headrace.dispatch.convert import register_tensor_conversion_function as register_tensor_conversion_function
 from headrace.dispatch.tensor import Tensor as Tensor
 from headrace.dtypes import *  # noqa: F403
 from headrace.ops.array.creation import eye as eye
@@ -110,6 +117,7 @@ from headrace.ops.array.shaping import size as size
 from headrace.ops.array.shaping import squeeze as squeeze
 from headrace.ops.array.shaping import transpose as transpose
 from headrace.ops.array.shaping import unravel_index as unravel_index
+from headrace.ops.array.sorting import approx_top_k_op as approx_top_k
 from headrace.ops.array.sorting import argsort as argsort
 from headrace.ops.array.sorting import searchsorted as searchsorted
 from headrace.ops.array.sorting import sort as sort
@@ -124,6 +132,7 @@ from headrace.ops.host.assertions import assert_greater as assert_greater
 from headrace.ops.host.assertions import assert_less as assert_less
 from headrace.ops.host.assertions import assert_rank as assert_rank
 from headrace.ops.host.assertions import assert_true as Assert
+from headrace.ops.host.clock import timestamp as timestamp
 from headrace.ops.host.ordering import control_dependencies as control_dependencies
 from headrace.ops.host.ordering import group as group
 from headrace.ops.host.ordering import no_op as no_op
@@ -146,6 +155,7 @@ from headrace.ops.math.comparison import logical_not as logical_not
 from headrace.ops.math.comparison import logical_or as logical_or
 from headrace.ops.math.contraction import einsum as einsum
 from headrace.ops.math.contraction import histogram_fixed_width as histogram_fixed_width
+from headrace.ops.math.contraction import histogram_fixed_width_bins as histogram_fixed_width_bins
 from headrace.ops.math.contraction import matmul as matmul
 from headrace.ops.math.contraction import tensordot as tensordot
 from headrace.ops.math.conversion import bitcast as bitcast
@@ -200,7 +210,10 @@ from headrace.ops.math.unary import sqrt as sqrt
 from headrace.ops.math.unary import square as square
 from headrace.ops.math.unary import tan as tan
 from headrace.ops.math.unary import tanh as tanh
+from headrace.ops.strings.hashing import fingerprint as fingerprint
 from headrace.ops.strings.numeric import as_string as as_string
+from headrace.proto.public import make_ndarray as make_ndarray
+from headrace.proto.public import make_tensor_proto as make_tensor_proto
 from headrace.ragged.tensor import RaggedTensor as RaggedTensor
 from headrace.ragged.tensor import RaggedTensorSpec as RaggedTensorSpec
 from headrace.runtime.placement import device as device
@@ -208,6 +221,7 @@ from headrace.runtime.startup import start as _start
 from headrace.sparse.sets import edit_distance as edit_distance
 from headrace.sparse.tensor import SparseTensor as SparseTensor
 from headrace.sparse.tensor import SparseTensorSpec as SparseTensorSpec
+from headrace.state.critical_section import CriticalSection as CriticalSection
 from headrace.state.initializers import ConstantInitializer as constant_initializer
 from headrace.state.initializers import OnesInitializer as ones_initializer
 from headrace.state.initializers import RandomNormalInitializer as random_normal_initializer
@@ -230,6 +244,10 @@ from headrace.trace.control.mapping import vectorized_map as vectorized_map
 from headrace.trace.control.tensor_array import TensorArray as TensorArray
 from headrace.trace.function import function as function
 from headrace.trace.optional import OptionalSpec as OptionalSpec
+from headrace.trace.symbolic import gradients as gradients
+from headrace.trace.symbolic import hessians as hessians
+from headrace.trace.symbolic import is_symbolic_tensor as is_symbolic_tensor
+from headrace.trace.symbolic import type_spec_from_value as type_spec_from_value
 
 _start()
 

@@ -21,5 +21,7 @@ from headrace.ragged.strings import bytes_split as bytes_split
 from headrace.ragged.strings import ngrams as ngrams
 from headrace.ragged.strings import split as split
 from headrace.ragged.strings import unicode_decode as unicode_decode
+from headrace.ragged.strings import unicode_decode_with_offsets as unicode_decode_with_offsets
 from headrace.ragged.strings import unicode_encode as unicode_encode
 from headrace.ragged.strings import unicode_split as unicode_split
+from headrace.ragged.strings import unicode_split_with_offsets as unicode_split_with_offsets

@@ -195,7 +195,7 @@ class GradientTape:
             if not (isinstance(source, Tensor | IndexedSlices | CompositeTensor) or _is_variable(source)):
                 raise TypeError(f"sources must be tensors or variables; got {source!r} ({type(source).__name__})")
         keys = [id(key_tensor(source)) for source in flat]
-        found = backward(self._records, _seeds(target, output_gradients), set(keys))
+        found = backward(self._records, seeds_of(target, output_gradients), set(keys))
         if not self._persistent:
             self.reset()
         gradients = [_completed(g, s, policy) for g, s in zip(by_source(found, keys), flat, strict=True)]
@@ -279,7 +279,7 @@ class GradientTape:
         return flat(stacked, [batch, *inner, *source.shape.concrete()[1:]])
 
 
-def _seeds(target: Any, output_gradients: Any) -> list[tuple[Tensor, Gradient]]:
+def seeds_of(target: Any, output_gradients: Any) -> list[tuple[Tensor, Gradient]]:
     """Each differentiable target (a variable's handle for a variable) with the gradient that flows into it."""
     targets = nest.flatten(target)
     given = [None] * len(targets) if output_gradients is None else nest.flatten(output_gradients)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,37 @@ def _brief(value: Any) -> str:
     return (text if len(text) <= 80 else text[:77] + "...") + f" ({type(value).__name__})"
 
 
+_CONVERSIONS: list[tuple[Any, Callable[..., Any]]] = []
+_PRIORITIES: list[int] = []
+
+
+def register_tensor_conversion_function(base_type: Any, conversion_func: Callable[..., Any], priority: int = 100) -> None:
+    """Has instances of a class converted by a function wherever a tensor is needed.
+
+    Args:
+        base_type: the class, or a tuple of classes.
+        conversion_func: called with `(value, dtype=, name=, as_ref=False)`; returns a tensor or NotImplemented.
+        priority: functions of smaller numbers are asked first.
+
+    Raises:
+        TypeError: the first argument is no class, or the second no function; numbers and arrays are converted already.
+    """
+    kinds = base_type if isinstance(base_type, tuple) else (base_type,)
+    if not all(isinstance(kind, type) for kind in kinds):
+        raise TypeError(f"base_type must be a class or a tuple of classes; got {base_type!r}")
+    if any(issubclass(kind, int | float | np.generic | np.ndarray) for kind in kinds):
+        raise TypeError(f"conversions of numbers and arrays are fixed; got {base_type!r}")
+    if not callable(conversion_func):
+        raise TypeError(f"conversion_func must be callable; got {conversion_func!r}")
+    place = sum(known <= priority for known in _PRIORITIES)
+    _PRIORITIES.insert(place, priority)
+    _CONVERSIONS.insert(place, (base_type, conversion_func))
+
+
+TensorLike = Tensor | int | float | bool | str | bytes | complex | tuple | list | np.ndarray | np.generic  # type: ignore[type-arg]
+"""What converts to a tensor, for annotations."""
+
+
 def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None) -> Tensor:
     """`value` as a tensor.
 
@@ -159,6 +190,9 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
         return hook(wanted, name)  # type: ignore[no-any-return]
     if isinstance(value, CompositeTensor):
         raise CompositeArgument(value)
+    for kind, convert in _CONVERSIONS:
+        if isinstance(value, kind) and (found := convert(value, dtype=wanted, name=name, as_ref=False)) is not NotImplemented:
+            return found  # type: ignore[no-any-return]
     if isinstance(value, list | tuple) and _holds_tensors(value):
         return _pack(value, wanted, dtype_hint)
     hint = None if dtype_hint is None else dtypes.as_dtype(dtype_hint)

@@ -2,6 +2,8 @@
 
 from headrace.math import special as special
 from headrace.ops.array.shaping import invert_permutation as invert_permutation
+from headrace.ops.array.sorting import approx_max_k as approx_max_k
+from headrace.ops.array.sorting import approx_min_k as approx_min_k
 from headrace.ops.array.sorting import top_k as top_k
 from headrace.ops.math.comparison import greater as greater
 from headrace.ops.math.comparison import greater_equal as greater_equal

@@ -1,6 +1,8 @@
 """tf.nn: neural networks."""
 
 from headrace.nn import experimental as experimental
+from headrace.ops.array.sorting import approx_max_k as approx_max_k
+from headrace.ops.array.sorting import approx_min_k as approx_min_k
 from headrace.ops.array.sorting import top_k as top_k
 from headrace.ops.array.space import depth_to_space as depth_to_space
 from headrace.ops.array.space import space_to_batch as space_to_batch

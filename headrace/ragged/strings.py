@@ -153,6 +153,41 @@ def _encode(codes: Any, splits: Any, encoding: str, errors: str, replacement_cha
     )
 
 
+def unicode_decode_with_offsets(
+    input: Any,
+    input_encoding: str,
+    errors: str = "replace",
+    replacement_char: int = 0xFFFD,
+    replace_control_characters: bool = False,
+    name: str | None = None,
+) -> tuple[Any, Any]:
+    """`unicode_decode`, and the byte of its string at which each character begins (int64)."""
+    codes = unicode_decode(input, input_encoding, errors, replacement_char, replace_control_characters, name)
+
+    def starts(x: Any) -> RaggedTensor:
+        splits, _, offsets = unicode.unicode_decode_with_offsets.all(
+            x,
+            input_encoding=input_encoding,
+            errors=errors,
+            replacement_char=replacement_char,
+            replace_control_characters=replace_control_characters,
+        )
+        count = x.shape[0]
+        splits.set_shape([None if count is None else count + 1])
+        offsets.set_shape([None])
+        return RaggedTensor(offsets, splits)
+
+    return codes, _rowwise(input, starts)
+
+
+def unicode_split_with_offsets(
+    input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 0xFFFD, name: str | None = None
+) -> tuple[Any, Any]:
+    """`unicode_split`, and the byte of its string at which each character begins (int64)."""
+    _, offsets = unicode_decode_with_offsets(input, input_encoding, errors, replacement_char)
+    return unicode_split(input, input_encoding, errors, replacement_char, name), offsets
+
+
 def unicode_split(
     input: Any, input_encoding: str, errors: str = "replace", replacement_char: int = 0xFFFD, name: str | None = None
 ) -> Any:

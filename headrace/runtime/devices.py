@@ -26,18 +26,53 @@ def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice
     found = []
     for kind in _PLATFORMS:
         if device_type in (None, kind):
-            found += [PhysicalDevice(f"/physical_device:{kind}:{i}", kind) for i in range(len(_devices(kind)))]
+            # There is one CPU, however many devices it is taken as; to say so does not start XLA.
+            count = 1 if kind == "CPU" else len(local_devices(kind))
+            found += [PhysicalDevice(f"/physical_device:{kind}:{i}", kind) for i in range(count)]
     return found
 
 
 @cache
-def _devices(kind: str) -> tuple[Any, ...]:
+def local_devices(kind: str) -> tuple[Any, ...]:
     for platform in _PLATFORMS.get(kind, ()):
         try:
             return tuple(jax.local_devices(backend=platform))
         except RuntimeError:
             continue
     return ()
+
+
+class _Visible:
+    hidden: frozenset[PhysicalDevice] = frozenset()
+
+
+def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
+    """Hides every device of a type (or of all) that is not among `devices`: programs neither list nor use it.
+
+    Raises:
+        ValueError: one of `devices` is not there or of another type.
+    """
+    kept = [devices] if isinstance(devices, PhysicalDevice) else list(devices or ())
+    known = list_physical_devices(device_type)
+    for device in kept:
+        if device not in known:
+            raise ValueError(f"unrecognized device: {device!r}; this host has {known}")
+    _Visible.hidden = _Visible.hidden.difference(known) | {device for device in known if device not in kept}
+    _resolved.cache_clear()
+    gone = bool(local_devices("GPU")) and not _visible("GPU")
+    jax.config.update("jax_default_device", local_devices("CPU")[0] if gone else None)
+
+
+def get_visible_devices(device_type: str | None = None) -> list[PhysicalDevice]:
+    """The devices of this host that are not hidden."""
+    return [device for device in list_physical_devices(device_type) if device not in _Visible.hidden]
+
+
+def _visible(kind: str) -> tuple[Any, ...]:
+    """The JAX devices of a type that are not hidden."""
+    if kind == "CPU":
+        return local_devices(kind)
+    return tuple(d for i, d in enumerate(local_devices(kind)) if (f"/physical_device:{kind}:{i}", kind) not in _Visible.hidden)
 
 
 class LogicalDevice(NamedTuple):
@@ -49,7 +84,8 @@ class LogicalDevice(NamedTuple):
 
 def list_logical_devices(device_type: str | None = None) -> list[LogicalDevice]:
     """The devices that programs can name, of one type or all."""
-    return [LogicalDevice(d.name.replace("/physical_device", "/device"), d.device_type) for d in list_physical_devices(device_type)]
+    kinds = [kind for kind in _PLATFORMS if device_type in (None, kind)]
+    return [LogicalDevice(f"/device:{kind}:{i}", kind) for kind in kinds for i in range(len(_visible(kind)))]
 
 
 class _Placement:
@@ -79,11 +115,11 @@ def resolve(name: str) -> Any:
 @lru_cache(maxsize=1024)
 def _resolved(name: str, soft: bool) -> Any:
     kind, index = _parsed(name)
-    devices = _devices(kind)
+    devices = _visible(kind)
     if index < len(devices):
         return devices[index]
     if soft:
-        return _devices("CPU")[0]
+        return local_devices("CPU")[0]
     known = ", ".join(d.name for d in list_physical_devices())
     raise InvalidArgumentError(f"this host has no device {name!r} and soft placement is off; it has {known}")
 
@@ -102,4 +138,4 @@ def _parsed(name: str) -> tuple[str, int]:
             kind, index = match["kind"].upper(), 0 if match["index"] in (None, "*") else int(match["index"])
     if kind:
         return kind, index
-    return next(k for k in ("GPU", "TPU", "CPU") if _devices(k)), 0
+    return next(k for k in ("GPU", "TPU", "CPU") if _visible(k)), 0

@@ -1,5 +1,8 @@
 """tf.sparse: sparse tensors, which are coordinates, values and a shape, and their functions."""
 
+from headrace.ops.math.contraction import sparse_segment_mean as segment_mean
+from headrace.ops.math.contraction import sparse_segment_sqrt_n as segment_sqrt_n
+from headrace.ops.math.contraction import sparse_segment_sum as segment_sum
 from headrace.sparse import overrides as _overrides
 from headrace.sparse.counting import sparse_bincount as bincount
 from headrace.sparse.crossing import cross as cross

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from headrace.core.dtypes import INDEX, REAL, DType, int16, int32
+from headrace.core.dtypes import INDEX, REAL, DType, bfloat16, float16, float32, int16, int32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get, op
@@ -65,6 +65,80 @@ def _placed(record: Any, grad: Any) -> Any:
     if grad is None:
         return None
     return get("_VJPGatherV2")(source, indices, last, grad, batch_dims=last)
+
+
+@op("ApproxTopK", "input: T -> values: T, indices: int32", T=(float16, bfloat16, float32))
+def approx_top_k_op(
+    input: Any,
+    *,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    is_max_k: bool = True,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+) -> Any:
+    """The k greatest or least elements along a dimension, most of them at least; exact on a CPU."""
+    find = jax.lax.approx_max_k if is_max_k else jax.lax.approx_min_k
+    return find(
+        input,
+        k,
+        reduction_dimension=reduction_dimension,
+        recall_target=recall_target,
+        reduction_input_size_override=reduction_input_size_override,
+        aggregate_to_topk=aggregate_to_topk,
+    )
+
+
+class ApproxTopK(NamedTuple):
+    """Elements and their places."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def approx_max_k(
+    operand: Any,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+    name: str | None = None,
+) -> ApproxTopK:
+    """The k greatest elements along a dimension, sorted, of which on accelerators a few may be missed.
+
+    Args:
+        operand: floating numbers.
+        k: how many.
+        reduction_dimension: along which.
+        recall_target: the share of the greatest that must be among those found.
+        reduction_input_size_override: the size by which the recall is reckoned; -1 for the present one.
+        aggregate_to_topk: False leaves more than k candidates.
+        name: a name for the node in a graph.
+    """
+    found = approx_top_k_op.all(
+        operand, k=k, reduction_dimension=reduction_dimension, recall_target=recall_target, is_max_k=True,
+        reduction_input_size_override=reduction_input_size_override, aggregate_to_topk=aggregate_to_topk, name=name,
+    )  # fmt: skip
+    return ApproxTopK(*found)
+
+
+def approx_min_k(
+    operand: Any,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+    name: str | None = None,
+) -> ApproxTopK:
+    """The k least elements along a dimension; see `approx_max_k`."""
+    found = approx_top_k_op.all(
+        operand, k=k, reduction_dimension=reduction_dimension, recall_target=recall_target, is_max_k=False,
+        reduction_input_size_override=reduction_input_size_override, aggregate_to_topk=aggregate_to_topk, name=name,
+    )  # fmt: skip
+    return ApproxTopK(*found)
 
 
 class TopK(NamedTuple):

@@ -264,6 +264,21 @@ def histogram_fixed_width(values: Any, value_range: Any, nbins: Any = 100, dtype
     return get("HistogramFixedWidth")(values, value_range, nbins, dtype=dtype, name=name)
 
 
+def histogram_fixed_width_bins(
+    values: Any, value_range: Any, nbins: Any = 100, dtype: Any = int32, name: str | None = None
+) -> Tensor:
+    """The part of `value_range` ([2]), cut into `nbins` equal ones, that each value falls into."""
+    numbers = convert_to_tensor(values)
+    flat = get("Reshape")(numbers, [-1])
+    low, high = (get("Cast")(convert_to_tensor(value_range, numbers.dtype)[i], DstT=numbers.dtype) for i in (0, 1))
+    count = get("Cast")(nbins, DstT=int32)
+    floating = flat.dtype if flat.dtype.is_floating else as_dtype("float64")
+    share = get("Cast")(flat - low, DstT=floating) / get("Cast")(high - low, DstT=floating)
+    places = get("Cast")(get("Floor")(get("Cast")(count, DstT=floating) * share), DstT=int32)
+    clipped = get("Minimum")(get("Maximum")(places, 0), count - 1)
+    return get("Reshape")(get("Cast")(clipped, DstT=as_dtype(dtype)), get("Shape")(numbers), name=name)
+
+
 def unsorted_segment_mean(data: Any, segment_ids: Any, num_segments: Any, name: str | None = None) -> Tensor:
     """The mean of the rows of each segment; 0 of none."""
     return _segment_average(data, segment_ids, num_segments, False, name)
@@ -287,7 +302,7 @@ def _segment_average(data: Any, segment_ids: Any, num_segments: Any, root: bool,
 
 
 def sparse_segment_sum(
-    data: Any, indices: Any, segment_ids: Any, num_segments: Any = None, sparse_gradient: bool = False, name: str | None = None
+    data: Any, indices: Any, segment_ids: Any, num_segments: Any = None, name: str | None = None, sparse_gradient: bool = False
 ) -> Tensor:
     """The sum of the rows `data[indices]` of each segment; `num_segments` fixes the number of segments."""
     if num_segments is not None:
@@ -296,7 +311,7 @@ def sparse_segment_sum(
 
 
 def sparse_segment_mean(
-    data: Any, indices: Any, segment_ids: Any, num_segments: Any = None, sparse_gradient: bool = False, name: str | None = None
+    data: Any, indices: Any, segment_ids: Any, num_segments: Any = None, name: str | None = None, sparse_gradient: bool = False
 ) -> Tensor:
     """The mean of the rows `data[indices]` of each segment; `num_segments` fixes the number of segments."""
     if num_segments is not None:
@@ -305,7 +320,7 @@ def sparse_segment_mean(
 
 
 def sparse_segment_sqrt_n(
-    data: Any, indices: Any, segment_ids: Any, num_segments: Any = None, sparse_gradient: bool = False, name: str | None = None
+    data: Any, indices: Any, segment_ids: Any, num_segments: Any = None, name: str | None = None, sparse_gradient: bool = False
 ) -> Tensor:
     """The sum of the rows `data[indices]` of each segment over the root of their number."""
     if num_segments is not None:

@@ -102,6 +102,42 @@ def to_hash_bucket_strong_op(input: Any, *, num_buckets: int, key: Ints) -> Any:
     return _buckets(lambda item: siphash(item, words), input, num_buckets)
 
 
+@op(
+    "Fingerprint",
+    "data: T, method: string -> fingerprint: uint8",
+    host_only=True,
+    differentiable=False,
+    shape=lambda data, method: (data[0], 8),
+)
+def fingerprint_op(data: Any, method: Any) -> Any:
+    """The FarmHash of the bytes of each row of `data`, uint8 [rows, 8]; of several strings in a row that of their hashes."""
+    if method.item() not in (b"farmhash64", "farmhash64"):
+        raise InvalidArgumentError(f"the method must be farmhash64; got {method.item()!r}")
+    if not data.ndim:
+        raise InvalidArgumentError("a fingerprint is one of rows: the data must not be a scalar")
+
+    def hashed(row: bytes) -> bytes:
+        return fingerprint64(row).to_bytes(8, "little")
+
+    rows = data.reshape(data.shape[0], -1)
+    if data.dtype.kind == "O":
+        several = rows.shape[1] > 1
+        codes = [[hashed(item) for item in row] for row in rows.tolist()]
+        kept = [hashed(b"".join(row)) if several else row[0] for row in codes]
+    else:
+        kept = [hashed(np.ascontiguousarray(row).tobytes()) for row in rows]
+    return np.frombuffer(b"".join(kept), np.uint8).reshape(len(kept), 8)
+
+
+def fingerprint(data: Any, method: Any = "farmhash64", name: str | None = None) -> Tensor:
+    """The 64-bit FarmHash of each row of `data` [n, ...], as uint8 [n, 8].
+
+    Raises:
+        InvalidArgumentError: another method is asked for, or the data are a scalar.
+    """
+    return fingerprint_op(data, method, name=name)
+
+
 def to_hash_bucket_fast(input: Any, num_buckets: int, name: str | None = None) -> Tensor:
     """A bucket from 0 to `num_buckets` - 1 for each string, int64; fast, and easily made to collide on purpose."""
     return to_hash_bucket_fast_op(input, num_buckets=num_buckets, name=name)

@@ -84,6 +84,17 @@ UNARY: dict[str, tuple[float, float, Any]] = {
     "BesselI1": (0.2, 2, None),
     "BesselI0e": (-2, 2, None),
     "BesselI1e": (0.2, 2, None),
+    "BesselJ0": (0.3, 4, None),
+    "BesselJ1": (0.3, 4, None),
+    "BesselY0": (0.3, 4, None),
+    "BesselY1": (0.3, 4, None),
+    "BesselK0": (0.3, 2, None),
+    "BesselK1": (0.3, 2, None),
+    "BesselK0e": (0.3, 2, None),
+    "BesselK1e": (0.3, 2, None),
+    "Dawsn": (-2, 2, None),
+    "FresnelCos": (-2, 2, None),
+    "FresnelSin": (-2, 2, None),
     "Expint": (0.3, 2, None),
     "Spence": (0.2, 0.9, None),
     "IsNan": (-2, 2, np.isnan),
@@ -93,17 +104,20 @@ UNARY: dict[str, tuple[float, float, Any]] = {
 NO_COMPLEX = _names(
     """
     Abs Floor Ceil Round Rint Erf Erfc Erfinv Ndtri Lgamma Digamma BesselI0 BesselI1 BesselI0e BesselI1e
+    BesselJ0 BesselJ1 BesselY0 BesselY1 BesselK0 BesselK1 BesselK0e BesselK1e Dawsn FresnelCos FresnelSin
     Expint Spence IsNan IsInf IsFinite
     """
 )
 NO_BFLOAT16 = _names(
     """
     Erfinv Ndtri Lgamma Digamma BesselI0 BesselI1 BesselI0e BesselI1e Expint Spence Rint
+    BesselJ0 BesselJ1 BesselY0 BesselY1 BesselK0 BesselK1 BesselK0e BesselK1e Dawsn FresnelCos FresnelSin
     """
 )
 NO_HALF = _names(
     """
     Erfinv Ndtri Expint Spence Rint
+    BesselJ0 BesselJ1 BesselY0 BesselY1 BesselK0 BesselK1 BesselK0e BesselK1e Dawsn FresnelCos FresnelSin
     """
 )
 """TensorFlow on the CPU has no kernels for these."""

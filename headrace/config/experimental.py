@@ -1,0 +1,21 @@
+"""tf.config.experimental."""
+
+from headrace.runtime.device_settings import LogicalDeviceConfiguration as VirtualDeviceConfiguration
+from headrace.runtime.device_settings import enable_op_determinism as enable_op_determinism
+from headrace.runtime.device_settings import enable_tensor_float_32_execution as enable_tensor_float_32_execution
+from headrace.runtime.device_settings import get_device_details as get_device_details
+from headrace.runtime.device_settings import get_device_policy as get_device_policy
+from headrace.runtime.device_settings import get_logical_device_configuration as get_virtual_device_configuration
+from headrace.runtime.device_settings import get_memory_growth as get_memory_growth
+from headrace.runtime.device_settings import get_memory_info as get_memory_info
+from headrace.runtime.device_settings import get_memory_usage as get_memory_usage
+from headrace.runtime.device_settings import get_synchronous_execution as get_synchronous_execution
+from headrace.runtime.device_settings import set_device_policy as set_device_policy
+from headrace.runtime.device_settings import set_logical_device_configuration as set_virtual_device_configuration
+from headrace.runtime.device_settings import set_memory_growth as set_memory_growth
+from headrace.runtime.device_settings import set_synchronous_execution as set_synchronous_execution
+from headrace.runtime.device_settings import tensor_float_32_execution_enabled as tensor_float_32_execution_enabled
+from headrace.runtime.devices import get_visible_devices as get_visible_devices
+from headrace.runtime.devices import list_logical_devices as list_logical_devices
+from headrace.runtime.devices import list_physical_devices as list_physical_devices
+from headrace.runtime.devices import set_visible_devices as set_visible_devices

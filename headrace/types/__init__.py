@@ -1,0 +1,3 @@
+"""tf.types."""
+
+from headrace.types import experimental as experimental

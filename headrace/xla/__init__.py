@@ -1,0 +1,3 @@
+"""tf.xla."""
+
+from headrace.xla import experimental as experimental
