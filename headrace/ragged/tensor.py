@@ -410,8 +410,8 @@ class RaggedTensorSpec(CompositeSpec):
         return TensorSpec(inner, self.dtype, "flat_values"), *splits
 
     def components(self, value: Any) -> list[Any]:
-        """The innermost values and the row splits."""
-        return [value.flat_values, *value.nested_row_splits]
+        """The innermost values and the row splits; a spec without ragged dimensions is that of a plain tensor."""
+        return [value.flat_values, *value.nested_row_splits] if self.ragged_rank else [value]
 
     def from_components(self, components: list[Any]) -> Any:
         """A RaggedTensor of the innermost values and the row splits."""
@@ -446,7 +446,7 @@ class RaggedTensorSpec(CompositeSpec):
         return hash((RaggedTensorSpec, self.shape, self._kind()))
 
     def __repr__(self) -> str:
-        return f"RaggedTensorSpec({self.shape}, {self.dtype!r}, {self.ragged_rank}, {self.row_splits_dtype!r})"
+        return f"RaggedTensorSpec({self.shape!r}, {self.dtype!r}, {self.ragged_rank}, {self.row_splits_dtype!r})"
 
 
 def _values(values: Any) -> Any:

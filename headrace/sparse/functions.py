@@ -31,7 +31,9 @@ def to_dense(sp_input: Any, default_value: Any = None, validate_indices: bool = 
     if default_value is None:
         default_value = "" if x.dtype is dtypes.string else False if x.dtype.is_bool else 0
     default = convert_to_tensor(default_value, x.dtype)
-    return conversion.sparse_to_dense(x.indices, x.dense_shape, x.values, default, validate_indices=validate_indices, name=name)
+    dense = conversion.sparse_to_dense(x.indices, x.dense_shape, x.values, default, validate_indices=validate_indices, name=name)
+    dense.set_shape(x.shape)
+    return dense
 
 
 def to_indicator(sp_input: Any, vocab_size: int, name: str | None = None) -> Tensor:

@@ -207,7 +207,7 @@ class SparseTensorSpec(CompositeSpec):
         return hash((SparseTensorSpec, self.shape, self.dtype))
 
     def __repr__(self) -> str:
-        return f"SparseTensorSpec({self.shape}, {self.dtype!r})"
+        return f"SparseTensorSpec({self.shape!r}, {self.dtype!r})"
 
 
 def as_sparse(value: Any, function: str) -> SparseTensor:

@@ -65,16 +65,36 @@ class PrefetchCursor(Cursor):
     woken up where a program ends or an iterator is dropped.
     """
 
-    __slots__ = ("_buffer", "_closed", "_filling", "_limit", "_lock", "_pool", "_seen", "_spent", "_tuned", "_was_full")
+    __slots__ = (
+        "_ahead",
+        "_buffer",
+        "_closed",
+        "_filling",
+        "_limit",
+        "_lock",
+        "_owns_pool",
+        "_pool",
+        "_seen",
+        "_spent",
+        "_tuned",
+        "_was_full",
+    )
 
-    def __init__(self, source: Cursor, size: int) -> None:
+    def __init__(self, source: Cursor, size: int, pool: ThreadPoolExecutor | None = None) -> None:
+        """Args:
+        source: the input.
+        size: elements in the buffer, or AUTOTUNE.
+        pool: whose thread is used; None makes one.
+        """
         super().__init__(source)
+        self._owns_pool = pool is None
         self._tuned = size == AUTOTUNE
         self._limit = 2 if self._tuned else size
         self._buffer: collections.deque[Element] = collections.deque()
         self._lock = threading.Condition()
         self._filling: Future[None] | None = None
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = pool
+        self._ahead = not self._tuned
         self._was_full = False
         self._closed = False
         self._seen = 0
@@ -82,7 +102,9 @@ class PrefetchCursor(Cursor):
 
     def _runs_ahead(self) -> bool:
         """False while a tuned buffer still finds its input quick."""
-        return not self._tuned or self._pool is not None or (self._seen >= _MEASURED and self._spent > CHEAP * self._seen)
+        if not self._ahead and self._seen >= _MEASURED and self._spent > CHEAP * self._seen:
+            self._ahead = True
+        return self._ahead
 
     def next(self) -> Element:
         """See Cursor.next."""
@@ -107,6 +129,10 @@ class PrefetchCursor(Cursor):
             if len(self._buffer) <= self._limit // 2:
                 self._keep_filling()
         return element
+
+    def is_ready(self) -> bool:
+        """True when `next` need not wait."""
+        return bool(self._buffer) or not self._ahead or (self._filling is not None and self._filling.done())
 
     def _report(self, ended: Future[None]) -> None:
         """Raises what the thread raised. The end of the input stays the end; after an error the next call goes on."""
@@ -161,16 +187,17 @@ class PrefetchCursor(Cursor):
         self.inputs[0].restore(source)
         if self._buffer:
             # What is in the buffer is given out by the thread's side alone.
-            self._tuned = False
-            self._limit = max(self._limit, 2)
+            self._ahead = True
 
     def close(self) -> None:
         """See Cursor.close."""
         with self._lock:
             self._closed = True
-        if self._pool is not None:
+        if self._pool is not None and self._owns_pool:
             # The garbage collector may call this in the very thread.
             self._pool.shutdown(wait=not threading.current_thread().name.startswith(THREADS))
+        elif self._filling is not None:
+            self._filling.exception()
         super().close()
 
 

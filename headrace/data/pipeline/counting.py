@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from headrace.core import dtypes
-from headrace.core.errors import InvalidArgumentError
+from headrace.core.errors import FailedPreconditionError, InvalidArgumentError
 from headrace.core.spec import TensorSpec
 from headrace.data.pipeline.elements import Element, most_general
 from headrace.data.pipeline.options import Options
@@ -523,7 +523,7 @@ class _CheckedCursor(Cursor):
 
     def _wrong(self, found: str) -> Exception:
         expected = "without end" if self._expected == INFINITE else str(self._expected)
-        return InvalidArgumentError(f"the dataset was expected to have {expected} elements, but {found}")
+        return FailedPreconditionError(f"the dataset was expected to have {expected} elements, but {found}")
 
     def state(self) -> State:
         """See Cursor.state."""

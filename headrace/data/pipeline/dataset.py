@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from headrace.core import dtypes, nest
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec
 from headrace.data.pipeline.arranging import Arranging
+from headrace.data.pipeline.choosing import Choose, Drawn, Sample
 from headrace.data.pipeline.counting import Numbers, Zip
-from headrace.data.pipeline.elements import are_subtypes, flat_specs, most_general, take_apart
-from headrace.data.pipeline.iterators import NumpyIterator, OwnedIterator
+from headrace.data.pipeline.elements import are_subtypes, flat_specs, most_general, specs_equal, take_apart
+from headrace.data.pipeline.grouping import Grouping
+from headrace.data.pipeline.iterators import NumpyIterator, OwnedIterator, dataset_value
 from headrace.data.pipeline.options import Options
 from headrace.data.pipeline.per_element import PerElement
 from headrace.data.pipeline.seeds import Seeds
@@ -32,7 +35,7 @@ from headrace.ops.iteration.iterators import (
 )
 
 
-class Dataset(CompositeTensor, PerElement, Arranging):
+class Dataset(CompositeTensor, PerElement, Arranging, Grouping):
     """A sequence of elements, each a structure of tensors, that is made while it is iterated over.
 
     Args:
@@ -66,6 +69,9 @@ class Dataset(CompositeTensor, PerElement, Arranging):
 
     def _then(self, stage: Stage) -> Dataset:
         return Dataset(stage)
+
+    def _spec_of(self, element_spec: Any) -> DatasetSpec:
+        return DatasetSpec(element_spec)
 
     @staticmethod
     def from_tensors(tensors: Any, name: str | None = None) -> Dataset:
@@ -176,6 +182,61 @@ class Dataset(CompositeTensor, PerElement, Arranging):
         specs = nest.pack_sequence_as(structure, [leaf.element_spec for leaf in leaves])
         return Dataset(Zip([leaf.stage for leaf in leaves], specs))
 
+    @staticmethod
+    def sample_from_datasets(
+        datasets: Sequence[Dataset],
+        weights: Any = None,
+        seed: Any = None,
+        stop_on_empty_dataset: bool = False,
+        rerandomize_each_iteration: bool | None = None,
+    ) -> Dataset:
+        """Elements of several datasets, each time of one drawn at random.
+
+        Args:
+            datasets: of elements of one structure.
+            weights: how often each is drawn: floating [datasets], or a dataset of such vectors; equally often by default.
+            seed: makes the draws repeatable.
+            stop_on_empty_dataset: ends where a dataset that was drawn has ended; otherwise the others go on.
+            rerandomize_each_iteration: each pass has other draws.
+
+        Raises:
+            ValueError: there are no datasets, or not as many weights as datasets.
+            TypeError: the elements differ in structure or dtype.
+        """
+        stages = _stages(datasets, "sample_from_datasets")
+        if isinstance(weights, Dataset):
+            seeds = Seeds(seed, True)
+            numbers = Drawn(weights.stage, len(stages), seeds)
+            return Dataset(Choose(stages, numbers, stop_on_empty_dataset))
+        given = np.ones(len(stages)) if weights is None else np.asarray(weights, np.float64)
+        if given.shape != (len(stages),):
+            raise ValueError(f"sample_from_datasets got {len(stages)} datasets and weights of shape {list(given.shape)}")
+        if (given < 0).any() or not (given > 0).any():
+            raise ValueError(f"the weights of sample_from_datasets must not be negative, and not all 0; got {given.tolist()}")
+        kept = [(stage, weight) for stage, weight in zip(stages, given.tolist(), strict=True) if weight > 0]
+        if len(kept) == 1:
+            return Dataset(kept[0][0])
+        fresh = rerandomize_each_iteration is not False
+        return Dataset(Sample([s for s, _ in kept], [w for _, w in kept], Seeds(seed, fresh), stop_on_empty_dataset))
+
+    @staticmethod
+    def choose_from_datasets(datasets: Sequence[Dataset], choice_dataset: Dataset, stop_on_empty_dataset: bool = True) -> Dataset:
+        """Elements of several datasets, each time of the one that a dataset of int64 scalars names.
+
+        Args:
+            datasets: of elements of one structure.
+            choice_dataset: of their positions.
+            stop_on_empty_dataset: ends where a dataset that was chosen has ended; otherwise that choice is passed over.
+
+        Raises:
+            ValueError: there are no datasets.
+            TypeError: the elements differ in structure or dtype, or the choices are no int64 scalars.
+        """
+        stages = _stages(datasets, "choose_from_datasets")
+        if not specs_equal(choice_dataset.element_spec, TensorSpec((), dtypes.int64)):
+            raise TypeError(f"choice_dataset must have int64 scalars as elements; got {choice_dataset.element_spec!r}")
+        return Dataset(Choose(stages, choice_dataset.stage, stop_on_empty_dataset))
+
     def __iter__(self) -> OwnedIterator:
         if not context.executing_eagerly():
             return OwnedIterator(dataset_iterator(self.variant()), self.element_spec)
@@ -232,11 +293,11 @@ class Dataset(CompositeTensor, PerElement, Arranging):
             held: Tensor = stage.tensor
             return held
         if context.executing_eagerly():
-            return ListTensor(_value(stage))
+            return ListTensor(dataset_value(stage))
         parts = symbols(stage)
 
         def make(arrays: Sequence[Any]) -> DatasetValue:
-            return _value(bound(stage, dict(zip(map(id, parts), arrays, strict=True))))
+            return dataset_value(bound(stage, dict(zip(map(id, parts), arrays, strict=True))))
 
         return dataset_op(parts, recipe=Recipe.of(make))
 
@@ -248,12 +309,10 @@ class Dataset(CompositeTensor, PerElement, Arranging):
         return f"<_{type(self._stage).__name__}Dataset element_spec={self.element_spec!r}>"
 
 
-def _value(stage: Stage) -> DatasetValue:
-    return DatasetValue(stage, functools.partial(_iterate, stage))
-
-
-def _iterate(stage: Stage) -> Any:
-    return OwnedIterator.over(stage).handle.array  # type: ignore[attr-defined]
+def _stages(datasets: Sequence[Dataset], name: str) -> list[Stage]:
+    if not datasets:
+        raise ValueError(f"{name} needs at least one dataset")
+    return [dataset.stage for dataset in datasets]
 
 
 class _Given(Stage):

@@ -111,17 +111,34 @@ class _Prepared:
             raise TypeError(
                 "this dataset depends on a symbolic tensor of a tf.function that is being or was traced; iterate over it there"
             )
-        self._graph = graph
+        read = {value for node in graph.nodes for value in node.inputs}
+        given = graph.inputs[: len(graph.inputs) - len(captured)]
+        # What only passes through, a window among others, goes by the side of the graph.
+        self._passed = {i: given.index(value) for i, value in enumerate(graph.outputs) if value in given}
+        self._taken = [i for i, value in enumerate(given) if value in read]
+        inner = Graph(graph.name)
+        inner.inputs = [given[i] for i in self._taken] + graph.inputs[len(given) :]
+        inner.nodes = graph.nodes
+        inner.outputs = [value for i, value in enumerate(graph.outputs) if i not in self._passed]
+        self._takes_all = len(self._taken) == len(given)
+        self._is_empty = not inner.nodes and not inner.outputs
         self._captured = list(captured)
         self._tensors = [value for value in captured if not isinstance(value, Resource)]
         self._resources = [value for value in captured if isinstance(value, Resource)]
-        self._executable = executable.of(graph)
+        self._executable = executable.of(inner)
         self._short: Callable[[list[Any]], list[Any]] | None = None
         self._batched: Any = None
         self._device = "" if jax.default_backend() == "cpu" else "/CPU:0"
 
     def run(self, components: Sequence[Any]) -> Element:
         """The results on the components of the arguments."""
+        if not self._passed:
+            return self._run(components if self._takes_all else [components[i] for i in self._taken])
+        made = iter(() if self._is_empty else self._run([components[i] for i in self._taken]))
+        count = len(self._passed) + len(self._executable.graph.outputs)
+        return tuple(components[self._passed[i]] if i in self._passed else next(made) for i in range(count))
+
+    def _run(self, components: Sequence[Any]) -> Element:
         if self._device:
             state = context.state()
             before, state.device = state.device, self._device
@@ -148,6 +165,8 @@ class _Prepared:
     def _vectorized(self) -> Any:
         graph = self._executable.graph
         values = [*graph.inputs, *graph.outputs]
+        if self._is_empty:
+            return None
         plain = all(v.dtype.is_numpy_compatible and v.dtype is not dtypes.string for v in values)
         fixed = all(v.shape.is_fully_defined() for v in values)
         if not (plain and fixed and graph.outputs and not self._resources and self._executable.whole is not None):
@@ -165,11 +184,14 @@ class _Prepared:
     def run_block(self, block: Block) -> Block | None:
         """The results for a block of elements at once; None where that turns out not to be possible."""
         try:
-            results = self._batched(*block.parts)
+            results = self._batched(*[block.parts[i] for i in self._taken])
         except NotCompilable:
             self._batched = False
             return None
-        return Block(block.count, tuple(map(np.asarray, results)))
+        made = map(np.asarray, results)
+        count = len(self._passed) + len(results)
+        parts = tuple(block.parts[self._passed[i]] if i in self._passed else next(made) for i in range(count))
+        return Block(block.count, parts)
 
 
 def _is_plain(node: Node) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 from collections.abc import Callable
@@ -13,17 +14,18 @@ from headrace.core import dtypes
 from headrace.core.errors import InvalidArgumentError, OutOfRangeError
 from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec
 from headrace.data.pipeline.elements import Element, are_subtypes, assembled, flat_specs, map_leaves, most_general, to_user
-from headrace.data.pipeline.optional import Optional
 from headrace.data.pipeline.stage import Cursor, Exhausted, Run, Stage
 from headrace.dispatch import context
 from headrace.dispatch.tensor import ResourceTensor, Tensor
 from headrace.ops.iteration.iterators import (
+    DatasetValue,
     IteratorResource,
     iterator_get_next,
     iterator_get_next_as_optional,
     iterator_has_next,
 )
 from headrace.state.tracking import Trackable
+from headrace.trace.optional import Optional
 
 Watch = Callable[[Stage, Cursor], Cursor]
 
@@ -247,6 +249,15 @@ class OwnedIterator(CompositeTensor, Trackable):
 
     def __repr__(self) -> str:
         return f"<headrace Iterator over {self._element_spec!r}>"
+
+
+def dataset_value(stage: Stage) -> DatasetValue:
+    """A pipeline as the value of an element or of a variant tensor."""
+    return DatasetValue(stage, functools.partial(_iterate, stage))
+
+
+def _iterate(stage: Stage) -> Any:
+    return OwnedIterator.over(stage).handle.array  # type: ignore[attr-defined]
 
 
 class NumpyIterator:

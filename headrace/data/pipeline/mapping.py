@@ -32,10 +32,10 @@ class Map(Stage):
     def start(self, run: Run) -> Cursor:
         """See Stage.start."""
         vectorize = run.options.experimental_optimization.map_vectorization is not False
-        return _MapCursor(run.open(self.inputs[0]), self._function, vectorize)
+        return MapCursor(run.open(self.inputs[0]), self._function, vectorize)
 
 
-class _MapCursor(Cursor):
+class MapCursor(Cursor):
     __slots__ = ("_done", "_function", "_vectorize")
 
     def __init__(self, source: Cursor, function: TracedFunction, vectorize: bool) -> None:

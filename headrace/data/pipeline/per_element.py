@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.spec import CompositeSpec
+from headrace.data.pipeline.buffering import AUTOTUNE
 from headrace.data.pipeline.counting import enumerated
 from headrace.data.pipeline.elements import are_subtypes, as_tensor, assembled, flat_specs, map_leaves, most_general, take_apart
 from headrace.data.pipeline.functions import TracedFunction, arguments_of
+from headrace.data.pipeline.interleaving import Interleave
 from headrace.data.pipeline.mapping import Filter, FlatMap, Map, Scan, TakeWhile, reduced
+from headrace.data.pipeline.parallel import ParallelMap
 from headrace.data.pipeline.stage import Run, Stage, number
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
@@ -50,7 +53,10 @@ class PerElement:
             deterministic: False lets elements come in the order in which they are ready.
             synchronous, use_unbounded_threadpool: accepted for TensorFlow's sake.
         """
-        return self._then(Map(self.stage, self._traced(map_func, "map")))
+        function = self._traced(map_func, "map")
+        if num_parallel_calls is None:
+            return self._then(Map(self.stage, function))
+        return self._then(ParallelMap(self.stage, function, number(num_parallel_calls, "num_parallel_calls"), deterministic))
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """The elements for which a function gives True."""
@@ -68,6 +74,35 @@ class PerElement:
         """
         function = self._traced(map_func, "flat_map")
         return self._then(FlatMap(self.stage, function, dataset_spec_of(function)))
+
+    def interleave(
+        self,
+        map_func: Callable[..., Any],
+        cycle_length: Any = None,
+        block_length: Any = None,
+        num_parallel_calls: Any = None,
+        deterministic: bool | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """The elements of the datasets that a function makes of each element, some of each dataset in turn.
+
+        Args:
+            map_func: gives a dataset.
+            cycle_length: how many datasets are open at a time; by default as many as there are processors.
+            block_length: how many elements of each come at a time, 1 by default.
+            num_parallel_calls: how many datasets are read ahead by threads, or AUTOTUNE; None: none.
+            deterministic: False takes first what is there first.
+
+        Raises:
+            TypeError: the function gives no dataset.
+            InvalidArgumentError: a number is less than 1.
+        """
+        function = self._traced(map_func, "interleave")
+        cycle = number(AUTOTUNE if cycle_length is None else cycle_length, "cycle_length")
+        block = number(1 if block_length is None else block_length, "block_length")
+        calls = None if num_parallel_calls is None else number(num_parallel_calls, "num_parallel_calls")
+        spec = dataset_spec_of(function)
+        return self._then(Interleave(self.stage, function, spec, cycle, block, calls, deterministic))
 
     def scan(self, initial_state: Any, scan_func: Callable[..., Any], name: str | None = None) -> Dataset:
         """A function of a state and each element, which gives the next state and an element.

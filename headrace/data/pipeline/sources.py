@@ -11,9 +11,11 @@ from headrace.core import dtypes, nest
 from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError, OpError, UnknownError
 from headrace.core.spec import CompositeSpec, TensorSpec
-from headrace.data.pipeline.elements import Element, fitted, flat_specs, map_leaves
+from headrace.data.pipeline.composites import by_leaf, is_dense, row_spec, rows_of_leaves
+from headrace.data.pipeline.elements import Element, fitted, map_leaves
 from headrace.data.pipeline.seeds import Seeds
 from headrace.data.pipeline.stage import INFINITE, UNKNOWN, Block, Cursor, Exhausted, Rows, Run, Stage, State, known, row
+from headrace.sparse.tensor import SparseTensorSpec
 
 
 class Tensors(Stage):
@@ -84,7 +86,7 @@ class Slices(Stage):
     kind = "from_tensor_slices"
 
     def __init__(self, whole_spec: Any, components: Sequence[Any]) -> None:
-        super().__init__((), map_leaves(_row_spec, whole_spec))
+        super().__init__((), map_leaves(row_spec, whole_spec))
         if not components:
             raise ValueError("from_tensor_slices needs at least one tensor; got an empty structure")
         self.components = tuple(components)
@@ -93,9 +95,11 @@ class Slices(Stage):
 
     def check(self) -> None:
         """See Stage.check."""
-        lengths = {spec.shape[0] for spec in flat_specs(self._batch_spec) if spec.shape[0] is not None}
+        lengths = {leaf.shape[0] for leaf in nest.flatten(self._batch_spec) if hasattr(leaf, "shape")} - {None}
         if all(map(known, self.components)):
-            lengths = {len(part) for part in self.components}
+            lengths = {
+                _length(leaf, self.components[place]) for leaf, place in by_leaf(self._batch_spec) if place.start < place.stop
+            }
         if len(lengths) > 1:
             raise InvalidArgumentError(
                 f"from_tensor_slices needs tensors of one length; their first dimensions are {sorted(lengths)}"
@@ -103,19 +107,22 @@ class Slices(Stage):
 
     def cardinality(self) -> int:
         """The length of the tensors."""
-        return len(self.components[0]) if known(self.components[0]) else UNKNOWN
+        if not all(map(known, self.components)):
+            return UNKNOWN
+        return next(_length(leaf, self.components[p]) for leaf, p in by_leaf(self._batch_spec) if p.start < p.stop)
 
     def start(self, run: Run) -> Cursor:
         """See Stage.start."""
-        return RowsCursor(rows_of(self.components))
+        if is_dense(self._batch_spec):
+            return RowsCursor(rows_of(self.components))
+        return ListCursor(list(rows_of_leaves(self._batch_spec, self.components)))
 
 
-def _row_spec(spec: Any) -> Any:
-    if isinstance(spec, CompositeSpec):
-        raise TypeError(f"{spec!r} has no slices here")
-    if spec.shape.rank == 0:
-        raise ValueError("from_tensor_slices needs tensors of at least one dimension; got a scalar; use from_tensors")
-    return TensorSpec(spec.shape[1:], spec.dtype)
+def _length(leaf: Any, components: Element) -> int:
+    """How many rows a value has."""
+    if isinstance(leaf, SparseTensorSpec):
+        return int(components[2][0])
+    return len(components[1]) - 1 if len(components) > 1 else len(components[0])
 
 
 def rows_of(components: Sequence[Any]) -> Rows:

@@ -119,7 +119,7 @@ class Block:
         Raises:
             InvalidArgumentError: their shapes differ.
         """
-        return cls(len(rows), tuple(_stack(column, i) for i, column in enumerate(zip(*rows, strict=True))))
+        return cls(len(rows), tuple(stack(column, i) for i, column in enumerate(zip(*rows, strict=True))))
 
     @classmethod
     def joined(cls, blocks: Sequence[Block]) -> Block:
@@ -156,7 +156,12 @@ def row(array: Any, index: int) -> Any:
     return boxed
 
 
-def _stack(column: Sequence[Any], position: int) -> Any:
+def stack(column: Sequence[Any], position: int) -> Any:
+    """One component of several elements as one array.
+
+    Raises:
+        InvalidArgumentError: their shapes differ.
+    """
     first = column[0]
     if isinstance(first, ElementList):
         raise InvalidArgumentError(f"cannot batch component {position}: it is a dataset or an optional, not a tensor")
