@@ -193,7 +193,7 @@ CASES = {
     "map-named": lambda tf: tf.data.Dataset.range(2).map(lambda x: Point(x, x + 1)).map(lambda p: p.x + p.y),
     "map-constant": lambda tf: tf.data.Dataset.range(3).map(lambda x: 7),
     "map-python-if": lambda tf: tf.data.Dataset.range(4).map(_absolute),
-    "map-ragged-result": lambda tf: tf.data.Dataset.range(3).map(lambda x: tf.range(x)),
+    "map-ragged-result": lambda tf: tf.data.Dataset.range(3).map(lambda x: tf.range(x * 1)),
     "map-parallel": lambda tf: tf.data.Dataset.range(20).map(lambda x: x * x, num_parallel_calls=3),
     "map-autotune": lambda tf: tf.data.Dataset.range(20).map(lambda x: x * x, num_parallel_calls=tf.data.AUTOTUNE),
     "map-error": lambda tf: tf.data.Dataset.range(5).map(lambda x: tf.debugging.check_numerics(1 / (3 - x), "")),
