@@ -1,6 +1,7 @@
 """tf.compat: text and bytes, sizes that may be unknown, and what is left of TensorFlow 1."""
 
 from headrace.compat import v1 as v1
+from headrace.compat import v2 as v2
 from headrace.compat.alias import install as install
 from headrace.compat.alias import uninstall as uninstall
 from headrace.core.text import as_bytes as as_bytes

@@ -48,7 +48,7 @@ def start(logdir: Any, options: ProfilerOptions | None = None) -> None:
     """Begins to profile; `stop` writes the profile.
 
     Args:
-        logdir: the folder that TensorBoard is given, made if missing.
+        logdir: the folder that TensorBoard is given, made if missing; "" when nothing is to be saved.
         options: what is profiled.
 
     Raises:
@@ -58,7 +58,8 @@ def start(logdir: Any, options: ProfilerOptions | None = None) -> None:
     given = jax.profiler.ProfileOptions()
     given.host_tracer_level = chosen.host_tracer_level
     given.python_tracer_level = chosen.python_tracer_level
-    target = Path(os.fspath(logdir))
+    name = os.fspath(logdir)
+    target = Path(name) if name else Path(tempfile.gettempdir())
     with _lock:
         if _sessions:
             raise AlreadyExistsError(f"a profile for {_sessions[0].logdir} is being taken; stop it first")

@@ -23,6 +23,8 @@ from typing import Any
 
 PACKAGES = {"tensorflow": "2.21.0", "openvino": "2026.4.1"}
 """The peers: an environment of this name holds the package of this name in this version."""
+BESIDE = {"tensorflow": ["tensorboard==2.21.0"]}
+"""What else an environment holds: of tf.summary, TensorFlow has only the lower half."""
 
 PEERS = Path(__file__).parent / "peers"
 """The scripts that run under a peer's Python: arguments in, one JSON document on standard output."""
@@ -52,11 +54,12 @@ def ensure(name: str) -> Path:
         EnvironmentUnavailable: it cannot be made; the message has the installer's last words.
     """
     target = folder(name)
-    stamp = f"{name}=={PACKAGES[name]}"
+    stamp = " ".join([f"{name}=={PACKAGES[name]}", *BESIDE.get(name, [])])
     python = target / "bin" / "python"
     with _locked(target.with_name(f"{name}.lock")):
         if not (python.exists() and _stamp(target) == stamp):
-            if installed_version(python, name) != PACKAGES[name]:
+            beside = [text.split("==") for text in BESIDE.get(name, [])]
+            if any(installed_version(python, package) != version for package, version in [(name, PACKAGES[name]), *beside]):
                 _make(target, name)
             (target / STAMP).write_text(stamp)
     return python
@@ -110,10 +113,10 @@ def run_peer(python: Path, script: str, *args: object, timeout: float = 300.0) -
 
 def _make(target: Path, name: str) -> None:
     """Builds the environment in place: its scripts hold its path, so it cannot be moved."""
-    requirement = f"{name}=={PACKAGES[name]}"
+    requirements = [f"{name}=={PACKAGES[name]}", *BESIDE.get(name, [])]
     failures = []
     target.parent.mkdir(parents=True, exist_ok=True)
-    for installer in _installers(target, requirement):
+    for installer in _installers(target, requirements):
         shutil.rmtree(target, ignore_errors=True)
         problem = _run_all(installer)
         if problem is None:
@@ -121,20 +124,20 @@ def _make(target: Path, name: str) -> None:
         failures.append(problem)
     shutil.rmtree(target, ignore_errors=True)
     raise EnvironmentUnavailable(
-        f"the environment with {requirement} could not be made in {target}; it needs a package index that can be reached."
+        f"the environment with {' and '.join(requirements)} could not be made in {target}; it needs a package index that can be reached."
         " Run again with HEADRACE_NO_INTEROP=1 to leave these tests out.\n" + "\n".join(failures)
     )
 
 
-def _installers(target: Path, requirement: str) -> Iterator[list[list[str]]]:
+def _installers(target: Path, requirements: list[str]) -> Iterator[list[list[str]]]:
     """The ways to make an environment, best first: each a list of commands."""
     python = str(target / "bin" / "python")
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if uv:
         make = [uv, "venv", "--quiet", "--python", sys.executable, str(target)]
-        yield [make, [uv, "pip", "install", "--quiet", "--python", python, requirement]]
-    yield [[sys.executable, "-m", "venv", str(target)], [python, "-m", "pip", "install", "--quiet", requirement]]
+        yield [make, [uv, "pip", "install", "--quiet", "--python", python, *requirements]]
+    yield [[sys.executable, "-m", "venv", str(target)], [python, "-m", "pip", "install", "--quiet", *requirements]]
 
 
 def _run_all(commands: list[list[str]]) -> str | None:

@@ -1,9 +1,14 @@
 """tf.compat.v1: graphs and optimizers of TensorFlow 1."""
 
+from headrace.compat.v1 import summary as summary
 from headrace.compat.v1 import train as train
 from headrace.proto.messages import AttrValue as AttrValue
+from headrace.proto.messages import Event as Event
 from headrace.proto.messages import GraphDef as GraphDef
 from headrace.proto.messages import MetaGraphDef as MetaGraphDef
 from headrace.proto.messages import NodeDef as NodeDef
+from headrace.proto.messages import RunMetadata as RunMetadata
+from headrace.proto.messages import Summary as Summary
+from headrace.proto.messages import SummaryMetadata as SummaryMetadata
 from headrace.saved_model.v1.frozen import import_graph_def as import_graph_def
 from headrace.saved_model.v1.frozen import wrap_function as wrap_function

@@ -37,7 +37,7 @@ def histogram_buckets(data: Any, count: Any) -> Any:
     place = jnp.floor((data - low) / ((high - low) / size))
     inside = (place >= 0).astype(jnp.float64)
     counts = jnp.bincount(jnp.clip(place, 0, size - 1).astype(jnp.int32), inside, length=size)
-    edges = jnp.linspace(low, high, size + 1).at[-1].set(high)
+    edges = jnp.linspace(low, high, size + 1).at[0].set(low).at[-1].set(high)
     spread = jnp.stack([edges[:-1], edges[1:], counts], 1)
     single = jnp.stack([jnp.full(size, high), jnp.full(size, high), jnp.zeros(size).at[-1].set(data.size)], 1)
     return jnp.where(high == low, single, spread)

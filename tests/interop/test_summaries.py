@@ -1,0 +1,203 @@
+"""Summaries of Headrace and of real TensorFlow, as real TensorBoard shows them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+import headrace as tf
+from tests.interop import browser
+from tests.interop.environments import run_peer
+from tests.interop.peers import summaries
+from tests.interop.tensorboard import Board, board
+
+OURS, THEIRS = "ours", "theirs"
+RUNS = ["summaries", "graph", "hparams", "hparams/run", "curves"]
+
+
+def _write_ours(folder: Path) -> None:
+    """What the peer writes, and the same hyperparameters and curves by our own functions."""
+    summaries.write(tf, str(folder))
+    with tf.summary.create_file_writer(str(folder / "hparams")).as_default():
+        tf.summary.hparams_config(
+            {"rate": (0.001, 1.0), "units": [16, 32], "optimizer": ["adam", "sgd"], "bias": [False, True], "seed": None},
+            ["loss", "validation//score"],
+        )
+    with tf.summary.create_file_writer(str(folder / "hparams" / "run")).as_default():
+        tf.summary.hparams({"rate": 0.1, "units": np.int64(32), "optimizer": "adam", "bias": True, "seed": 3})
+        tf.summary.scalar("loss", 0.5, step=1)
+    with tf.summary.create_file_writer(str(folder / "curves")).as_default(step=2):
+        for name, weights in (("curve", None), ("weighted", summaries.WEIGHTS)):
+            curve = (name, summaries.LABELS, summaries.SCORES)
+            tf.summary.pr_curve(*curve, num_thresholds=11, weights=weights, description="how *good* it is")
+
+
+@pytest.fixture(scope="module")
+def written(tensorflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what both wrote."""
+    folder = tmp_path_factory.mktemp("logs")
+    run_peer(tensorflow_python, "summaries.py", folder / THEIRS)
+    _write_ours(folder / OURS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shown(written: Path) -> Iterator[Board]:
+    """TensorBoard on it."""
+    with board(written) as found:
+        found.wait_for({f"{side}/{run}" for side in (OURS, THEIRS) for run in RUNS})
+        yield found
+
+
+def _plain(value: Any) -> Any:
+    """JSON without times; numbers that JSON has no form for stand there as text."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if key != "wall_time"}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _without_times(points: list[list[Any]]) -> list[Any]:
+    return [_plain(point[1:]) for point in points]
+
+
+def _both(shown: Board, route: str, run: str = "summaries", **parameters: Any) -> tuple[Any, Any]:
+    ours, theirs = (shown.get(f"plugin/{route}", run=f"{side}/{run}", **parameters) for side in (OURS, THEIRS))
+    return ours, theirs
+
+
+def _tags(shown: Board, plugin: str, run: str = "summaries") -> list[str]:
+    """The tags of a run, which both sides have, with equal descriptions and names."""
+    tags = shown.get(f"plugin/{plugin}/tags")
+    ours, theirs = (tags[f"{side}/{run}"] for side in (OURS, THEIRS))
+    assert ours == theirs
+    return list(ours)
+
+
+def test_scalars(shown: Board) -> None:
+    tags = _tags(shown, "scalars")
+    assert {"loss", "outer/inner loss", "function/loss"} <= set(tags)
+    assert "outer/hidden" not in tags
+    for tag in tags:
+        ours, theirs = _both(shown, "scalars/scalars", tag=tag)
+        assert _without_times(ours) == _without_times(theirs), tag
+    assert [step for step, _ in _without_times(shown.get("plugin/scalars/scalars", run="ours/summaries", tag="function/loss"))] == [0, 2, 4]
+
+
+def test_histograms(shown: Board) -> None:
+    tags = _tags(shown, "histograms")
+    assert set(tags) == {*summaries.HISTOGRAMS, "function/weight"}
+    for tag in tags:
+        ours, theirs = map(_without_times, _both(shown, "histograms/histograms", tag=tag))
+        assert [step for step, _ in ours] == [step for step, _ in theirs], tag
+        for (_, mine), (_, other) in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(_numbers(mine), _numbers(other), rtol=1e-12, atol=1e-300, err_msg=tag)
+            assert [row[2] for row in mine] == [row[2] for row in other], tag
+
+
+def _numbers(rows: list[list[Any]]) -> Any:
+    """The rows, where what JSON has no number for stands as "Infinity" or "NaN"."""
+    return np.array([[float(item) for item in row] for row in rows])
+
+
+def test_images(shown: Board) -> None:
+    for tag, both in _samples(shown, "images"):
+        ours, theirs = ([Image.open(io.BytesIO(data)) for data, _ in side] for side in both)
+        assert [image.mode for image in ours] == [image.mode for image in theirs], tag
+        for mine, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(np.asarray(mine), np.asarray(other), err_msg=tag)
+
+
+def test_audio(shown: Board) -> None:
+    for tag, (ours, theirs) in _samples(shown, "audio"):
+        assert ours == theirs, tag
+
+
+def _samples(shown: Board, plugin: str) -> Iterator[tuple[str, tuple[list[Any], list[Any]]]]:
+    """For each tag: the bytes and what is said of each sample, on both sides."""
+    one = {"images": "individualImage", "audio": "individualAudio"}[plugin]
+    for tag in _tags(shown, plugin):
+        count = shown.get(f"plugin/{plugin}/tags")[f"{OURS}/summaries"][tag]["samples"]
+        both: tuple[list[Any], list[Any]] = ([], [])
+        for sample in range(count):
+            listed = _both(shown, f"{plugin}/{plugin.removesuffix('s') if plugin == 'audio' else plugin}", tag=tag, sample=sample)
+            for side, entries in zip(both, listed, strict=True):
+                for entry in entries:
+                    data = shown.get(f"plugin/{plugin}/{one}?{entry['query']}")
+                    side.append((data, {key: entry.get(key) for key in ("step", "width", "height", "contentType", "label")}))
+        assert [said for _, said in both[0]] == [said for _, said in both[1]], tag
+        assert both[0], tag
+        yield tag, both
+
+
+def test_text(shown: Board) -> None:
+    tags = shown.get("plugin/text/tags")
+    assert set(tags[f"{OURS}/summaries"]) == set(tags[f"{THEIRS}/summaries"]) == {*summaries.TEXTS, "function/text"}
+    for tag in tags[f"{OURS}/summaries"]:
+        ours, theirs = _both(shown, "text/text", tag=tag)
+        assert _plain(ours) == _plain(theirs), tag
+
+
+def test_graph(shown: Board) -> None:
+    ours, theirs = (shown.get("plugin/graphs/graph", run=f"{side}/graph") for side in (OURS, THEIRS))
+    assert ours == theirs
+    assert b'op: "Square"' in ours
+
+
+def test_pr_curves(shown: Board) -> None:
+    for tag in _tags(shown, "pr_curves", "curves"):
+        ours, theirs = ([shown.get("plugin/pr_curves/pr_curves", run=f"{side}/curves", tag=tag)] for side in (OURS, THEIRS))
+        (mine,), (other,) = (list(_plain(answer[0]).values()) for answer in (ours, theirs))
+        assert len(mine) == len(other) == 1
+        assert mine[0].keys() == other[0].keys()
+        for key in mine[0]:
+            np.testing.assert_allclose(mine[0][key], other[0][key], rtol=1e-6, err_msg=f"{tag} {key}")
+
+
+def test_hparams(shown: Board) -> None:
+    rows = shown.post("plugin/hparams/session_groups", {"startIndex": 0, "sliceSize": 10, "allowedStatuses": ["STATUS_UNKNOWN"]})
+    (row,) = rows["sessionGroups"]  # the hyperparameters are equal, so TensorBoard makes one row of both runs
+    assert {session["name"] for session in row["sessions"]} == {f"{side}/hparams/run" for side in (OURS, THEIRS)}
+    assert row["hparams"] == {"rate": 0.1, "units": 32, "optimizer": "adam", "bias": True, "seed": 3}
+
+
+def _messages(folder: Path) -> list[Any]:
+    """Step, tag, metadata, dtype and shape of each value of a run; of hyperparameters what the plugin reads, without times."""
+    (path,) = folder.glob("*tfevents*")
+    found = []
+    for event in LegacyEventFileLoader(str(path)).Load():
+        for value in event.summary.value:
+            plugin = value.metadata.plugin_data
+            content: Any = plugin.content
+            if plugin.plugin_name == "hparams":
+                content = HParamsPluginData.FromString(plugin.content)
+                content.experiment.ClearField("time_created_secs") if content.HasField("experiment") else None
+                content.session_start_info.ClearField("start_time_secs") if content.HasField("session_start_info") else None
+                plugin.content = b""
+            found.append((event.step, value.tag, str(value.metadata), str(content), value.tensor.dtype, str(value.tensor.tensor_shape)))
+    return found
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_messages(written: Path, run: str) -> None:
+    ours, theirs = (_messages(written / side / run) for side in (OURS, THEIRS))
+    assert len(ours) == len(theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine == other
+
+
+def test_the_page_in_a_browser(shown: Board, tmp_path: Path) -> None:
+    picture = tmp_path / "page.png"
+    browser.run("--window-size=1400,900", "--virtual-time-budget=30000", f"--screenshot={picture}", f"{shown.url}#scalars")
+    pixels = np.asarray(Image.open(picture).convert("RGB"))
+    assert pixels.shape == (900, 1400, 3)
+    # The bar at the top is TensorBoard's orange, and there is more than one colour below it.
+    assert (np.abs(pixels[20, 700].astype(int) - (245, 124, 0)) < 40).all()
+    assert len(np.unique(pixels[100:].reshape(-1, 3), axis=0)) > 50
