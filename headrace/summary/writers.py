@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
 from typing import Any
 
 from headrace.core import dtypes
@@ -87,6 +87,26 @@ class _FileSink(EventSink):
         self.file.close()
 
 
+class _InCharge(AbstractContextManager["SummaryWriter | None"]):
+    """A file writer that is the default one inside a `with` statement."""
+
+    def __init__(self, writer: FileWriter, step: Any) -> None:
+        self._writer, self._step = writer, step
+
+    def __enter__(self) -> SummaryWriter:
+        self._before = state.writer, state.step
+        state.writer = self._writer
+        if self._step is not None:
+            state.step = self._step
+        return self._writer
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        state.writer = self._before[0]
+        if self._step is not None:
+            state.step = self._before[1]
+        self._writer.flush()
+
+
 class FileWriter(SummaryWriter):
     """Writes an event file.
 
@@ -119,21 +139,7 @@ class FileWriter(SummaryWriter):
             RuntimeError: it is closed.
         """
         self._check_open()
-        return self._in_charge(step)
-
-    @contextmanager
-    def _in_charge(self, step: Any) -> Iterator[SummaryWriter]:
-        before = state.writer, state.step
-        state.writer = self
-        if step is not None:
-            state.step = step
-        try:
-            yield self
-        finally:
-            state.writer = before[0]
-            if step is not None:
-                state.step = before[1]
-            self.flush()
+        return _InCharge(self, step)
 
     def init(self) -> None:
         """Nothing: a writer is ready when it is made.

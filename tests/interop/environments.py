@@ -124,8 +124,8 @@ def _make(target: Path, name: str) -> None:
         failures.append(problem)
     shutil.rmtree(target, ignore_errors=True)
     raise EnvironmentUnavailable(
-        f"the environment with {' and '.join(requirements)} could not be made in {target}; it needs a package index that can be reached."
-        " Run again with HEADRACE_NO_INTEROP=1 to leave these tests out.\n" + "\n".join(failures)
+        f"the environment with {' and '.join(requirements)} could not be made in {target}; it needs a package index that can be"
+        " reached. Run again with HEADRACE_NO_INTEROP=1 to leave these tests out.\n" + "\n".join(failures)
     )
 
 

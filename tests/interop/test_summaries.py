@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from tests.interop.peers import summaries
 from tests.interop.tensorboard import Board, board
 
 OURS, THEIRS = "ours", "theirs"
+KNOWN: dict[str, tuple[str, str]] = {}
+"""Cases that end otherwise than under TensorFlow: ours, theirs."""
 RUNS = ["summaries", "graph", "hparams", "hparams/run", "curves"]
 
 
@@ -40,19 +43,26 @@ def _write_ours(folder: Path) -> None:
             tf.summary.pr_curve(*curve, num_thresholds=11, weights=weights, description="how *good* it is")
 
 
+class Written(NamedTuple):
+    """What both wrote below `folder`, and what TensorFlow did with `summaries.CASES`."""
+
+    folder: Path
+    outcomes: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def written(tensorflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of what both wrote."""
+def written(tensorflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Both sides' files."""
     folder = tmp_path_factory.mktemp("logs")
-    run_peer(tensorflow_python, "summaries.py", folder / THEIRS)
+    outcomes = run_peer(tensorflow_python, "summaries.py", folder / THEIRS)
     _write_ours(folder / OURS)
-    return folder
+    return Written(folder, outcomes)
 
 
 @pytest.fixture(scope="module")
-def shown(written: Path) -> Iterator[Board]:
+def shown(written: Written) -> Iterator[Board]:
     """TensorBoard on it."""
-    with board(written) as found:
+    with board(written.folder) as found:
         found.wait_for({f"{side}/{run}" for side in (OURS, THEIRS) for run in RUNS})
         yield found
 
@@ -88,7 +98,11 @@ def test_scalars(shown: Board) -> None:
     for tag in tags:
         ours, theirs = _both(shown, "scalars/scalars", tag=tag)
         assert _without_times(ours) == _without_times(theirs), tag
-    assert [step for step, _ in _without_times(shown.get("plugin/scalars/scalars", run="ours/summaries", tag="function/loss"))] == [0, 2, 4]
+    assert [step for step, _ in _without_times(shown.get("plugin/scalars/scalars", run="ours/summaries", tag="function/loss"))] == [
+        0,
+        2,
+        4,
+    ]
 
 
 def test_histograms(shown: Board) -> None:
@@ -169,28 +183,42 @@ def test_hparams(shown: Board) -> None:
 
 
 def _messages(folder: Path) -> list[Any]:
-    """Step, tag, metadata, dtype and shape of each value of a run; of hyperparameters what the plugin reads, without times."""
+    """Step, tag, metadata, dtype and shape of each value of a run."""
     (path,) = folder.glob("*tfevents*")
-    found = []
-    for event in LegacyEventFileLoader(str(path)).Load():
-        for value in event.summary.value:
-            plugin = value.metadata.plugin_data
-            content: Any = plugin.content
-            if plugin.plugin_name == "hparams":
-                content = HParamsPluginData.FromString(plugin.content)
-                content.experiment.ClearField("time_created_secs") if content.HasField("experiment") else None
-                content.session_start_info.ClearField("start_time_secs") if content.HasField("session_start_info") else None
-                plugin.content = b""
-            found.append((event.step, value.tag, str(value.metadata), str(content), value.tensor.dtype, str(value.tensor.tensor_shape)))
-    return found
+    return [
+        (event.step, value.tag, *_metadata(value.metadata), value.tensor.dtype, str(value.tensor.tensor_shape))
+        for event in LegacyEventFileLoader(str(path)).Load()
+        for value in event.summary.value
+    ]
+
+
+def _metadata(metadata: Any) -> tuple[str, str]:
+    """As text; of hyperparameters what the plugin reads, without the times."""
+    if metadata.plugin_data.plugin_name != "hparams":
+        return str(metadata), ""
+    content = HParamsPluginData.FromString(metadata.plugin_data.content)
+    metadata.plugin_data.content = b""
+    if content.HasField("experiment"):
+        content.experiment.ClearField("time_created_secs")
+    if content.HasField("session_start_info"):
+        content.session_start_info.ClearField("start_time_secs")
+    return str(metadata), str(content)
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_messages(written: Path, run: str) -> None:
-    ours, theirs = (_messages(written / side / run) for side in (OURS, THEIRS))
+def test_messages(written: Written, run: str) -> None:
+    ours, theirs = (_messages(written.folder / side / run) for side in (OURS, THEIRS))
     assert len(ours) == len(theirs)
     for mine, other in zip(ours, theirs, strict=True):
         assert mine == other
+
+
+def test_cases(written: Written, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:  # the default writer that the last cases set is that of a thread
+        ours = pool.submit(summaries.outcomes, tf, str(tmp_path)).result()
+    assert ours.keys() == written.outcomes.keys()
+    different = {name: (ours[name], written.outcomes[name]) for name in ours if ours[name] != written.outcomes[name]}
+    assert different == KNOWN
 
 
 def test_the_page_in_a_browser(shown: Board, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from pathlib import Path
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -122,13 +123,113 @@ def _write_by_tensorboard(folder: str) -> None:
             tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=2)
 
 
+ONE = np.zeros((1, 2, 2, 1), np.float32)
+TONE = np.zeros((1, 20, 1), np.float32)
+CASES: dict[str, Any] = {
+    "scalar": lambda tf, s: s.scalar("a", 1.0, step=0),
+    "scalar without step": lambda tf, s: s.scalar("a", 1.0),
+    "scalar of rank 1": lambda tf, s: s.scalar("a", [1.0], step=0),
+    "name is a number": lambda tf, s: s.scalar(3, 1.0, step=0),
+    "name of odd characters": lambda tf, s: s.scalar("a b/ü", 1.0, step=0),
+    "no name": lambda tf, s: s.scalar(None, 1.0, step=0),
+    "step is a fraction": lambda tf, s: s.scalar("a", 1.0, step=1.5),
+    "step is text": lambda tf, s: s.scalar("a", 1.0, step="x"),
+    "step is a vector": lambda tf, s: s.scalar("a", 1.0, step=[1, 2]),
+    "step is an int32 tensor": lambda tf, s: s.scalar("a", 1.0, step=tf.constant(3)),
+    "step is a float tensor": lambda tf, s: s.scalar("a", 1.0, step=tf.constant(3.0)),
+    "step is negative": lambda tf, s: s.scalar("a", 1.0, step=-3),
+    "step is a variable": lambda tf, s: s.scalar("a", 1.0, step=tf.Variable(3, dtype=tf.int64)),
+    "histogram without step": lambda tf, s: s.histogram("a", [1.0]),
+    "histogram, buckets are a fraction": lambda tf, s: s.histogram("a", [1.0], buckets=2.5, step=0),
+    "histogram, buckets are a vector": lambda tf, s: s.histogram("a", [1.0], buckets=[2, 3], step=0),
+    "image of rank 3": lambda tf, s: s.image("a", ONE[0], step=0),
+    "image of 5 channels": lambda tf, s: s.image("a", np.zeros((1, 2, 2, 5), np.float32), step=0),
+    "image, a negative number of them": lambda tf, s: s.image("a", ONE, max_outputs=-1, step=0),
+    "image, none of them": lambda tf, s: s.image("a", ONE, max_outputs=0, step=0),
+    "image, none given": lambda tf, s: s.image("a", ONE[:0], step=0),
+    "audio of rank 2": lambda tf, s: s.audio("a", TONE[0], 8000, step=0),
+    "audio of float64": lambda tf, s: s.audio("a", TONE.astype(np.float64), 8000, step=0),
+    "audio of integers": lambda tf, s: s.audio("a", TONE.astype(np.int16), 8000, step=0),
+    "audio without channels": lambda tf, s: s.audio("a", TONE[..., :0], 8000, step=0),
+    "audio, none given": lambda tf, s: s.audio("a", TONE[:0], 8000, step=0),
+    "audio without rate": lambda tf, s: s.audio("a", TONE, 0, step=0),
+    "audio at a rate of a fraction": lambda tf, s: s.audio("a", TONE, 1.5, step=0),
+    "audio of another encoding": lambda tf, s: s.audio("a", TONE, 8000, step=0, encoding="mp3"),
+    "text of numbers": lambda tf, s: s.text("a", 1, step=0),
+    "text that is not UTF-8": lambda tf, s: s.text("a", b"\xff", step=0),
+    "write, tag is a number": lambda tf, s: s.write(3, 1.0, step=0),
+    "write, metadata is a number": lambda tf, s: s.write("a", 1.0, step=0, metadata=3),
+    "write of a function": lambda tf, s: s.write("a", lambda: tf.constant(1.0), step=0),
+    "raw, no Summary": lambda tf, s: s.experimental.write_raw_pb(b"\xff\xff", step=0),
+    "raw without step": lambda tf, s: s.experimental.write_raw_pb(b""),
+    "graph of a number": lambda tf, s: s.graph(3),
+    "condition is a number": lambda tf, s: _under(s.record_if(3), lambda: s.scalar("a", 1.0, step=0)),
+    "condition is false, and no step": lambda tf, s: _under(s.record_if(False), lambda: s.scalar("a", 1.0)),
+    "noop writer": lambda tf, s: _under(s.create_noop_writer().as_default(), lambda: s.scalar("a", 1.0, step=0)),
+    "scope": lambda tf, s: _under(tf.name_scope("outer"), lambda: _entered(s.experimental.summary_scope("a b", "c"))),
+    "flush a number": lambda tf, s: s.flush(3),
+    "flush": lambda tf, s: s.flush(),
+    "export without trace": lambda tf, s: s.trace_export("a", step=0),
+    "should record": lambda tf, s: s.should_record_summaries(),
+    "no logdir": lambda tf, s: s.create_file_writer(None),
+    "logdir is a number": lambda tf, s: s.create_file_writer(3),
+    "logdir is a list": lambda tf, s: s.create_file_writer(["a", "b"]),
+    "queue is text": lambda tf, s: s.create_file_writer("a", max_queue="x"),
+    "time is a fraction": lambda tf, s: s.create_file_writer("a", flush_millis=1.5),
+    "suffix is a number": lambda tf, s: s.create_file_writer("a", filename_suffix=3),
+    "default step": lambda tf, s: s.experimental.get_step(),
+    "rank in a function": lambda tf, s: tf.function(lambda x: s.image("a", x, step=1))(tf.constant(1.0)),
+    "no step in a function": lambda tf, s: tf.function(lambda x: s.scalar("a", x))(tf.constant(1.0)),
+    "written in a function": lambda tf, s: tf.function(lambda x: s.scalar("a", x, step=1))(tf.constant(1.0)),
+    "graph in a function": lambda tf, s: tf.function(lambda x: s.graph(_graph(tf)) and x)(tf.constant(1.0)),
+    "profile not begun": lambda tf, s: tf.profiler.experimental.stop(),
+}
+
+
+def _under(manager: Any, body: Any) -> Any:
+    with manager:
+        return body()
+
+
+def _entered(manager: Any) -> Any:
+    with manager as value:
+        return value
+
+
+def outcomes(tf: Any, folder: str) -> dict[str, str]:
+    """What becomes of each case, without a writer, with one, and with one that is closed: a result, or the class of an error."""
+    found = {}
+    writer = tf.summary.create_file_writer(folder)
+    for state in ("no writer", "writer", "closed"):
+        for name, case in CASES.items():
+            if state == "closed" and name not in ("scalar", "written in a function", "flush"):
+                continue
+            with writer.as_default() if state == "writer" else contextlib.nullcontext():
+                found[f"{state}: {name}"] = _outcome(tf, lambda case=case: case(tf, tf.summary))
+        if state == "writer":
+            writer.set_as_default()
+            writer.close()
+            for method in (writer.as_default, writer.set_as_default, writer.init, writer.flush, writer.close):
+                found[f"closed: {method.__name__}"] = _outcome(tf, method)
+    return found
+
+
+def _outcome(tf: Any, case: Any) -> str:
+    try:
+        value = case()
+    except Exception as error:  # noqa: BLE001  # which one is the question
+        return type(error).__name__
+    return str(value.numpy() if tf.is_tensor(value) else value)
+
+
 def main() -> None:
-    """Writes everything below a folder."""
+    """Writes everything below a folder, and prints what becomes of the cases."""
     import tensorflow as tf
 
     write(tf, sys.argv[1])
     _write_by_tensorboard(sys.argv[1])
-    print(json.dumps(sorted(str(path.relative_to(sys.argv[1])) for path in Path(sys.argv[1]).rglob("*tfevents*"))))
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(outcomes(tf, folder)))
 
 
 if __name__ == "__main__":
