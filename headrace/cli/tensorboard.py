@@ -27,9 +27,7 @@ def tensorboard(logdir: str, host: str, port: int, options: tuple[str, ...]) -> 
     OPTIONS go to TensorBoard as they are, such as --reload_interval 5; `headrace tensorboard --logdir . -- --helpfull` lists them.
     """
     if not Path(logdir).is_dir():
-        raise click.BadParameter(
-            f"there is no folder {logdir!r}; it is made when the first summary is written", param_hint="--logdir"
-        )
+        click.echo(f"there is no folder {logdir!r} yet; TensorBoard shows it as soon as summaries are written there", err=True)
     sys.modules.setdefault(WITHOUT_TENSORFLOW, ModuleType(WITHOUT_TENSORFLOW))
     board = program.TensorBoard(default.get_plugins())
     try:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 
-def _run(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
+def _run(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
     script = f"import sys; {before}; from headrace.cli.main import main; main(sys.argv[1:], 'headrace')"
     command = [sys.executable, "-c", script, "tensorboard", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
