@@ -20,7 +20,7 @@ MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 PROGRAMS = {"cli", "demo"}
 """Rooms above the facade: they use Headrace as anyone does."""
-FACADES = {"compat", "config", "experimental", "math", "nn", "profiler", "random", "train", "types", "xla"}
+FACADES = {"compat", "config", "experimental", "linalg", "math", "nn", "profiler", "random", "train", "types", "xla"}
 """Folders that are no rooms: facades that have facades below them."""
 CORE = {"click", "diastatic-malt", "google-crc32c", "jax", "ml_dtypes", "numpy", "protobuf", "rich", "scipy"}
 

@@ -1,5 +1,27 @@
 """tf.linalg: matrices."""
 
+from headrace.linalg import experimental as experimental
+from headrace.operators.base import LinearOperator as LinearOperator
+from headrace.operators.circulant import LinearOperatorCirculant as LinearOperatorCirculant
+from headrace.operators.circulant import LinearOperatorCirculant2D as LinearOperatorCirculant2D
+from headrace.operators.circulant import LinearOperatorCirculant3D as LinearOperatorCirculant3D
+from headrace.operators.combined import LinearOperatorBlockDiag as LinearOperatorBlockDiag
+from headrace.operators.combined import LinearOperatorBlockLowerTriangular as LinearOperatorBlockLowerTriangular
+from headrace.operators.combined import LinearOperatorKronecker as LinearOperatorKronecker
+from headrace.operators.derived import LinearOperatorAdjoint as LinearOperatorAdjoint
+from headrace.operators.derived import LinearOperatorComposition as LinearOperatorComposition
+from headrace.operators.derived import LinearOperatorInversion as LinearOperatorInversion
+from headrace.operators.derived import LinearOperatorLowerTriangular as LinearOperatorLowerTriangular
+from headrace.operators.diagonal import LinearOperatorDiag as LinearOperatorDiag
+from headrace.operators.diagonal import LinearOperatorHouseholder as LinearOperatorHouseholder
+from headrace.operators.diagonal import LinearOperatorIdentity as LinearOperatorIdentity
+from headrace.operators.diagonal import LinearOperatorPermutation as LinearOperatorPermutation
+from headrace.operators.diagonal import LinearOperatorScaledIdentity as LinearOperatorScaledIdentity
+from headrace.operators.diagonal import LinearOperatorZeros as LinearOperatorZeros
+from headrace.operators.matrices import LinearOperatorFullMatrix as LinearOperatorFullMatrix
+from headrace.operators.matrices import LinearOperatorLowRankUpdate as LinearOperatorLowRankUpdate
+from headrace.operators.matrices import LinearOperatorToeplitz as LinearOperatorToeplitz
+from headrace.operators.matrices import LinearOperatorTridiag as LinearOperatorTridiag
 from headrace.ops.array.creation import eye as eye
 from headrace.ops.array.diagonal import band_part as band_part
 from headrace.ops.array.diagonal import diag as diag
