@@ -11,3 +11,6 @@ from headrace.data.pipeline.options import Options as Options
 from headrace.data.pipeline.options import ThreadingOptions as ThreadingOptions
 from headrace.data.pipeline.stage import INFINITE as INFINITE_CARDINALITY
 from headrace.data.pipeline.stage import UNKNOWN as UNKNOWN_CARDINALITY
+from headrace.data.readers.datasets import FixedLengthRecordDataset as FixedLengthRecordDataset
+from headrace.data.readers.datasets import TextLineDataset as TextLineDataset
+from headrace.data.readers.datasets import TFRecordDataset as TFRecordDataset

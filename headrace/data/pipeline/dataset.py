@@ -21,6 +21,7 @@ from headrace.data.pipeline.per_element import PerElement
 from headrace.data.pipeline.seeds import Seeds
 from headrace.data.pipeline.sources import Generated, RandomNumbers, Range, Slices, Tensors, generated_spec
 from headrace.data.pipeline.stage import INFINITE, UNKNOWN, Cursor, Run, Stage, bound, number, symbols
+from headrace.data.readers.listing import listed
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import EagerTensor, GraphTensor, ListTensor, Tensor
@@ -155,6 +156,20 @@ class Dataset(CompositeTensor, PerElement, Arranging, Grouping):
             rerandomize_each_iteration: each pass gets other numbers.
         """
         return Dataset(RandomNumbers(Seeds(seed, bool(rerandomize_each_iteration))))
+
+    @staticmethod
+    def list_files(file_pattern: Any, shuffle: Any = None, seed: Any = None, name: str | None = None) -> Dataset:
+        """A dataset of the names of files, which are looked up now.
+
+        Args:
+            file_pattern: a pattern with `*`, `?` and `[...]`, or several.
+            shuffle: gives them in another random order each pass; True by default, else they are sorted.
+            seed: of that order.
+
+        Raises:
+            InvalidArgumentError: no file fits (inside a tf.function there is then no element).
+        """
+        return Dataset(listed(file_pattern, shuffle, seed))
 
     @staticmethod
     def zip(*args: Any, datasets: Any = None, name: str | None = None) -> Dataset:

@@ -1,0 +1,1 @@
+"""Datasets over files: records, lines, rows of CSV; and the lists of files that they read."""

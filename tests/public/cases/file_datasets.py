@@ -1,0 +1,166 @@
+"""Datasets over files: what they give, in which order, and their errors."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.public.case import case
+
+PACK = {"": bytes, "GZIP": gzip.compress, "ZLIB": zlib.compress}
+COUNTS = [3, 0, 5, 1, 2, 4]
+
+
+def records(tf: Any, folder: str, kind: str = "") -> list[str]:
+    """TFRecord files with several numbers of records."""
+    paths = []
+    for number, count in enumerate(COUNTS):
+        paths.append(f"{folder}/{number}.tfrecord")
+        with tf.io.TFRecordWriter(paths[-1], kind) as writer:
+            for record in range(count):
+                writer.write(f"{number}-{record}")
+    return paths
+
+
+def damaged(path: str) -> str:
+    """A file whose second record is not what its checksum says."""
+    content = bytearray(Path(path).read_bytes())
+    content[16 + 3 + 12] ^= 1
+    Path(path).write_bytes(content)
+    return path
+
+
+def elements(tf: Any, dataset: Any, most: int = 40) -> Any:
+    """The elements, and in their place the names of errors."""
+    found, iterator = [], iter(dataset)
+    for _ in range(most):
+        try:
+            found.append(next(iterator).numpy().decode())
+        except StopIteration:
+            break
+        except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
+            found.append(type(error).__name__)
+    return tf.constant([Path(item).name for item in found], tf.string)
+
+
+def with_files(make: Callable[[Any, str], Any], contents: Mapping[str, bytes] | None = None) -> Any:
+    """A case in a folder of its own, with files."""
+
+    def program(tf: Any) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in (contents or {}).items():
+                Path(folder, name).write_bytes(content)
+            return elements(tf, make(tf, folder))
+
+    return case(program, in_function=False)
+
+
+def of_records(make: Callable[[Any, list[str]], Any], kind: str = "") -> Any:
+    """A case with TFRecord files."""
+    return with_files(lambda tf, folder: make(tf, records(tf, folder, kind)))
+
+
+def lines(content: bytes, kind: str = "") -> Any:
+    """A case of the lines of a file."""
+    return with_files(lambda tf, folder: tf.data.TextLineDataset(f"{folder}/file", kind), {"file": PACK[kind](content)})
+
+
+def pieces(content: bytes, *sizes: int, kind: str = "", **options: Any) -> Any:
+    """A case of the pieces of two files with the same content."""
+    return with_files(
+        lambda tf, folder: tf.data.FixedLengthRecordDataset(
+            [f"{folder}/a", f"{folder}/b"], *sizes, compression_type=kind, **options
+        ),
+        {"a": PACK[kind](content), "b": PACK[kind](content)},
+    )
+
+
+def inside(tf: Any) -> Any:
+    """Records counted inside a function, of names that it is given."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = records(tf, folder)
+
+        @tf.function
+        def sizes(names: Any) -> Any:
+            total = 0
+            for batch in tf.data.TFRecordDataset(names).batch(4):
+                total = total * 10 + tf.size(batch)
+            return total
+
+        return sizes(tf.constant(paths))
+
+
+TEXTS = [b"", b"a", b"a\n", b"a\nb", b"a\n\nb\n", b"a\r\nb\r\n", b"a\rb\n", b"\n", b"a\0b\n", b"x" * 3_000_000 + b"\ny"]
+GLOB = dict.fromkeys(("a.txt", "b.txt", "b.dat", ".hidden.txt"), b"")
+
+CASES = {
+    **{
+        f"records-{count}-at-once": of_records(lambda tf, paths, n=count: tf.data.TFRecordDataset(paths, num_parallel_reads=n))
+        for count in (None, 1, 2, 3, 4, 10)
+    },
+    **{
+        f"records-{kind}": of_records(lambda tf, paths, kind=kind: tf.data.TFRecordDataset(paths, kind), kind)
+        for kind in ("GZIP", "ZLIB")
+    },
+    "records-one-name": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths[2])),
+    "records-paths": of_records(lambda tf, paths: tf.data.TFRecordDataset([Path(path) for path in paths])),
+    "records-dataset": of_records(lambda tf, paths: tf.data.TFRecordDataset(tf.data.Dataset.from_tensor_slices(paths).take(3))),
+    "records-matrix": of_records(lambda tf, paths: tf.data.TFRecordDataset([paths[:3], paths[3:]])),
+    "records-none": of_records(lambda tf, paths: tf.data.TFRecordDataset([])),
+    "records-interleaved": of_records(
+        lambda tf, paths: tf.data.Dataset.from_tensor_slices(paths).interleave(tf.data.TFRecordDataset, 3, 2)
+    ),
+    "records-flat-map": of_records(lambda tf, paths: tf.data.Dataset.from_tensor_slices(paths).flat_map(tf.data.TFRecordDataset)),
+    "records-sharded": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths).shard(3, 1).skip(1)),
+    "records-batched": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths).batch(4).unbatch()),
+    "records-in-function": case(inside, in_function=False),
+    "records-damaged": of_records(lambda tf, paths: tf.data.TFRecordDataset([paths[0], damaged(paths[2]), paths[5]])),
+    "records-damaged-ignored": of_records(
+        lambda tf, paths: tf.data.TFRecordDataset([paths[0], damaged(paths[2]), paths[5]]).ignore_errors()
+    ),
+    "records-damaged-by-turns": of_records(
+        lambda tf, paths: tf.data.TFRecordDataset([paths[0], damaged(paths[2]), paths[5]], num_parallel_reads=2).ignore_errors()
+    ),
+    "records-another-compression": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths[:1], "GZIP")),
+    "records-numbers": case(lambda tf: tf.data.TFRecordDataset(5), in_function=False),
+    "records-dataset-of-numbers": case(lambda tf: tf.data.TFRecordDataset(tf.data.Dataset.range(2)), in_function=False),
+    "records-dataset-of-batches": of_records(
+        lambda tf, paths: tf.data.TFRecordDataset(tf.data.Dataset.from_tensor_slices(paths).batch(2))
+    ),
+    "records-no-readers": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths, num_parallel_reads=0)),
+    "missing": case(lambda tf: list(tf.data.TFRecordDataset("no-such-file")), in_function=False),
+    "missing-lines": case(lambda tf: list(tf.data.TextLineDataset("no-such-file")), in_function=False),
+    "missing-pieces": case(lambda tf: list(tf.data.FixedLengthRecordDataset("no-such-file", 2)), in_function=False),
+    "folder": case(lambda tf: list(tf.data.TextLineDataset(tempfile.gettempdir())), in_function=False),
+    **{f"lines-{number}": lines(text) for number, text in enumerate(TEXTS)},
+    **{f"lines-{kind}": lines(b"a\nb\n" * 3, kind) for kind in ("GZIP", "ZLIB")},
+    "lines-by-turns": with_files(
+        lambda tf, folder: tf.data.TextLineDataset([f"{folder}/a", f"{folder}/b"], num_parallel_reads=2),
+        {"a": b"1\n2\n3", "b": b"4\n5"},
+    ),
+    "pieces": pieces(b"HHaabbccFFF", 2, 2, 3),
+    "pieces-by-turns": pieces(b"HHaabbccFFF", 2, 2, 3, num_parallel_reads=2),
+    "pieces-gzip": pieces(b"HHaabbccFFF", 2, 2, 3, kind="GZIP"),
+    "pieces-gzip-excess": pieces(b"HHaabbccFFF", 2, 2, 2, kind="GZIP"),
+    "pieces-none": pieces(b"HHFF", 2, 2, 2),
+    "pieces-empty": pieces(b"", 2),
+    "pieces-excess": pieces(b"HHaabbccFFF", 2, 2, 2),
+    "pieces-short": pieces(b"H", 2, 2, 2),
+    "pieces-of-nothing": pieces(b"aa", 0),
+    "pieces-negative-header": pieces(b"aa", 1, -1),
+    "files": with_files(lambda tf, folder: tf.data.Dataset.list_files(f"{folder}/*.txt", shuffle=False), GLOB),
+    "files-of-patterns": with_files(
+        lambda tf, folder: tf.data.Dataset.list_files([f"{folder}/b*", f"{folder}/?.txt"], shuffle=False), GLOB
+    ),
+    "files-counted": with_files(
+        lambda tf, folder: (
+            tf.data.Dataset.list_files(f"{folder}/*").shuffle(9).batch(9).map(lambda x: tf.strings.as_string(tf.size(x)))
+        ),
+        GLOB,
+    ),
+    "files-none": with_files(lambda tf, folder: tf.data.Dataset.list_files(f"{folder}/*.no"), GLOB),
+}
