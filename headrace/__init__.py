@@ -10,6 +10,7 @@ from headrace import compat as compat
 from headrace import config as config
 from headrace import data as data
 from headrace import debugging as debugging
+from headrace import distribute as distribute
 from headrace import dtypes as dtypes
 from headrace import errors as errors
 from headrace import experimental as experimental
@@ -46,6 +47,7 @@ from headrace.autodiff.tape import GradientTape as GradientTape
 from headrace.autodiff.tape import UnconnectedGradients as UnconnectedGradients
 from headrace.autodiff.tape import custom_gradient as custom_gradient
 from headrace.autodiff.tape import grad_pass_through as grad_pass_through
+from headrace.compat import internals as __internal__
 from headrace.core.device_spec import DeviceSpec as DeviceSpec
 from headrace.core.facades import explain_missing_names as _explain_missing_names
 from headrace.core.logs import get_logger as get_logger
@@ -254,4 +256,4 @@ _start()
 newaxis = None
 __version__ = "0.1.0"
 
-_explain_missing_names(_sys.modules[__name__], lazy={"test": "headrace.testing"})
+_explain_missing_names(_sys.modules[__name__], lazy={"keras": "headrace.keras", "test": "headrace.testing"})

@@ -10,6 +10,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from headrace.compat import names
+from headrace.compat.internals import modules
 from headrace.core.errors import FailedPreconditionError
 from headrace.core.facades import PAGE
 
@@ -69,6 +71,8 @@ class _Finder(MetaPathFinder, Loader):
         Raises:
             ModuleNotFoundError: Headrace has no such module.
         """
+        if modules.is_internal(spec.name):
+            return _internal(spec.name)
         module = importlib.import_module(OURS)
         for part in spec.name.split(".")[1:]:
             found = getattr(module, part, None)
@@ -85,6 +89,12 @@ class _Finder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing: what the module has stands in the one behind it."""
+
+
+def _internal(name: str) -> ModuleType:
+    """An internal module of TensorFlow's, or a package above one."""
+    known = modules.MODULES.get(name)
+    return Alias(name, ModuleType(name, "A package of TensorFlow's.") if known is None else importlib.import_module(known))
 
 
 _finder = _Finder()
@@ -105,11 +115,13 @@ def install() -> None:
         )
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
+        names.take_names()
 
 
 def uninstall() -> None:
     """Takes the name back; modules that were imported keep what they have."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
+        names.give_names_back()
     for name in [name for name, module in sys.modules.items() if isinstance(module, Alias)]:
         del sys.modules[name]

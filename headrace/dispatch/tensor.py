@@ -21,9 +21,9 @@ HOST = "/job:localhost/replica:0/task:0/device:CPU:0"
 
 
 class Tensor(Operators):
-    """An immutable array of one dtype. See EagerTensor and GraphTensor."""
+    """An immutable array of one dtype. See EagerTensor and GraphTensor. Libraries may hang attributes of their own on it."""
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__dict__", "__weakref__")
 
     @property
     def dtype(self) -> DType:

@@ -62,7 +62,8 @@ class FunctionObject(tracking.Trackable):
 
 def children_of(value: Any) -> dict[str, Any]:
     """The children of an object, functions that its class declares included."""
-    below = tracking.children(value)
+    with tracking.for_saved_model():
+        below = tracking.children(value)
     if isinstance(value, tracking.Trackable) and not isinstance(value, Variable | Function | ConcreteFunction):
         for kind in type(value).__mro__:
             for name, attribute in vars(kind).items():

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol, runtime_checkable
 
 _PRIVATE = ("_self_", "__", "_headrace_")
+
+CHECKPOINT = "checkpoint"
+SAVED_MODEL = "savedmodel"
+_purpose: ContextVar[str] = ContextVar("purpose", default=CHECKPOINT)
+
+
+def purpose() -> str:
+    """What the children of objects are asked for: CHECKPOINT or SAVED_MODEL."""
+    return _purpose.get()
+
+
+@contextmanager
+def for_saved_model() -> Iterator[None]:
+    """Asks for the children that a SavedModel has."""
+    token = _purpose.set(SAVED_MODEL)
+    try:
+        yield
+    finally:
+        _purpose.reset(token)
 
 
 class Trackable:
@@ -18,6 +39,10 @@ class Trackable:
     def other_names(self) -> dict[str, Any]:
         """Children by names that other programs' checkpoints know them by."""
         return {}
+
+    def stands_for(self) -> Any:
+        """The object that is saved in this one's place: itself, or the variable that it wraps."""
+        return self
 
 
 @runtime_checkable
@@ -75,12 +100,14 @@ def children(value: Any) -> dict[str, Any]:
     Elements of sequences go by their position, those of dicts by their key, as in TensorFlow's checkpoints.
     """
     if isinstance(value, Trackable):
-        return value.trackable_children()
-    if isinstance(value, list | tuple):
-        return {str(i): item for i, item in enumerate(value) if is_trackable(item)}
-    if isinstance(value, Mapping):
-        return {key: item for key, item in value.items() if is_trackable(item)}
-    return {}
+        found = value.trackable_children()
+    elif isinstance(value, list | tuple):
+        found = {str(i): item for i, item in enumerate(value) if is_trackable(item)}
+    elif isinstance(value, Mapping):
+        found = {key: item for key, item in value.items() if is_trackable(item)}
+    else:
+        return {}
+    return {name: child.stands_for() if isinstance(child, Trackable) else child for name, child in found.items()}
 
 
 def other_names(value: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from headrace.compat.v1 import summary as summary
 from headrace.compat.v1 import train as train
+from headrace.compat.v1.graphs import reset_default_graph as reset_default_graph
 from headrace.proto.messages import AttrValue as AttrValue
 from headrace.proto.messages import Event as Event
 from headrace.proto.messages import GraphDef as GraphDef
@@ -12,3 +13,5 @@ from headrace.proto.messages import Summary as Summary
 from headrace.proto.messages import SummaryMetadata as SummaryMetadata
 from headrace.saved_model.v1.frozen import import_graph_def as import_graph_def
 from headrace.saved_model.v1.frozen import wrap_function as wrap_function
+from headrace.trace.func_graph import placeholder as placeholder
+from headrace.trace.func_graph import sparse_placeholder as sparse_placeholder

@@ -1,0 +1,92 @@
+"""tf.__internal__.tracking: the object graph, by the methods that libraries override and call."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from headrace.state import tracking
+
+_CHILDREN = "_self_headrace_children"
+_TRACKING = "_self_setattr_tracking"
+
+
+class Trackable(tracking.Trackable):
+    """An object of the object graph whose children are named by `_trackable_children`."""
+
+    def _track_trackable(self, trackable: Any, name: str, overwrite: bool = False) -> Any:
+        """Hangs an object on this one.
+
+        Args:
+            trackable: the object.
+            name: of the edge.
+            overwrite: whether it may take the place of another.
+
+        Raises:
+            TypeError: it is not trackable.
+            ValueError: the name is taken.
+        """
+        if not tracking.is_trackable(trackable):
+            raise TypeError(f"{name!r} is to be tracked but {trackable!r} ({type(trackable).__name__}) is not trackable")
+        own = self._own_children()
+        if name in own and own[name] is not trackable and not overwrite:
+            raise ValueError(f"{type(self).__name__} tracks another object as {name!r}; give overwrite=True or another name")
+        own[name] = trackable
+        return trackable
+
+    def _own_children(self) -> dict[str, Any]:
+        found: dict[str, Any] = vars(self).setdefault(_CHILDREN, {})
+        return found
+
+    def _trackable_children(self, save_type: str = tracking.CHECKPOINT, **kwargs: Any) -> dict[str, Any]:
+        """The children by the names of their edges.
+
+        Args:
+            save_type: "checkpoint" or "savedmodel".
+            kwargs: taken for the sake of classes that override this.
+        """
+        return dict(self._own_children())
+
+    def _lookup_dependency(self, name: str, cached_dependencies: Any = None) -> Any:
+        """The child of that name, None when there is none."""
+        return self._own_children().get(name)
+
+    def trackable_children(self) -> dict[str, Any]:
+        """What `_trackable_children` names for the present purpose."""
+        return self._trackable_children(tracking.purpose())
+
+    def stands_for(self) -> Any:
+        """The tf.Variable that an object acts as, else the object itself."""
+        return self.value if getattr(self, "_should_act_as_resource_variable", False) else self
+
+
+class AutoTrackable(Trackable, tracking.AutoTrackable):
+    """A Trackable whose children are its attributes."""
+
+    def __delattr__(self, name: str) -> None:
+        self._own_children().pop(name, None)
+        super().__delattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = self._own_children()
+        if getattr(self, _TRACKING, True) and tracking.is_trackable(value) and not name.startswith("_self_"):
+            own[name] = value
+        elif name in own and own[name] is not value:
+            del own[name]
+        super().__setattr__(name, value)
+
+
+def no_automatic_dependency_tracking(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: attributes that a method sets become no children."""
+
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = getattr(self, _TRACKING, True)
+        object.__setattr__(self, _TRACKING, False)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            object.__setattr__(self, _TRACKING, before)
+
+    return wrapper
