@@ -118,6 +118,16 @@ class Variable(Operators, Trackable):
         return self._name + ":0"
 
     @property
+    def _shared_name(self) -> str:
+        """The name without `:0`; libraries know variables by it."""
+        return self._name
+
+    @property
+    def _unique_id(self) -> str:
+        """A name that no other variable of this process has; optimizers of libraries know variables by it."""
+        return f"{self._name}_{self._number}"
+
+    @property
     def dtype(self) -> DType:
         """The element type."""
         return self._handle.array.element_dtype
