@@ -15,7 +15,7 @@ from headrace.core.shapes import TensorShape, as_shape
 from headrace.core.spec import CompositeTensor
 from headrace.dispatch import context
 from headrace.dispatch.opdef import Arg, Attrs, OpDef, get
-from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.tensor import Tensor, TensorLike
 
 _INT32 = np.iinfo(np.int32)
 
@@ -227,7 +227,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
 
 def is_tensor(x: Any) -> bool:
     """True for tensors (sparse and ragged ones too), variables and IndexedSlices."""
-    return isinstance(x, Tensor | CompositeTensor) or hasattr(x, "__tf_tensor__")
+    return isinstance(x, TensorLike | CompositeTensor)
 
 
 def _holds_tensors(value: Any) -> bool:
