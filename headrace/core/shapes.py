@@ -93,6 +93,18 @@ class TensorShape:
         """This shape, checked to have `rank` dimensions (filled in when unknown)."""
         return self.merge_with([None] * rank)
 
+    def with_rank_at_least(self, rank: int) -> TensorShape:
+        """This shape, checked to have at least `rank` dimensions where its rank is known."""
+        if self.rank is not None and self.rank < rank:
+            raise ValueError(f"shape {self} has rank {self.rank}; expected at least {rank}")
+        return self
+
+    def with_rank_at_most(self, rank: int) -> TensorShape:
+        """This shape, checked to have at most `rank` dimensions where its rank is known."""
+        if self.rank is not None and self.rank > rank:
+            raise ValueError(f"shape {self} has rank {self.rank}; expected at most {rank}")
+        return self
+
     def merge_with(self, other: Any) -> TensorShape:
         """The shape that combines what this one and `other` know.
 

@@ -106,16 +106,17 @@ def _holds(dtype: DType, natural: DType, value: Any) -> bool:
         return False
     if isinstance(value, np.ndarray | np.generic) or hasattr(value, "__array__"):
         return not (natural.is_complex and not dtype.is_complex) and dtype.is_numpy_compatible
-    if natural.is_bool or dtype.is_bool:
+    if dtype.is_bool:
         return False
-    if natural.is_integer:
+    if natural.is_integer or natural.is_bool:
         return dtype.is_numeric or dtype.is_quantized
     return dtype.is_complex or (natural.is_floating and dtype.is_floating)
 
 
 def _suits(hint: DType, natural: DType, value: Any) -> bool:
-    """A hint is taken only where no fraction and no imaginary part can be lost."""
+    """A hint is taken only where no fraction and no imaginary part can be lost; numpy's arrays lose fractions, as in TensorFlow."""
     lossless = hint.is_complex or (hint.is_floating and not natural.is_complex) or natural.is_integer
+    lossless = lossless or (isinstance(value, np.ndarray) and natural.is_floating)
     return _holds(hint, natural, value) and (hint is natural or (lossless and not hint.is_bool and not natural.is_bool))
 
 

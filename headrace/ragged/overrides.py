@@ -15,6 +15,7 @@ from headrace.ops.math import functions
 from headrace.ragged import functions as ragged_functions
 from headrace.ragged import joining as ragged_joining
 from headrace.ragged import reducing
+from headrace.ragged.shapes import DynamicRaggedShape
 from headrace.ragged.tensor import RaggedTensor
 
 for _function in (functions.abs, functions.cast, functions.round, creation.one_hot, creation.zeros_like, creation.ones_like):
@@ -48,6 +49,11 @@ def _stack(values: Any, axis: int = 0, name: str | None = None) -> Any:
 @override(shaping.expand_dims, RaggedTensor)
 def _expand_dims(input: Any, axis: Any, name: str | None = None) -> Any:
     return ragged_joining.expand_dims(input, int(axis))
+
+
+@override(shaping.shape, RaggedTensor)
+def _shape(input: Any, out_type: Any = None, name: str | None = None) -> Any:
+    return DynamicRaggedShape(input)
 
 
 @override(shaping.size, RaggedTensor)

@@ -83,12 +83,13 @@ def range_length(start: Any, limit: Any, delta: Any) -> int:
         InvalidArgumentError: `delta` is 0 or leads away from `limit`.
     """
     whole = start.dtype.kind in "iu"
-    first, last, step = (v.reshape(()).astype(v.dtype if whole else np.float64).item() for v in (start, limit, delta))
+    first, last, step = (v.reshape(()).item() for v in (start, limit, delta))
     if step == 0:
         raise InvalidArgumentError("range needs a delta other than 0")
     if (last - first) * step < 0:
         raise InvalidArgumentError(f"range from {first} never reaches {last} in steps of {step}")
-    return int(-((first - last) // step)) if whole else math.ceil(abs((last - first) / step))
+    # The quotient is rounded to the dtype, as TensorFlow does: from 0.1 to 1.1 by 0.1 are 10 steps in float32.
+    return int(-((first - last) // step)) if whole else math.ceil(abs(((limit - start) / delta).reshape(()).item()))
 
 
 @portable_op(

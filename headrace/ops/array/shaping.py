@@ -58,6 +58,7 @@ def size_op(input: Any, *, out_type: DType = dtypes.int32) -> Any:
     return np.array(count, out_type.np_dtype)
 
 
+@dispatches
 def shape(input: Any, out_type: Any = None, name: str | None = None) -> Tensor:
     """The shape of a tensor, an int32 (or `out_type`) vector."""
     return shape_op(input, out_type=out_type or dtypes.int32, name=name)
