@@ -297,9 +297,9 @@ class GraphTensor(Tensor):
         return f"{self.value.name}:0" if node is None else f"{node.name}:{self.value.index}"
 
     @property
-    def op(self) -> Any:
-        """The node that makes the value, None for an input of the graph."""
-        return self.value.node
+    def op(self) -> Operation:
+        """The operation that makes the value; for an input of the graph one of type Placeholder."""
+        return Operation(self)
 
     @property
     def graph(self) -> Any:
@@ -352,6 +352,63 @@ class GraphTensor(Tensor):
         return f"<tf.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
 
     __str__ = __repr__
+
+
+class Operation:
+    """An operation of a graph under construction, as seen from one of its outputs."""
+
+    __slots__ = ("_output",)
+
+    def __init__(self, output: GraphTensor) -> None:
+        self._output = output
+
+    @property
+    def type(self) -> str:
+        """The name of the op, such as `AddV2`."""
+        node = self._output.value.node
+        return "Placeholder" if node is None else node.op
+
+    @property
+    def name(self) -> str:
+        """The name of the operation in its graph."""
+        node = self._output.value.node
+        return self._output.value.name if node is None else node.name
+
+    @property
+    def inputs(self) -> tuple[GraphTensor, ...]:
+        """The tensors that it takes."""
+        node = self._output.value.node
+        return () if node is None else tuple(GraphTensor(value, self._output.builder) for value in node.inputs)
+
+    @property
+    def outputs(self) -> tuple[GraphTensor, ...]:
+        """The tensors that it makes."""
+        node = self._output.value.node
+        return (self._output,) if node is None else tuple(GraphTensor(value, self._output.builder) for value in node.outputs)
+
+    @property
+    def graph(self) -> Any:
+        """The graph that it belongs to."""
+        return self._output.graph
+
+    @property
+    def device(self) -> str:
+        """The device asked for by `tf.device`, or the empty string."""
+        return self._output.device
+
+    def get_attr(self, name: str) -> Any:
+        """An attribute.
+
+        Raises:
+            ValueError: it has none of that name.
+        """
+        node = self._output.value.node
+        if node is None or name not in node.attrs:
+            raise ValueError(f"the operation {self.name!r} of type {self.type} has no attribute {name!r}")
+        return node.attrs[name]
+
+    def __repr__(self) -> str:
+        return f"<tf.Operation '{self.name}' type={self.type}>"
 
 
 def device_name(device: Any) -> str:

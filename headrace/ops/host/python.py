@@ -102,7 +102,7 @@ def numpy_function(
     target = py_func_op if stateful else py_func_stateless
     given = [convert_to_tensor(value) for value in nest.flatten(inp)]
     results = target.all(given, token=Token.of(lambda *a: func(*map(_plain, a))), Tout=types, name=name)
-    place = results[0].op.source or "" if results and not context.executing_eagerly() else ""  # type: ignore[attr-defined]
+    place = results[0].value.node.source or "" if results and not context.executing_eagerly() else ""  # type: ignore[attr-defined]
     for tape in context.state().tapes:
         tape.record_custom(given, results, partial(_no_gradient, len(given), place))
     return list(results) if several else results[0]

@@ -123,9 +123,9 @@ def _range_limits(tensor: Tensor) -> tuple[Any, Any, Any] | None:
     if node is None or node.op != "Range":
         return None
     start, limit, step = (GraphTensor(value, tensor.builder) for value in node.inputs)  # type: ignore[attr-defined]
-    if step.op is None or step.op.op != "Const":
+    if step.op.type != "Const":
         return None
-    return start, limit, step.op.attrs["value"].item()
+    return start, limit, step.op.get_attr("value").item()
 
 
 class _Loop:
