@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from headrace.data.pipeline.dataset import Dataset
 from headrace.dispatch.tensor import Tensor
 from headrace.ragged.tensor import RaggedTensor
 from headrace.sparse.tensor import SparseTensor
 
 KNOWN: dict[type, tuple[str, str]] = {
+    Dataset: ("tensorflow.python.data.ops.dataset_ops", "DatasetV2"),
     Tensor: ("tensorflow.python.framework.tensor", "Tensor"),
     RaggedTensor: ("tensorflow.python.ops.ragged.ragged_tensor", "RaggedTensor"),
     SparseTensor: ("tensorflow.python.framework.sparse_tensor", "SparseTensor"),

@@ -238,9 +238,18 @@ def _holds_tensors(value: Any) -> bool:
 
 
 def _pack(values: Sequence[Any], dtype: DType | None, hint: Any) -> Tensor:
-    if dtype is None:
-        dtype = next((found for found in (_leaf_dtype(item) for item in values) if found is not None), None)
-    return get("Pack")([convert_to_tensor(item, dtype, hint) for item in values])
+    if dtype is not None:
+        return get("Pack")([_cast_item(item, dtype) for item in values])
+    first = next((found for found in (_leaf_dtype(item) for item in values) if found is not None), None)
+    return get("Pack")([convert_to_tensor(item, first, hint) for item in values])
+
+
+def _cast_item(value: Any, dtype: DType) -> Tensor:
+    """A part of a list that must have a dtype: tensors inside of lists are cast, as in TensorFlow."""
+    if isinstance(value, Tensor) or hasattr(value, "__tf_tensor__"):
+        tensor = convert_to_tensor(value)
+        return tensor if tensor.dtype is dtype else get("Cast")(tensor, DstT=dtype)
+    return convert_to_tensor(value, dtype)
 
 
 def _leaf_dtype(value: Any) -> DType | None:

@@ -64,6 +64,11 @@ class StrategyExtended:
         """
         return fn(var, *args, **(kwargs or {}))
 
+    def call_for_each_replica(self, fn: Callable[..., Any], args: Any = (), kwargs: Any = None) -> Any:
+        """Calls `fn(*args, **kwargs)` in each replica."""
+        with context.within(self._strategy, self.replica_context):
+            return fn(*args, **(kwargs or {}))
+
     def reduce_to(self, reduce_op: ReduceOp | str, value: Any, destinations: Any, options: Any = None) -> Any:
         """The values of all replicas combined, at `destinations`."""
         ReduceOp.of(reduce_op)

@@ -67,13 +67,13 @@ def while_loop(
 
 
 def _run(cond: Callable[..., Any], body: Callable[..., Any], sequence: Any, limit: int | None) -> Any:
-    values = nest.map_structure(as_variable, sequence)
+    values = sequence  # Python values stay what they are until the end, as in TensorFlow
     done = 0
     while (limit is None or done < limit) and bool(cond(*values)):
         after = _checked_result(body(*values), sequence, "")
-        values = nest.map_structure(as_variable, nest.pack_sequence_as(sequence, nest.flatten(after)))
+        values = nest.pack_sequence_as(sequence, nest.flatten(after))
         done += 1
-    return values
+    return nest.map_structure(as_variable, values)
 
 
 def _checked_result(result: Any, sequence: Any, place: str) -> Any:
