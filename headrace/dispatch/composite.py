@@ -7,10 +7,10 @@ from typing import Any
 from headrace.core.dtypes import DType
 from headrace.core.shapes import UNKNOWN, TensorShape
 from headrace.dispatch.opdef import get
-from headrace.dispatch.tensor import Tensor, TensorLike
+from headrace.dispatch.tensor import ActsAsTensor, Tensor
 
 
-class IndexedSlices(TensorLike):
+class IndexedSlices(ActsAsTensor):
     """Rows `values` [n, ...] at positions `indices` [n] of a tensor of shape `dense_shape`; equal positions add up."""
 
     __slots__ = ("__weakref__", "_dense_shape", "_indices", "_values")

@@ -15,7 +15,7 @@ from headrace.core.shapes import TensorShape, as_shape
 from headrace.core.spec import CompositeTensor
 from headrace.dispatch import context
 from headrace.dispatch.opdef import Arg, Attrs, OpDef, get
-from headrace.dispatch.tensor import Tensor, TensorLike
+from headrace.dispatch.tensor import ActsAsTensor, Tensor
 
 _INT32 = np.iinfo(np.int32)
 
@@ -228,7 +228,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
 
 def is_tensor(x: Any) -> bool:
     """True for tensors (sparse and ragged ones too), variables and IndexedSlices."""
-    return isinstance(x, TensorLike | CompositeTensor)
+    return isinstance(x, ActsAsTensor | CompositeTensor)
 
 
 def _holds_tensors(value: Any) -> bool:

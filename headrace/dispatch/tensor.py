@@ -20,13 +20,13 @@ HOST = "/job:localhost/replica:0/task:0/device:CPU:0"
 """The device of strings and of small integers, which stay on the host."""
 
 
-class TensorLike:
+class ActsAsTensor:
     """The mark of what counts as a tensor: tensors, variables, and classes of libraries that act as either."""
 
     __slots__ = ()
 
 
-class Tensor(Operators, TensorLike):
+class Tensor(Operators, ActsAsTensor):
     """An immutable array of one dtype. See EagerTensor and GraphTensor. Libraries may hang attributes of their own on it."""
 
     __slots__ = ("__dict__", "__weakref__")

@@ -18,6 +18,7 @@ from headrace.ops.math.functions import reduce_mean, reduce_sum
 from headrace.runtime.devices import list_logical_devices, resolve
 from headrace.runtime.placement import device
 
+
 class StrategyExtended:
     """What libraries ask of a strategy.
 
@@ -96,7 +97,7 @@ class Strategy:
                 " `replicas`): name one device"
             )
         self._device = devices[0]
-        self.extended = StrategyExtended(self, devices)
+        self.extended = StrategyExtended(self, [device_name(resolve(name)) for name in devices])
 
     @property
     def num_replicas_in_sync(self) -> int:
@@ -217,7 +218,7 @@ class OneDeviceStrategy(Strategy):
     """
 
     def __init__(self, device: str) -> None:
-        super().__init__([_full_name(device)])
+        super().__init__([device])
 
 
 class MirroredStrategy(Strategy):
@@ -233,7 +234,7 @@ class MirroredStrategy(Strategy):
 
     def __init__(self, devices: Sequence[str] | None = None, cross_device_ops: Any = None) -> None:
         names = [d.name for d in list_logical_devices("GPU")] or ["/device:CPU:0"] if devices is None else devices
-        super().__init__([_full_name(name) for name in names])
+        super().__init__(names)
 
 
 class MultiWorkerMirroredStrategy(MirroredStrategy):
@@ -249,7 +250,9 @@ class MultiWorkerMirroredStrategy(MirroredStrategy):
 
     def __init__(self, cluster_resolver: Any = None, communication_options: Any = None) -> None:
         if cluster_resolver is not None:
-            raise UnimplementedError(f"a cluster {cluster_resolver!r} was given; Headrace runs one host as yet (limitation `replicas`)")
+            raise UnimplementedError(
+                f"a cluster {cluster_resolver!r} was given; Headrace runs one host as yet (limitation `replicas`)"
+            )
         super().__init__()
 
 
@@ -269,11 +272,6 @@ class ParameterServerStrategy(Strategy):
 
 def _refuse(name: str) -> NoReturn:
     raise UnimplementedError(f"tf.distribute.{name} is not there; use tf.distribute.MirroredStrategy")
-
-
-def _full_name(name: str) -> str:
-    """A device's full name, checked."""
-    return device_name(resolve(name))
 
 
 def experimental_set_strategy(strategy: Strategy | None) -> None:

@@ -18,7 +18,7 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.operators import Operators
 from headrace.dispatch.resource import Resource
-from headrace.dispatch.tensor import EagerTensor, Reference, ResourceTensor, Tensor, TensorLike
+from headrace.dispatch.tensor import ActsAsTensor, EagerTensor, Reference, ResourceTensor, Tensor
 from headrace.state.tracking import Trackable
 
 
@@ -43,7 +43,7 @@ class VariableAggregation(Enum):
 _numbers = itertools.count()
 
 
-class Variable(Operators, TensorLike, Trackable):
+class Variable(Operators, ActsAsTensor, Trackable):
     """A mutable tensor.
 
     Args:

@@ -58,7 +58,7 @@ class Trackable(tracking.Trackable):
 
     def stands_for(self) -> Any:
         """The tf.Variable that an object acts as, else the object itself."""
-        return self.value if getattr(self, "_should_act_as_resource_variable", False) else self
+        return getattr(self, "value", self) if getattr(self, "_should_act_as_resource_variable", False) else self
 
 
 class AutoTrackable(Trackable, tracking.AutoTrackable):
