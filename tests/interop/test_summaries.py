@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,10 +47,27 @@ def _write_ours(folder: Path) -> None:
 
 
 class Written(NamedTuple):
-    """What both wrote below `folder`, and what TensorFlow did with `summaries.CASES`."""
+    """What was written below `folder`, and what TensorFlow did with `summaries.CASES`."""
 
     folder: Path
     outcomes: dict[str, str]
+
+
+def _trace(tf: Any, folder: str) -> None:
+    """Writes the graphs of a training step that runs."""
+    weight = tf.Variable(tf.ones([2, 2]))
+
+    @tf.function
+    def step(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.nn.elu(x @ weight))
+        weight.assign_sub(tape.gradient(loss, weight))
+        return loss
+
+    with tf.summary.create_file_writer(folder).as_default():
+        tf.summary.trace_on()
+        step(tf.ones([1, 2]))
+        tf.summary.trace_export("step", step=0)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +76,7 @@ def written(tensorflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("logs")
     outcomes = run_peer(tensorflow_python, "summaries.py", folder / THEIRS)
     _write_ours(folder / OURS)
+    _trace(tf, str(folder / OURS / "trace"))
     return Written(folder, outcomes)
 
 
@@ -63,7 +84,7 @@ def written(tensorflow_python: Path, tmp_path_factory: pytest.TempPathFactory) -
 def shown(written: Written) -> Iterator[Board]:
     """TensorBoard on it."""
     with board(written.folder) as found:
-        found.wait_for({f"{side}/{run}" for side in (OURS, THEIRS) for run in RUNS})
+        found.wait_for({f"{OURS}/trace", *(f"{side}/{run}" for side in (OURS, THEIRS) for run in RUNS)})
         yield found
 
 
@@ -165,6 +186,13 @@ def test_graph(shown: Board) -> None:
     assert b'op: "Square"' in ours
 
 
+def test_the_graph_of_what_ran(shown: Board) -> None:
+    assert shown.get("plugin/graphs/info")["ours/trace"]["tags"]["step"]["op_graph"]
+    found = shown.get("plugin/graphs/graph", run="ours/trace", tag="step").decode()
+    for op in ("MatMul", "Elu", "AssignSubVariableOp"):
+        assert f'op: "{op}"' in found
+
+
 def test_pr_curves(shown: Board) -> None:
     for tag in _tags(shown, "pr_curves", "curves"):
         ours, theirs = ([shown.get("plugin/pr_curves/pr_curves", run=f"{side}/curves", tag=tag)] for side in (OURS, THEIRS))
@@ -211,6 +239,18 @@ def test_messages(written: Written, run: str) -> None:
     assert len(ours) == len(theirs)
     for mine, other in zip(ours, theirs, strict=True):
         assert mine == other
+
+
+def test_the_same_program_under_the_name_tensorflow(written: Written, tmp_path: Path) -> None:
+    """TensorBoard's own library, unmodified, on Headrace: `import tensorflow` gives it under `headrace run`."""
+    script = Path(summaries.__file__)
+    done = subprocess.run(
+        [sys.executable, "-m", "headrace", "run", script, tmp_path], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == written.outcomes
+    for run in RUNS:
+        assert _messages(tmp_path / run) == _messages(written.folder / THEIRS / run)
 
 
 def test_cases(written: Written, tmp_path: Path) -> None:

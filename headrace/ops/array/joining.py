@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -280,13 +281,23 @@ def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = 
     return list(split_v.all(value, sizes, axis, num_split=count, name=name))
 
 
-@op("Tile", "input: T, multiples: Tmultiples -> output: T", Tmultiples=INDEX, static=("multiples",))
-def tile(input: Any, multiples: Any) -> Any:
-    """The input repeated along each dimension."""
+def _tile(xp: Any, input: Any, multiples: Any) -> Any:
     counts = integers(multiples)
     if len(counts) != input.ndim or min(counts, default=0) < 0:
         raise InvalidArgumentError(f"multiples {list(counts)} must hold one count of 0 or more for each of {input.ndim} dimensions")
-    return jnp.tile(input, counts)
+    return xp.tile(input, counts)
+
+
+@op(
+    "Tile",
+    "input: T, multiples: Tmultiples -> output: T",
+    Tmultiples=INDEX,
+    static=("multiples",),
+    host=partial(_tile, np),
+)
+def tile(input: Any, multiples: Any) -> Any:
+    """The input repeated along each dimension."""
+    return _tile(jnp, input, multiples)
 
 
 def _broadcast_target(input: Dims, shape: Any) -> Dims:

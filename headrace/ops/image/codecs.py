@@ -290,12 +290,21 @@ def encode_jpeg_variable_quality(images: Any, quality: Any) -> Any:
 
 @op("EncodePng", "image: T -> contents: string", T=(uint8, uint16), host_only=True, differentiable=False)
 def encode_png(image: Any, *, compression: int = -1) -> Any:
-    """An image [height, width, 1 to 4] as PNG; of 16-bit images, those of one channel."""
+    """An image [height, width, 1 to 4] as PNG, or each of several [..., height, width, 1 to 4]; of 16 bits with one channel."""
+    if not -1 <= compression <= 9:
+        raise InvalidArgumentError(f"compression is 0 to 9, or -1 for the usual one; got {compression}")
+    if image.ndim < 4:
+        return _encode_png(image, compression)
+    files = np.empty(image.shape[:-3], object)
+    for place in np.ndindex(files.shape):
+        files[place] = _encode_png(image[place], compression).item()
+    return files
+
+
+def _encode_png(image: Any, compression: int) -> Any:
     _check_encoded(image, (1, 2, 3, 4))
     if image.dtype == np.uint16 and image.shape[2] != 1:
         raise UnimplementedError(
             f"16-bit PNG images of {image.shape[2]} channels are not encoded; cast to uint8 or encode each channel"
         )
-    if not -1 <= compression <= 9:
-        raise InvalidArgumentError(f"compression is 0 to 9, or -1 for the usual one; got {compression}")
     return _encoded(image, "PNG", **({} if compression < 0 else {"compress_level": compression}))

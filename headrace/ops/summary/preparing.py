@@ -75,7 +75,7 @@ def encode_images(images: Any) -> Any:
     """Width and height as text, then each of the images [k, height, width, channels] as PNG."""
     if images.ndim != 4:
         raise InvalidArgumentError(f"images have the shape [k, height, width, channels]; got {list(images.shape)}")
-    files = [encode_png.kernel(image).item() for image in images]
+    files = encode_png.kernel(images).tolist()
     return _strings([str(images.shape[2]).encode(), str(images.shape[1]).encode(), *files], (-1,))
 
 

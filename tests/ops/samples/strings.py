@@ -43,6 +43,8 @@ EDITING = [
 ]
 
 JOINING = [
+    Sample("Tile", (GRID, np.int32([2, 1]))),
+    Sample("Tile", (s(""), np.int64([3]))),
     Sample("StringJoin", ([one(b"a"), s("b", "c"), one(b"d")],), {"separator": "--"}),
     Sample("StringJoin", ([GRID, GRID],)),
     Sample("ReduceJoin", (GRID, np.int32([1, 0])), {"separator": "-"}),

@@ -15,6 +15,14 @@ CORNERS = np.sort(R.uniform(0, 1, (2, 12, 2, 2)), 2).reshape(2, 12, 4).astype(np
 SCORES = R.uniform(0, 1, (2, 12)).astype(np.float32)
 
 CASES = {
+    "png-of-several": case(
+        lambda tf, x: [
+            tf.io.decode_png(tf.io.encode_png(tf.cast(x * 255, tf.uint8))[1]),
+            tf.shape(tf.io.encode_png(tf.cast(x[None] * 255, tf.uint8))),
+        ],
+        IMAGES,
+        gradient=False,
+    ),
     "glimpse": case(lambda tf, x, at: tf.image.extract_glimpse(x, [3, 4], at, noise="zero"), IMAGES, POINTS, gradient=False),
     "glimpse-pixels": case(
         lambda tf, x, at: tf.image.extract_glimpse(x, (2, 5), at * 3.0, centered=False, normalized=False, noise="zero"),
