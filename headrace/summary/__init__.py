@@ -1,5 +1,6 @@
 """tf.summary: event files for TensorBoard. Beyond TensorFlow's: PR curves, hyperparameters, confusion matrices, gradients."""
 
+from headrace.summary import callbacks as callbacks
 from headrace.summary import experimental as experimental
 from headrace.summary.evaluation import confusion_matrix as confusion_matrix
 from headrace.summary.evaluation import gradients as gradients
