@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from headrace.checkpoint.bundle import BundleReader
 from headrace.core.errors import DataLossError, InvalidArgumentError
 from headrace.dispatch.opdef import get
@@ -19,6 +21,8 @@ VALUE = "VARIABLE_VALUE"
 """The attribute that stands for the value of a variable."""
 TABLE = "table"
 """The attribute that stands for the entries of a table."""
+POSITION = "ITERATOR_STATE"
+"""The attribute that stands for the position of an iterator."""
 KEYS, VALUES = "-keys", "-values"
 """What follows the key of a table: its entries are two tensors."""
 
@@ -73,6 +77,8 @@ class Numbered:
             value = self.objects[number]
             if isinstance(value, Variable):
                 found[key] = value.handle.array.peek()
+            elif isinstance(value, tracking.PositionOwner):
+                found[key] = np.array(value.packed_position(), object)
             else:
                 found[key + KEYS], found[key + VALUES] = table_of(value.resource_handle.array).exported()
         return found
@@ -113,6 +119,8 @@ def stored_attribute(value: Any) -> str | None:
     """The attribute under which an object's own state is stored, None for one without."""
     if isinstance(value, Variable):
         return VALUE
+    if isinstance(value, tracking.PositionOwner):
+        return POSITION
     return TABLE if isinstance(value, TableOwner) and value.checkpointed else None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from headrace.checkpoint.bundle import BundleReader
-from headrace.checkpoint.object_graph import TABLE, VALUE, Numbered, restore_table, stored_attribute
+from headrace.checkpoint.object_graph import POSITION, TABLE, VALUE, Numbered, restore_table, stored_attribute
 from headrace.core.errors import NotFoundError
 from headrace.state import tracking
 from headrace.state.variable import Variable
@@ -104,6 +104,8 @@ class Restoration:
                 assign(value, self._reader, attribute.checkpoint_key)
             elif attribute.name == TABLE:
                 restore_table(self._reader, attribute.checkpoint_key, value.resource_handle)
+            elif attribute.name == POSITION:
+                value.restore_position(self._reader.read(attribute.checkpoint_key).item())
 
     def refresh(self) -> None:
         """Matches what came since, wherever it hangs."""

@@ -250,7 +250,8 @@ def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list
         raise Unknown
     statics = op.static_positions(op.list_lengths(complete))
     if any(not isinstance(arguments[i], np.ndarray) for i in statics):
-        raise Unknown
+        unknown: tuple[Any, ...] = (None,) * _rank_alone(op, arguments)
+        return [Probe(unknown)]
     if op.metadata:
         return [_content(np.asarray(r)) for r in as_tuple(op.kernel(*op.group(arguments, complete), **attrs))]
     if op.shape is not None:
@@ -261,6 +262,27 @@ def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list
         raise Unknown
     known_too = {i for i in op.known if isinstance(arguments[i], np.ndarray)}
     return _evaluate(op, complete, attrs, arguments, statics | known_too, declared)
+
+
+MOST_DIMENSIONS = 32
+"""A tensor of more dimensions than this does not exist."""
+
+SIZED_BY = {"BroadcastTo": 1, "Empty": 0, "Fill": 0, "RandomStandardNormal": 0, "RandomUniform": 0, "Reshape": 1}
+"""Ops of one output whose shape is the content of an input, by the position of that input."""
+
+
+def _rank_alone(op: OpDef, arguments: Sequence[Any]) -> int:
+    """The rank of the output where a static input is not known.
+
+    Raises:
+        Unknown: not even that is.
+    """
+    if op.name == "Range":
+        return 1
+    sizes = arguments[SIZED_BY[op.name]] if op.name in SIZED_BY else None
+    if sizes is None or len(sizes.shape) != 1 or sizes.shape[0] > MOST_DIMENSIONS:
+        raise Unknown
+    return int(sizes.shape[0])
 
 
 def _described(argument: Any, wants_value: bool) -> Any:

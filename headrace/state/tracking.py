@@ -45,6 +45,18 @@ class Trackable:
         return self
 
 
+class PositionOwner(Trackable):
+    """An object whose state is bytes, such as an iterator's position in its dataset."""
+
+    def packed_position(self) -> bytes:
+        """The state."""
+        raise NotImplementedError
+
+    def restore_position(self, blob: bytes) -> None:
+        """Goes to a state that `packed_position` gave."""
+        raise NotImplementedError
+
+
 @runtime_checkable
 class SlotOwner(Protocol):
     """An optimizer whose statistics are slots: variables that belong to it and to another variable."""

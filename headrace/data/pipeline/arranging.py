@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.core.errors import UnimplementedError
+from headrace.data.pipeline import storing
 from headrace.data.pipeline.batching import Batch, Unbatch
 from headrace.data.pipeline.buffering import CacheInMemory, Prefetch
 from headrace.data.pipeline.counting import Concatenate, Repeat, Shard, Skip, Take, WithOptions
+from headrace.data.pipeline.functions import TracedFunction, arguments_of
 from headrace.data.pipeline.options import Options
 from headrace.data.pipeline.seeds import Seeds
 from headrace.data.pipeline.shuffling import Shuffle
-from headrace.data.pipeline.stage import Stage, number
+from headrace.data.pipeline.stage import Run, Stage, number
+from headrace.data.pipeline.storing import StoredOnce
 
 if TYPE_CHECKING:
     from headrace.data.pipeline.dataset import Dataset
+
+
+def as_text(path: Any) -> str:
+    """A path given as text, as a path, or as a string tensor."""
+    found = path.numpy() if hasattr(path, "numpy") else path
+    return found.decode() if isinstance(found, bytes) else str(found)
 
 
 class Arranging:
@@ -108,8 +120,58 @@ class Arranging:
         return self._then(Prefetch(self.stage, number(-1 if buffer_size is None else buffer_size, "buffer_size")))
 
     def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
-        """The elements, kept in memory in the first complete pass."""
-        return self._then(CacheInMemory(self.stage))
+        """The elements, kept in the first complete pass.
+
+        Args:
+            filename: where the names of the files begin that keep them, for other programs too; in memory when empty.
+        """
+        place = as_text(filename)
+        return self._then(StoredOnce(self.stage, f"{place}.index", None, "cache") if place else CacheInMemory(self.stage))
+
+    def save(
+        self, path: Any, compression: str | None = None, shard_func: Callable[..., Any] | None = None, checkpoint_args: Any = None
+    ) -> None:
+        """Writes the elements into a directory, for `Dataset.load`.
+
+        Args:
+            path: the directory.
+            compression: None or "GZIP".
+            shard_func: gives the number of the data file for an element.
+            checkpoint_args: not supported.
+
+        Raises:
+            UnimplementedError: `checkpoint_args` was given.
+        """
+        if checkpoint_args is not None:
+            raise UnimplementedError("Dataset.save starts over when it was interrupted; checkpoint_args is not supported")
+        storing.save(Run(self.stage.options()), self.stage, as_text(path), compression, self._shard_function(shard_func, "save"))
+
+    def snapshot(
+        self,
+        path: Any,
+        compression: str | None = "AUTO",
+        reader_func: Callable[..., Any] | None = None,
+        shard_func: Callable[..., Any] | None = None,
+        name: str | None = None,
+    ) -> Dataset:
+        """The elements: the first complete pass writes them into a directory, and later ones, in other programs too, read it.
+
+        Args:
+            path: the directory.
+            compression: "AUTO" or None for none, or "GZIP".
+            reader_func: makes one dataset of a dataset of those of the data files.
+            shard_func: gives the number of the data file for an element.
+        """
+        shard_of = self._shard_function(shard_func, "snapshot")
+        reader = None if reader_func is None else self._reader(reader_func)
+        index = str(Path(as_text(path)) / storing.INDEX)
+        return self._then(StoredOnce(self.stage, index, compression, "snapshot", reader, shard_of))
+
+    def _shard_function(self, function: Callable[..., Any] | None, kind: str) -> TracedFunction | None:
+        return None if function is None else TracedFunction(function, arguments_of(self.stage.element_spec), kind)
+
+    def _reader(self, function: Callable[..., Any]) -> Callable[[Sequence[Stage]], Stage]:
+        raise NotImplementedError
 
     def with_options(self, options: Options, name: str | None = None) -> Dataset:
         """The elements, under options, which add to those set before.

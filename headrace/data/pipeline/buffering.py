@@ -130,6 +130,10 @@ class PrefetchCursor(Cursor):
                 self._keep_filling()
         return element
 
+    def tuning(self) -> str:
+        """See Cursor.tuning."""
+        return f"buffer of {self._limit}" if self._ahead else "no thread: the input is quick"
+
     def is_ready(self) -> bool:
         """True when `next` need not wait."""
         return bool(self._buffer) or not self._ahead or (self._filling is not None and self._filling.done())

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from headrace.core import dtypes, nest
-from headrace.core.errors import InvalidArgumentError
+from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec
-from headrace.data.pipeline.arranging import Arranging
+from headrace.data.pipeline.arranging import Arranging, as_text
 from headrace.data.pipeline.choosing import Choose, Drawn, Sample
 from headrace.data.pipeline.counting import Numbers, Zip
 from headrace.data.pipeline.elements import are_subtypes, flat_specs, most_general, specs_equal, take_apart
@@ -18,9 +19,11 @@ from headrace.data.pipeline.grouping import Grouping
 from headrace.data.pipeline.iterators import NumpyIterator, OwnedIterator, dataset_value
 from headrace.data.pipeline.options import Options
 from headrace.data.pipeline.per_element import PerElement
+from headrace.data.pipeline.profiling import Profile, profile
 from headrace.data.pipeline.seeds import Seeds
-from headrace.data.pipeline.sources import Generated, RandomNumbers, Range, Slices, Tensors, generated_spec
+from headrace.data.pipeline.sources import Generated, Listed, RandomNumbers, Range, Slices, Tensors, generated_spec
 from headrace.data.pipeline.stage import INFINITE, UNKNOWN, Cursor, Run, Stage, bound, number, symbols
+from headrace.data.pipeline.storing import INDEX, Store, loaded
 from headrace.data.readers.listing import listed
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
@@ -70,6 +73,9 @@ class Dataset(CompositeTensor, PerElement, Arranging, Grouping):
 
     def _then(self, stage: Stage) -> Dataset:
         return Dataset(stage)
+
+    def _reader(self, function: Callable[..., Any]) -> Callable[[Sequence[Stage]], Stage]:
+        return _stage_reader(function, self.element_spec)
 
     def _spec_of(self, element_spec: Any) -> DatasetSpec:
         return DatasetSpec(element_spec)
@@ -252,6 +258,35 @@ class Dataset(CompositeTensor, PerElement, Arranging, Grouping):
             raise TypeError(f"choice_dataset must have int64 scalars as elements; got {choice_dataset.element_spec!r}")
         return Dataset(Choose(stages, choice_dataset.stage, stop_on_empty_dataset))
 
+    @staticmethod
+    def load(
+        path: Any,
+        element_spec: Any = None,
+        compression: str | None = None,
+        reader_func: Callable[..., Any] | None = None,
+        wait: bool = False,
+    ) -> Dataset:
+        """The dataset that `save` wrote.
+
+        Args:
+            path: the directory.
+            element_spec: the structure of its elements, checked when given.
+            compression: accepted for TensorFlow's sake; the directory says how it is compressed.
+            reader_func: makes one dataset of a dataset of those of the data files.
+            wait: not supported.
+
+        Raises:
+            NotFoundError: there is none.
+            UnimplementedError: `wait` was asked for.
+        """
+        if wait:
+            raise UnimplementedError("Dataset.load does not wait for a dataset that is being written; load it when it is complete")
+        store = Store(Path(as_text(path)) / INDEX)
+        spec = store.element_spec()
+        if element_spec is not None and not are_subtypes(spec, element_spec):
+            raise InvalidArgumentError(f"the dataset at {store.index.parent} has elements of {spec!r}; asked for {element_spec!r}")
+        return Dataset(loaded(store, spec, None if reader_func is None else _stage_reader(reader_func, spec)))
+
     def __iter__(self) -> OwnedIterator:
         if not context.executing_eagerly():
             return OwnedIterator(dataset_iterator(self.variant()), self.element_spec)
@@ -285,6 +320,19 @@ class Dataset(CompositeTensor, PerElement, Arranging, Grouping):
         if not context.executing_eagerly():
             return dataset_cardinality(self.variant())
         return convert_to_tensor(self._stage.cardinality(), dtypes.int64)
+
+    def profile(self, count: int | None = None) -> Profile:
+        """Where the time of a pass goes, stage by stage: a table when printed.
+
+        Args:
+            count: how many elements are made; by default all, which a dataset without end does not have.
+
+        Raises:
+            ValueError: the dataset has no end, and `count` is missing.
+        """
+        if count is None and self._stage.cardinality() == INFINITE:
+            raise ValueError("profile() of a dataset without end needs the number of elements to make")
+        return profile(self._stage, count)
 
     def options(self) -> Options:
         """The options that are in force."""
@@ -322,6 +370,17 @@ class Dataset(CompositeTensor, PerElement, Arranging, Grouping):
 
     def __repr__(self) -> str:
         return f"<_{type(self._stage).__name__}Dataset element_spec={self.element_spec!r}>"
+
+
+def _stage_reader(function: Callable[..., Any], element_spec: Any) -> Callable[[Sequence[Stage]], Stage]:
+    """A function of a dataset of datasets, as one of stages."""
+
+    def read(stages: Sequence[Stage]) -> Stage:
+        datasets = Dataset(Listed(DatasetSpec(element_spec), [(dataset_value(stage),) for stage in stages]))
+        result: Dataset = function(datasets)
+        return result.stage
+
+    return read
 
 
 def _stages(datasets: Sequence[Dataset], name: str) -> list[Stage]:

@@ -14,6 +14,7 @@ from headrace.core import dtypes
 from headrace.core.errors import InvalidArgumentError, OutOfRangeError
 from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec
 from headrace.data.pipeline.elements import Element, are_subtypes, assembled, flat_specs, map_leaves, most_general, to_user
+from headrace.data.pipeline.packing import pack, unpack
 from headrace.data.pipeline.stage import Cursor, Exhausted, Run, Stage
 from headrace.dispatch import context
 from headrace.dispatch.tensor import ResourceTensor, Tensor
@@ -24,7 +25,7 @@ from headrace.ops.iteration.iterators import (
     iterator_get_next_as_optional,
     iterator_has_next,
 )
-from headrace.state.tracking import Trackable
+from headrace.state.tracking import PositionOwner
 from headrace.trace.optional import Optional
 
 Watch = Callable[[Stage, Cursor], Cursor]
@@ -144,7 +145,7 @@ class IteratorSpec(CompositeSpec):
         return f"IteratorSpec({self.element_spec!r})"
 
 
-class OwnedIterator(CompositeTensor, Trackable):
+class OwnedIterator(CompositeTensor, PositionOwner):
     """An iterator over a dataset; what `iter(dataset)` gives, and what a tf.function gets as an argument."""
 
     def __init__(self, handle: Tensor, element_spec: Any, stage: Stage | None = None) -> None:
@@ -231,21 +232,30 @@ class OwnedIterator(CompositeTensor, Trackable):
         """What a loop over the elements asks of a graph: whether there is a next one, and that one."""
         return lambda: iterator_has_next(self._handle), self._get_next_in_graph
 
-    def serialized_state(self) -> Any:
-        """The position, for checkpoints.
+    def packed_position(self) -> bytes:
+        """The position, for checkpoints: buffers of shuffles and prefetches are part of it.
 
         Raises:
             InvalidArgumentError: the iterator belongs to a graph.
         """
         if not isinstance(self._source, Pull):
             raise InvalidArgumentError("an iterator inside a tf.function cannot be saved; save the one that is passed to it")
-        return self._source.state()
+        return pack(self._source.state())
 
-    def restore_state(self, state: Any) -> None:
-        """Goes to a position that `serialized_state` gave."""
+    def restore_position(self, blob: bytes) -> None:
+        """Goes to a position that `packed_position` gave.
+
+        Raises:
+            DataLossError: the position is damaged.
+            InvalidArgumentError: it is that of another pipeline.
+        """
         if not isinstance(self._source, Pull) or self._stage is None:
             raise InvalidArgumentError("an iterator inside a tf.function cannot be restored; restore the one that is passed to it")
-        self._source.restore(self._stage, state)
+        state = unpack(blob, "the position of an iterator", dataset_value)
+        try:
+            self._source.restore(self._stage, state)
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            raise InvalidArgumentError(f"the position in the checkpoint is not one of this pipeline: {error}") from error
 
     def __repr__(self) -> str:
         return f"<headrace Iterator over {self._element_spec!r}>"

@@ -151,7 +151,7 @@ class ParallelMap(Map):
 
 
 class _ParallelMapCursor(MapCursor):
-    __slots__ = ("_degree", "_ended", "_ordered", "_pool", "_waiting")
+    __slots__ = ("_degree", "_ended", "_ordered", "_pool", "_waiting", "_worked")
 
     def __init__(self, source: Cursor, function: TracedFunction, vectorize: bool, degree: Degree, ordered: bool) -> None:
         super().__init__(source, function, vectorize)
@@ -160,6 +160,7 @@ class _ParallelMapCursor(MapCursor):
         self._pool: ThreadPoolExecutor | None = None
         self._waiting: collections.deque[tuple[Future[Element], Element]] = collections.deque()
         self._ended = False
+        self._worked: collections.deque[float] = collections.deque(maxlen=1 << 20)
 
     def next(self) -> Element:
         """See Cursor.next."""
@@ -199,7 +200,7 @@ class _ParallelMapCursor(MapCursor):
     def _submit(self, element: Element) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(max(self._degree.now, processors()), f"{THREADS}map")
-        self._waiting.append((self._pool.submit(called, self._function, element, self._done), element))
+        self._waiting.append((self._pool.submit(self._work, element, self._done), element))
         self._done += 1
 
     def _first(self) -> Future[Element]:
@@ -212,6 +213,20 @@ class _ParallelMapCursor(MapCursor):
                 del self._waiting[position]
                 return future
         raise AssertionError("one of the calls is done")
+
+    def _work(self, element: Element, position: int) -> Element:
+        began = time.perf_counter()
+        result = called(self._function, element, position)
+        self._worked.append(time.perf_counter() - began)
+        return result
+
+    def busy(self) -> float:
+        """See Cursor.busy."""
+        return sum(self._worked)
+
+    def tuning(self) -> str:
+        """See Cursor.tuning."""
+        return f"{self._degree.now} at once" if self._degree.now > 1 else "no thread: a call is quick"
 
     def state(self) -> State:
         """See Cursor.state: what is being worked on is kept as input, to be worked on again."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from headrace.core import dtypes, nest
 from headrace.core.dtypes import DType
-from headrace.core.errors import InvalidArgumentError, OpError, UnknownError
+from headrace.core.errors import InvalidArgumentError, OpError, UnimplementedError, UnknownError
 from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.data.pipeline.composites import by_leaf, is_dense, row_spec, rows_of_leaves
 from headrace.data.pipeline.elements import Element, fitted, map_leaves
@@ -43,15 +43,15 @@ class Listed(Stage):
 
     def __init__(self, element_spec: Any, elements: Sequence[Element]) -> None:
         super().__init__((), element_spec)
-        self._elements = elements
+        self.elements = elements
 
     def cardinality(self) -> int:
         """Their number."""
-        return len(self._elements)
+        return len(self.elements)
 
     def start(self, run: Run) -> Cursor:
         """See Stage.start."""
-        return ListCursor(self._elements)
+        return ListCursor(self.elements)
 
 
 class ListCursor(Cursor):
@@ -301,6 +301,14 @@ class _GeneratorCursor(Cursor):
             else:
                 return None
         return tuple(parts)
+
+    def state(self) -> State:
+        """See Cursor.state.
+
+        Raises:
+            UnimplementedError: always.
+        """
+        raise UnimplementedError(f"{self._name} has no position that could be saved: only the generator knows it")
 
     def close(self) -> None:
         """See Cursor.close."""

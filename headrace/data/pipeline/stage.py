@@ -72,11 +72,19 @@ class Cursor:
         Raises:
             UnimplementedError: the stage has no position that can be kept.
         """
-        raise UnimplementedError(f"{type(self).__name__} cannot be checkpointed: its position lies outside of the program's reach")
+        raise UnimplementedError("this pipeline has no position that could be saved: one of its sources cannot be asked for it")
 
     def restore(self, state: State) -> None:
         """Goes to the position that `state` gave; called on a fresh cursor."""
         raise UnimplementedError(f"{type(self).__name__} cannot be restored")
+
+    def busy(self) -> float:
+        """The seconds that threads of this cursor itself have worked."""
+        return 0.0
+
+    def tuning(self) -> str:
+        """What was chosen while going on, for profiles; empty where nothing is."""
+        return ""
 
     def close(self) -> None:
         """Ends threads and files of this cursor and of its inputs. The cursor is then used no more."""

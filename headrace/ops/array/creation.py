@@ -247,10 +247,7 @@ def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name
         start, limit = 0, start
     parts = (start, limit, delta)
     chosen = _range_dtype(parts) if dtype is None else dtypes.as_dtype(dtype)
-    numbers = range_op(*[_as(p, chosen) for p in parts], name=name)
-    if numbers.shape.rank is None:
-        numbers.set_shape([None])
-    return numbers
+    return range_op(*[_as(p, chosen) for p in parts], name=name)
 
 
 def _range_dtype(parts: tuple[Any, ...]) -> DType:
