@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import statistics
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,8 +26,8 @@ LONGEST_TUNED = 64
 CHEAP = 50e-6
 """Making an element in less time (in seconds) than this is not worth handing it from thread to thread."""
 
-_MEASURED = 8
-"""How many elements are timed before a tuned buffer decides whether it runs ahead."""
+MEASURED = 8
+"""How many elements are timed at a time, before tuning decides whether a thread is worth it."""
 
 
 class Prefetch(Stage):
@@ -74,8 +75,7 @@ class PrefetchCursor(Cursor):
         "_lock",
         "_owns_pool",
         "_pool",
-        "_seen",
-        "_spent",
+        "_times",
         "_tuned",
         "_was_full",
     )
@@ -97,13 +97,14 @@ class PrefetchCursor(Cursor):
         self._ahead = not self._tuned
         self._was_full = False
         self._closed = False
-        self._seen = 0
-        self._spent = 0.0
+        self._times: list[float] = []
 
     def _runs_ahead(self) -> bool:
         """False while a tuned buffer still finds its input quick."""
-        if not self._ahead and self._seen >= _MEASURED and self._spent > CHEAP * self._seen:
-            self._ahead = True
+        if not self._ahead and len(self._times) == MEASURED:
+            # The median leaves out what compiling the first call takes.
+            self._ahead = statistics.median(self._times) > CHEAP
+            self._times.clear()
         return self._ahead
 
     def next(self) -> Element:
@@ -111,9 +112,7 @@ class PrefetchCursor(Cursor):
         if not self._runs_ahead():
             began = time.perf_counter()
             element = self.inputs[0].next()
-            if self._seen < 1 << 16:
-                self._seen += 1
-                self._spent += time.perf_counter() - began
+            self._times.append(time.perf_counter() - began)
             return element
         with self._lock:
             if not self._buffer and self._tuned and self._was_full:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import os
+import statistics
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -11,12 +12,15 @@ from types import TracebackType
 from typing import Any
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.data.pipeline.buffering import AUTOTUNE, CHEAP, THREADS
+from headrace.data.pipeline.buffering import AUTOTUNE, CHEAP, MEASURED, THREADS
 from headrace.data.pipeline.elements import Element
 from headrace.data.pipeline.functions import TracedFunction, called
 from headrace.data.pipeline.mapping import Map, MapCursor
 from headrace.data.pipeline.options import Options
 from headrace.data.pipeline.stage import Block, Cursor, Exhausted, Run, Stage, State, known
+
+_TRIED = 1024
+"""Quick calls after which a stage stays without threads."""
 
 _ROUND = 32
 """Elements between two looks at how much a stage waits."""
@@ -82,7 +86,8 @@ class Degree:
         self._most = most
         self._settled = fixed is not None or most == 1
         self._calls = 0
-        self._spent = self._waited = 0.0
+        self._waited = 0.0
+        self._times: list[float] = []
         self._began = time.perf_counter()
         self._before: tuple[int, float] | None = None
 
@@ -91,12 +96,16 @@ class Degree:
         if self._settled:
             return
         self._calls += 1
-        self._spent += seconds
-        if self._calls >= 8 and self._spent > 2 * CHEAP * self._calls:
-            self._before = (1, self._calls / (time.perf_counter() - self._began))
+        self._times.append(seconds)
+        if len(self._times) < MEASURED:
+            return
+        typical = statistics.median(self._times)
+        self._times.clear()
+        if typical > 3 * CHEAP:
+            self._before = (1, 1.0 / typical)
             self.now = 2
             self._restart()
-        elif self._calls >= 1024:
+        elif self._calls >= _TRIED:
             self._settled = True
 
     def waited(self, seconds: float) -> None:
