@@ -20,6 +20,7 @@ from headrace.dispatch.tensor import GraphTensor
 from headrace.ir.graph import Graph, Node
 from headrace.passes.effects import is_pure
 from headrace.runtime import executable
+from headrace.runtime.host_plan import plan_for
 from headrace.runtime.lowering import Interpreter
 from headrace.trace.autograph.calls import convert
 from headrace.trace.function import Function
@@ -126,6 +127,7 @@ class _Prepared:
         self._tensors = [value for value in captured if not isinstance(value, Resource)]
         self._resources = [value for value in captured if isinstance(value, Resource)]
         self._executable = executable.of(inner)
+        self._host = plan_for(self._executable)
         self._short: Callable[[list[Any]], list[Any]] | None = None
         self._batched: Any = None
         self._device = "" if jax.default_backend() == "cpu" else "/CPU:0"
@@ -139,6 +141,8 @@ class _Prepared:
         return tuple(components[self._passed[i]] if i in self._passed else next(made) for i in range(count))
 
     def _run(self, components: Sequence[Any]) -> Element:
+        if self._host is not None:
+            return tuple(self._host([*map(np.asarray, components), *self._captured]))
         if self._device:
             state = context.state()
             before, state.device = state.device, self._device
