@@ -1,9 +1,14 @@
 """tf.data.experimental: options, and older spellings of what are methods of Dataset."""
 
+from headrace.core.spec import TypeSpec as Structure
 from headrace.data.pipeline.dataset import DatasetSpec as DatasetStructure
+from headrace.data.pipeline.functions import enable_debug_mode as enable_debug_mode
 from headrace.data.pipeline.older import Counter as Counter
+from headrace.data.pipeline.older import RaggedTensorStructure as RaggedTensorStructure
 from headrace.data.pipeline.older import RandomDataset as RandomDataset
 from headrace.data.pipeline.older import Reducer as Reducer
+from headrace.data.pipeline.older import SparseTensorStructure as SparseTensorStructure
+from headrace.data.pipeline.older import TensorStructure as TensorStructure
 from headrace.data.pipeline.older import assert_cardinality as assert_cardinality
 from headrace.data.pipeline.older import at as at
 from headrace.data.pipeline.older import bucket_by_sequence_length as bucket_by_sequence_length
@@ -20,14 +25,17 @@ from headrace.data.pipeline.older import get_structure as get_structure
 from headrace.data.pipeline.older import group_by_reducer as group_by_reducer
 from headrace.data.pipeline.older import group_by_window as group_by_window
 from headrace.data.pipeline.older import ignore_errors as ignore_errors
+from headrace.data.pipeline.older import load as load
 from headrace.data.pipeline.older import map_and_batch as map_and_batch
 from headrace.data.pipeline.older import pad_to_cardinality as pad_to_cardinality
 from headrace.data.pipeline.older import parallel_interleave as parallel_interleave
 from headrace.data.pipeline.older import prefetch_to_device as prefetch_to_device
 from headrace.data.pipeline.older import rejection_resample as rejection_resample
 from headrace.data.pipeline.older import sample_from_datasets as sample_from_datasets
+from headrace.data.pipeline.older import save as save
 from headrace.data.pipeline.older import scan as scan
 from headrace.data.pipeline.older import shuffle_and_repeat as shuffle_and_repeat
+from headrace.data.pipeline.older import snapshot as snapshot
 from headrace.data.pipeline.older import take_while as take_while
 from headrace.data.pipeline.older import to_variant as to_variant
 from headrace.data.pipeline.older import unbatch as unbatch

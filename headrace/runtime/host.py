@@ -95,8 +95,9 @@ def _apply(op: OpDef, node: Node, arguments: Sequence[Any]) -> tuple[Any, ...]:
     attrs = op.kernel_attrs(node.attrs)
     if not op.metadata:
         arguments = [a if isinstance(a, Resource) else np.asarray(a) for a in arguments]
-    return tuple(map(_result, as_tuple(kernel(*op.group(arguments, node.attrs), **attrs))))
+    return tuple(map(as_host, as_tuple(kernel(*op.group(arguments, node.attrs), **attrs))))
 
 
-def _result(value: Any) -> Any:
+def as_host(value: Any) -> Any:
+    """What a kernel gave as a numpy array; lists and datasets as they are."""
     return value if isinstance(value, ElementList) else np.asarray(value)

@@ -14,6 +14,7 @@ from headrace.dispatch.opdef import OpDef, find
 from headrace.ir.functional import FUNCTIONAL
 from headrace.ir.graph import Graph, Node, Value
 from headrace.runtime.executable import Executable
+from headrace.runtime.host import as_host
 
 MOST_ELEMENTS = 256
 """numpy is quicker than a call of compiled code for arrays of up to this many elements."""
@@ -86,10 +87,10 @@ class HostPlan:
         except (TypeError, ValueError, IndexError, ZeroDivisionError) as error:
             raise explain(step.op, step.node.inputs, error) from error
         if len(step.outputs) == 1 and not isinstance(results, tuple):
-            values[step.outputs[0]] = np.asarray(results)
+            values[step.outputs[0]] = as_host(results)
             return
         for place, result in zip(step.outputs, results, strict=True):
-            values[place] = np.asarray(result)
+            values[place] = as_host(result)
 
 
 def plan_for(executable: Executable) -> HostPlan | None:
@@ -108,7 +109,7 @@ def _has_kernel(node: Node) -> bool:
     if node.op == "Const":
         return True
     op = None if node.op in FUNCTIONAL else find(node.op)
-    if op is None or op.on_lists or op.updates or op.random:
+    if op is None or (op.on_lists and not op.host_only) or op.updates or op.random:
         return False
     if op.has_resources and not op.host_only:
         return False

@@ -1,5 +1,6 @@
 """tf.compat.v1: graphs and optimizers of TensorFlow 1."""
 
+from headrace.compat.v1 import data as data
 from headrace.compat.v1 import summary as summary
 from headrace.compat.v1 import train as train
 from headrace.compat.v1.graphs import reset_default_graph as reset_default_graph

@@ -11,7 +11,7 @@ import numpy as np
 from headrace.core import dtypes, nest
 from headrace.core.errors import NotCompilable
 from headrace.core.spec import CompositeSpec, TensorSpec
-from headrace.data.pipeline.elements import Element, NoneTensorSpec, host_array, map_leaves
+from headrace.data.pipeline.elements import Element, NoneTensorSpec, fitted, flat_specs, host_array, map_leaves, to_user
 from headrace.data.pipeline.stage import Bindable, Block, annotate
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
@@ -20,6 +20,7 @@ from headrace.dispatch.tensor import GraphTensor
 from headrace.ir.graph import Graph, Node
 from headrace.passes.effects import is_pure
 from headrace.runtime import executable
+from headrace.runtime.host import as_host
 from headrace.runtime.host_plan import plan_for
 from headrace.runtime.lowering import Interpreter
 from headrace.trace.autograph.calls import convert
@@ -27,6 +28,17 @@ from headrace.trace.function import Function
 
 MOST_VECTORIZED = 1 << 26
 """Blocks of more bytes than this are not run through a function at once."""
+
+
+class _Debugging:
+    """`tf.data.experimental.enable_debug_mode`."""
+
+    on = False
+
+
+def enable_debug_mode() -> None:
+    """Runs the functions of datasets that are made from now on as plain Python, element by element."""
+    _Debugging.on = True
 
 
 class TracedFunction(Bindable):
@@ -60,14 +72,16 @@ class TracedFunction(Bindable):
         self.graph: Graph = concrete.graph
         self.captured: tuple[Any, ...] = tuple(concrete.captured_inputs)
         self.output_spec = map_leaves(_spec_of, concrete.structured_outputs)
-        self._prepared: _Prepared | None = None
+        self._prepared: _Prepared | _Plain | None = None
+        if _Debugging.on:
+            self._prepared = _Plain(function, specs, self.output_spec)
 
     def __call__(self, *components: Any) -> Element:
         """The components of the result on those of the arguments."""
         return self.prepared.run(components)
 
     @property
-    def prepared(self) -> _Prepared:
+    def prepared(self) -> _Prepared | _Plain:
         """What runs the graph, made on the first call."""
         found = self._prepared
         if found is None:
@@ -142,7 +156,7 @@ class _Prepared:
 
     def _run(self, components: Sequence[Any]) -> Element:
         if self._host is not None:
-            return tuple(self._host([*map(np.asarray, components), *self._captured]))
+            return tuple(self._host([*map(as_host, components), *self._captured]))
         if self._device:
             state = context.state()
             before, state.device = state.device, self._device
@@ -196,6 +210,29 @@ class _Prepared:
         count = len(self._passed) + len(results)
         parts = tuple(block.parts[self._passed[i]] if i in self._passed else next(made) for i in range(count))
         return Block(block.count, parts)
+
+
+class _Plain:
+    """A function as Python, for debugging."""
+
+    def __init__(self, function: Callable[..., Any], arguments: Sequence[Any], output_spec: Any) -> None:
+        self._function, self._arguments, self._output_spec = function, arguments, output_spec
+
+    def run(self, components: Sequence[Any]) -> Element:
+        """See _Prepared.run."""
+        rest = iter(components)
+        given = [to_user([next(rest) for _ in flat_specs(spec)], spec) for spec in self._arguments]
+        result = self._function(*given)
+        made = map_leaves(_packed, tuple(result) if isinstance(result, list) else result)
+        return fitted(made, self._output_spec, getattr(self._function, "__name__", "the function"))
+
+    def may_vectorize(self, count: int) -> bool:
+        """False."""
+        return False
+
+    def run_block(self, block: Block) -> Block | None:
+        """None."""
+        return None
 
 
 def _is_plain(node: Node) -> bool:

@@ -103,10 +103,11 @@ _ENDED = _Ended()
 class IteratorSpec(CompositeSpec):
     """The spec of an iterator: what its elements are."""
 
-    __slots__ = ("element_spec",)
+    __slots__ = ("_hash", "element_spec")
 
     def __init__(self, element_spec: Any) -> None:
         self.element_spec = element_spec
+        self._hash = hash((IteratorSpec, tuple(flat_specs(element_spec))))
 
     @property
     def component_specs(self) -> tuple[TensorSpec, ...]:
@@ -139,7 +140,7 @@ class IteratorSpec(CompositeSpec):
         return isinstance(other, IteratorSpec) and self.is_subtype_of(other) and other.is_subtype_of(self)
 
     def __hash__(self) -> int:
-        return hash((IteratorSpec, tuple(flat_specs(self.element_spec))))
+        return self._hash
 
     def __repr__(self) -> str:
         return f"IteratorSpec({self.element_spec!r})"
@@ -152,6 +153,7 @@ class OwnedIterator(CompositeTensor, PositionOwner):
         self._handle = handle
         self._element_spec = element_spec
         self._stage = stage
+        self._spec = IteratorSpec(element_spec)
         self._specs = flat_specs(element_spec)
         self._source = handle.array.source if isinstance(handle, ResourceTensor) else None  # type: ignore[attr-defined]
 
@@ -178,8 +180,8 @@ class OwnedIterator(CompositeTensor, PositionOwner):
 
     @property
     def type_spec(self) -> IteratorSpec:
-        """The spec of this iterator."""
-        return IteratorSpec(self._element_spec)
+        """The spec of this iterator, always the same object: traces are looked up by it."""
+        return self._spec
 
     _type_spec = type_spec
 

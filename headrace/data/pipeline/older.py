@@ -9,15 +9,19 @@ import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.errors import OutOfRangeError
+from headrace.core.spec import TensorSpec
 from headrace.data.pipeline.buffering import AUTOTUNE
 from headrace.data.pipeline.counting import AssertCardinality
 from headrace.data.pipeline.dataset import Dataset, DatasetSpec
 from headrace.data.pipeline.elements import map_leaves
+from headrace.data.pipeline.iterators import OwnedIterator
 from headrace.data.pipeline.placing import ToDevice
 from headrace.data.pipeline.stage import number
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.array.creation import zeros
+from headrace.ragged.tensor import RaggedTensorSpec
 from headrace.runtime import devices
+from headrace.sparse.tensor import SparseTensorSpec
 
 Transformation = Callable[[Dataset], Dataset]
 
@@ -263,3 +267,66 @@ def pad_to_cardinality(cardinality: Any, mask_key: str = "valid") -> Transformat
         return dataset.map(lambda element: {**element, mask_key: True}).concatenate(padding)
 
     return transformed
+
+
+def save(
+    dataset: Dataset,
+    path: Any,
+    compression: str | None = None,
+    shard_func: Callable[..., Any] | None = None,
+    checkpoint_args: Any = None,
+) -> None:
+    """The same as Dataset.save."""
+    dataset.save(path, compression, shard_func, checkpoint_args)
+
+
+def load(
+    path: Any, element_spec: Any = None, compression: str | None = None, reader_func: Callable[..., Any] | None = None
+) -> Dataset:
+    """The same as Dataset.load."""
+    return Dataset.load(path, element_spec, compression, reader_func)
+
+
+def snapshot(
+    path: Any,
+    compression: str | None = "AUTO",
+    reader_func: Callable[..., Any] | None = None,
+    shard_func: Callable[..., Any] | None = None,
+) -> Transformation:
+    """The same as Dataset.snapshot."""
+    return lambda dataset: dataset.snapshot(path, compression, reader_func, shard_func)
+
+
+def TensorStructure(dtype: Any, shape: Any) -> TensorSpec:
+    """The same as TensorSpec, arguments the other way round."""
+    return TensorSpec(shape, dtype)
+
+
+def SparseTensorStructure(dtype: Any, shape: Any) -> SparseTensorSpec:
+    """The same as SparseTensorSpec, arguments the other way round."""
+    return SparseTensorSpec(shape, dtype)
+
+
+def RaggedTensorStructure(dtype: Any, shape: Any, ragged_rank: int) -> RaggedTensorSpec:
+    """The same as RaggedTensorSpec, arguments in another order."""
+    return RaggedTensorSpec(shape, dtype, ragged_rank)
+
+
+def make_one_shot_iterator(dataset: Dataset) -> OwnedIterator:
+    """The same as `iter(dataset)`."""
+    return iter(dataset)
+
+
+def get_output_types(dataset_or_iterator: Any) -> Any:
+    """The dtypes of the elements, in their structure."""
+    return map_leaves(lambda spec: spec.dtype, get_structure(dataset_or_iterator))
+
+
+def get_output_shapes(dataset_or_iterator: Any) -> Any:
+    """The shapes of the elements, in their structure."""
+    return map_leaves(lambda spec: spec.shape, get_structure(dataset_or_iterator))
+
+
+def get_output_classes(dataset_or_iterator: Any) -> Any:
+    """The classes of the elements' tensors, in their structure."""
+    return map_leaves(lambda spec: getattr(spec, "value_type", Tensor), get_structure(dataset_or_iterator))

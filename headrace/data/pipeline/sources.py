@@ -71,6 +71,14 @@ class ListCursor(Cursor):
         self._position += 1
         return self._elements[self._position - 1]
 
+    def next_block(self, count: int) -> Block:
+        """See Cursor.next_block."""
+        found = self._elements[self._position : self._position + count]
+        if not found:
+            raise Exhausted
+        self._position += len(found)
+        return Block.of(found)
+
     def state(self) -> State:
         """See Cursor.state."""
         return self._position

@@ -259,6 +259,14 @@ class Stage:
         return flat_specs(self.element_spec)
 
 
+class Bindable:
+    """What a stage holds besides numbers and arrays, and that may hold symbolic tensors."""
+
+
+_OPAQUE = frozenset({"element_spec", "elements", "kept"})
+"""Attributes that hold no symbolic tensors, and may be long."""
+
+
 def symbols(value: Any) -> list[GraphTensor]:
     """The symbolic tensors in a stage (or anything that a stage holds), each once."""
     found: dict[int, GraphTensor] = {}
@@ -266,35 +274,37 @@ def symbols(value: Any) -> list[GraphTensor]:
     def look(item: Any) -> None:
         if isinstance(item, GraphTensor):
             found[id(item)] = item
-        elif isinstance(item, tuple | list):
+        elif type(item) in (tuple, list):
             for part in item:
                 look(part)
         elif isinstance(item, Stage | Bindable):
-            look(list(vars(item).values()))
+            for key, part in vars(item).items():
+                if key not in _OPAQUE:
+                    look(part)
 
     look(value)
     return list(found.values())
 
 
-class Bindable:
-    """What a stage holds besides numbers and arrays, and that may hold symbolic tensors."""
-
-
 def bound(value: Any, arrays: dict[int, Any]) -> Any:
-    """A stage with arrays in place of its symbolic tensors, which go by their identity."""
+    """A stage with arrays in place of its symbolic tensors, which go by their identity; itself where it has none."""
     if isinstance(value, GraphTensor):
         return arrays[id(value)]
-    if isinstance(value, tuple | list) and type(value) in (tuple, list):
-        return type(value)(bound(item, arrays) for item in value)
-    if not isinstance(value, Stage | Bindable) or not symbols(value):
+    if type(value) in (tuple, list):
+        parts = [bound(item, arrays) for item in value]
+        same = all(part is item for part, item in zip(parts, value, strict=True))
+        return value if same else type(value)(parts)
+    if not isinstance(value, Stage | Bindable):
         return value
-    twin = copy.copy(value)
+    twin: Any = None
     for key, item in vars(value).items():
-        if key != "element_spec":
-            setattr(twin, key, bound(item, arrays))
+        part = item if key in _OPAQUE else bound(item, arrays)
+        if part is not item:
+            twin = copy.copy(value) if twin is None else twin
+            setattr(twin, key, part)
     if isinstance(twin, Stage):
         twin.check()
-    return twin
+    return value if twin is None else twin
 
 
 def annotate(error: Exception, place: str) -> None:

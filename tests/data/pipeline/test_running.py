@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import headrace as tf
+from headrace.data.pipeline import functions
 from headrace.data.pipeline.buffering import THREADS
 from headrace.runtime import executable
 
@@ -286,3 +287,27 @@ def test_iterators_are_for_several_threads() -> None:
     for worker in workers:
         worker.join()
     assert sorted(found[0] + found[1]) == list(range(1, 3001))
+
+
+def test_debug_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions._Debugging, "on", False)
+    seen: list[int] = []
+
+    def note(x: Any) -> Any:
+        if not tf.inside_function():
+            seen.append(int(x))
+        return x * 2
+
+    assert [int(x) for x in Dataset.range(3).map(note)] == [0, 2, 4]
+    assert seen == []
+    tf.data.experimental.enable_debug_mode()
+    assert [int(x) for x in Dataset.range(3).map(note).batch(3).unbatch()] == [0, 2, 4]
+    assert seen == [0, 1, 2]
+
+
+def test_names_of_tensorflow_1() -> None:
+    dataset = tf.compat.v1.data.Dataset.from_tensor_slices((ROWS, np.arange(100)))
+    assert tf.compat.v1.data.get_output_types(dataset) == (tf.float32, tf.int64)
+    assert tf.compat.v1.data.get_output_shapes(dataset) == (tf.TensorShape([4]), tf.TensorShape([]))
+    assert tf.compat.v1.data.make_one_shot_iterator(dataset).get_next()[1].numpy() == 0
+    assert tf.data.experimental.TensorStructure(tf.int32, [2]) == tf.TensorSpec([2], tf.int32)
