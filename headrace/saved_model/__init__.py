@@ -1,5 +1,6 @@
 """SavedModel: reading and writing models in TensorFlow's format. Re-exports what `tf.saved_model` offers."""
 
+from headrace.saved_model import experimental as experimental
 from headrace.saved_model.constants import ASSETS_DIRECTORY as ASSETS_DIRECTORY
 from headrace.saved_model.constants import ASSETS_KEY as ASSETS_KEY
 from headrace.saved_model.constants import CLASSIFY_INPUTS as CLASSIFY_INPUTS

@@ -17,4 +17,5 @@ from headrace.proto.messages import Features as Features
 from headrace.proto.messages import FloatList as FloatList
 from headrace.proto.messages import Int64List as Int64List
 from headrace.proto.messages import SequenceExample as SequenceExample
+from headrace.state.trackable_view import TrackableView as TrackableView
 from headrace.train import experimental as experimental
