@@ -256,4 +256,12 @@ _start()
 newaxis = None
 __version__ = "0.1.0"
 
-_explain_missing_names(_sys.modules[__name__], lazy={"keras": "headrace.keras", "test": "headrace.testing"})
+_explain_missing_names(
+    _sys.modules[__name__],
+    lazy={
+        "headrace.keras": "headrace.keras",
+        "headrace.test": "headrace.testing",
+        "headrace.compat.v1.test": "headrace.testing",
+        "headrace.compat.v1.flags": "absl.flags",
+    },
+)

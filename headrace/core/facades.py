@@ -17,11 +17,12 @@ def explain_missing_names(facade: ModuleType, lazy: Mapping[str, str] | None = N
 
     Args:
         facade: the outermost one.
-        lazy: attributes that are modules to be imported when they are first asked for, with the names of the modules.
+        lazy: modules to be imported when they are first asked for: the whole name of each attribute, and that of its module.
     """
-    for module in _below(facade, {facade.__name__}):
-        module.__dict__.setdefault("__getattr__", _raiser(module, {}))
-    facade.__dict__.setdefault("__getattr__", _raiser(facade, lazy or {}))
+    for module in [facade, *_below(facade, {facade.__name__})]:
+        prefix = f"{module.__name__}."
+        own = {name.removeprefix(prefix): target for name, target in (lazy or {}).items() if name.startswith(prefix)}
+        module.__dict__.setdefault("__getattr__", _raiser(module, own))
 
 
 def _below(facade: ModuleType, seen: set[str]) -> list[ModuleType]:
@@ -40,7 +41,8 @@ def _raiser(module: ModuleType, lazy: Mapping[str, str]) -> Callable[[str], Any]
     def missing(name: str) -> Any:
         if name in lazy:
             found = import_module(lazy[name])
-            explain_missing_names(found)
+            if found.__name__.partition(".")[0] == module.__name__.partition(".")[0]:
+                explain_missing_names(found)
             module.__dict__[name] = found
             return found
         raise AttributeError(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import headrace as tf
+from headrace.compat.behavior import Refused
 
 HEAD = """# Names
 
@@ -28,7 +29,7 @@ def ours(name: str) -> Any:
 
 def has(name: str) -> bool:
     """Whether Headrace has that name."""
-    return name.endswith(".newaxis") or ours(name) is not None
+    return name.endswith(".newaxis") or not (ours(name) is None or isinstance(ours(name), Refused))
 
 
 def page(names: Iterable[str]) -> str:

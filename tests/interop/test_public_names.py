@@ -20,7 +20,13 @@ KNOWN = {
     "tf.RaggedTensorSpec": "flat_values_spec, for ragged tensors of other composites, is not there",
     "tf.data.Dataset": _PRIVATE,
     "tf.data.NumpyIterator": _PRIVATE,
+    "tf.distribute.Strategy": _PRIVATE,
+    "tf.distribute.StrategyExtended": _PRIVATE,
+    "tf.distribute.TPUStrategy": "experimental_spmd_xla_partitioning is not there",
+    "tf.distribute.experimental.MultiWorkerMirroredStrategy": "the class of tf.distribute under its older name",
+    "tf.distribute.experimental.TPUStrategy": "the class of tf.distribute under its older name",
     "tf.dtypes.DType": _PRIVATE,
+    "tf.experimental.RowPartition": _PRIVATE,
     "tf.fill": "layout, of DTensor, is not there",
     "tf.train.experimental.ShardableTensor": _PRIVATE,
 }

@@ -1,11 +1,10 @@
-"""Sparse matrices as variants: from coordinates and back, and their product. SciPy multiplies."""
+"""Sparse matrices as variants: from coordinates and back, and their product."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse
 
 from headrace.core.dtypes import COMPLEX, DType, float32, float64
 from headrace.core.errors import InvalidArgumentError
@@ -23,17 +22,44 @@ def _parts(matrix: Any) -> tuple[Any, Any, tuple[int, ...]]:
     return np.asarray(indices), np.asarray(values), tuple(int(size) for size in shape)
 
 
-def _pages(matrix: Any, transpose: bool, adjoint: bool) -> list[Any]:
-    """The matrices of a batch, or the one, in SciPy's form."""
+class _Page(NamedTuple):
+    """One matrix by coordinates."""
+
+    rows: Any
+    columns: Any
+    values: Any
+    shape: tuple[int, int]
+
+
+def _pages(matrix: Any, transpose: bool, adjoint: bool) -> list[_Page]:
+    """The matrices of a batch, or the one."""
     indices, values, shape = _parts(matrix)
     if len(shape) not in (2, 3):
         raise InvalidArgumentError(f"a sparse matrix has 2 dimensions, or 3 in a batch; got {len(shape)}")
     pages = []
     for page in range(shape[0] if len(shape) == 3 else 1):
         kept = indices[:, 0] == page if len(shape) == 3 else np.ones(len(indices), bool)
-        found = scipy.sparse.csr_array((values[kept], tuple(indices[kept][:, -2:].T)), shape[-2:])
-        pages.append(found.T.conj().tocsr() if adjoint else found.T.tocsr() if transpose else found)
+        rows, columns = indices[kept][:, -2:].T
+        if transpose or adjoint:
+            held = np.conj(values[kept]) if adjoint else values[kept]
+            pages.append(_Page(columns, rows, held, (shape[-1], shape[-2])))
+        else:
+            pages.append(_Page(rows, columns, values[kept], (shape[-2], shape[-1])))
     return pages
+
+
+def _product(a: _Page, b: _Page) -> tuple[Any, Any, Any]:
+    """Rows, columns and values of a product, in order: each element of a meets the row of b that its column names."""
+    order = np.argsort(b.rows, kind="stable")
+    starts = np.searchsorted(b.rows[order], np.arange(b.shape[0] + 1))
+    counts = (starts[1:] - starts[:-1])[a.columns]
+    left = np.repeat(np.arange(len(a.rows)), counts)
+    within = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
+    right = order[starts[a.columns[left]] + within]
+    places, where = np.unique(a.rows[left] * b.shape[1] + b.columns[right], return_inverse=True)
+    totals = np.zeros(len(places), np.result_type(a.values, b.values))
+    np.add.at(totals, where, a.values[left] * b.values[right])
+    return places // max(b.shape[1], 1), places % max(b.shape[1], 1), totals
 
 
 @op("SparseTensorToCSRSparseMatrix", "indices: int64, values: T, dense_shape: int64 -> sparse_matrix: variant", T=_TYPES,
@@ -85,12 +111,10 @@ def sparse_matrix_sparse_mat_mul(
     in_batch = len(_parts(a)[2]) == 3
     indices, values = [], []
     for page, (first, second) in enumerate(zip(left, right, strict=True)):
-        product = (first @ second).tocsr()
-        product.sort_indices()
-        found = product.tocoo()
-        columns = [np.full(found.nnz, page), found.row, found.col] if in_batch else [found.row, found.col]
-        indices.append(np.stack(columns, 1).astype(np.int64))
-        values.append(found.data.astype(type.np_dtype))
+        rows, columns, totals = _product(first, second)
+        where = [np.full(len(rows), page), rows, columns] if in_batch else [rows, columns]
+        indices.append(np.stack(where, 1).astype(np.int64))
+        values.append(totals.astype(type.np_dtype))
     shape = (left[0].shape[0], right[0].shape[1]) if left else _parts(a)[2][-2:]
     whole = np.array([len(left), *shape] if in_batch else shape, np.int64)
     if not indices:

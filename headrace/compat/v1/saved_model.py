@@ -1,0 +1,31 @@
+"""tf.compat.v1.saved_model: models, as far as TensorFlow 2 has them under the same names."""
+
+from headrace.saved_model import experimental as experimental
+from headrace.saved_model.constants import ASSETS_DIRECTORY as ASSETS_DIRECTORY
+from headrace.saved_model.constants import ASSETS_KEY as ASSETS_KEY
+from headrace.saved_model.constants import CLASSIFY_INPUTS as CLASSIFY_INPUTS
+from headrace.saved_model.constants import CLASSIFY_METHOD_NAME as CLASSIFY_METHOD_NAME
+from headrace.saved_model.constants import CLASSIFY_OUTPUT_CLASSES as CLASSIFY_OUTPUT_CLASSES
+from headrace.saved_model.constants import CLASSIFY_OUTPUT_SCORES as CLASSIFY_OUTPUT_SCORES
+from headrace.saved_model.constants import DEBUG_DIRECTORY as DEBUG_DIRECTORY
+from headrace.saved_model.constants import DEBUG_INFO_FILENAME_PB as DEBUG_INFO_FILENAME_PB
+from headrace.saved_model.constants import DEFAULT_SERVING_SIGNATURE_DEF_KEY as DEFAULT_SERVING_SIGNATURE_DEF_KEY
+from headrace.saved_model.constants import GPU as GPU
+from headrace.saved_model.constants import PREDICT_INPUTS as PREDICT_INPUTS
+from headrace.saved_model.constants import PREDICT_METHOD_NAME as PREDICT_METHOD_NAME
+from headrace.saved_model.constants import PREDICT_OUTPUTS as PREDICT_OUTPUTS
+from headrace.saved_model.constants import REGRESS_INPUTS as REGRESS_INPUTS
+from headrace.saved_model.constants import REGRESS_METHOD_NAME as REGRESS_METHOD_NAME
+from headrace.saved_model.constants import REGRESS_OUTPUTS as REGRESS_OUTPUTS
+from headrace.saved_model.constants import SAVED_MODEL_FILENAME_PB as SAVED_MODEL_FILENAME_PB
+from headrace.saved_model.constants import SAVED_MODEL_FILENAME_PBTXT as SAVED_MODEL_FILENAME_PBTXT
+from headrace.saved_model.constants import SAVED_MODEL_SCHEMA_VERSION as SAVED_MODEL_SCHEMA_VERSION
+from headrace.saved_model.constants import SERVING as SERVING
+from headrace.saved_model.constants import TPU as TPU
+from headrace.saved_model.constants import TRAINING as TRAINING
+from headrace.saved_model.constants import VARIABLES_DIRECTORY as VARIABLES_DIRECTORY
+from headrace.saved_model.constants import VARIABLES_FILENAME as VARIABLES_FILENAME
+from headrace.saved_model.loader import contains_saved_model as contains_saved_model
+from headrace.saved_model.options import SaveOptions as SaveOptions
+from headrace.saved_model.writer import save as save
+from headrace.state.assets import Asset as Asset
