@@ -28,6 +28,8 @@ KNOWN: dict[str, tuple[str, str]] = {}
 """Cases that end otherwise than under TensorFlow: ours, theirs."""
 RUNS = ["summaries", "graph", "hparams", "hparams/run", "curves"]
 
+KERAS_RUNS = ["keras/train", "keras/validation", "session"]
+
 
 def _write_ours(folder: Path) -> None:
     """What the peer writes, and the same hyperparameters and curves by our own functions."""
@@ -230,6 +232,8 @@ def _metadata(metadata: Any) -> tuple[str, str]:
         content.experiment.ClearField("time_created_secs")
     if content.HasField("session_start_info"):
         content.session_start_info.ClearField("start_time_secs")
+    if content.HasField("session_end_info"):
+        content.session_end_info.ClearField("end_time_secs")
     return str(metadata), str(content)
 
 
@@ -242,15 +246,17 @@ def test_messages(written: Written, run: str) -> None:
 
 
 def test_the_same_program_under_the_name_tensorflow(written: Written, tmp_path: Path) -> None:
-    """TensorBoard's own library, unmodified, on Headrace: `import tensorflow` gives it under `headrace run`."""
+    """TensorBoard's own library and Keras' callbacks, unmodified, under `headrace run`."""
     script = Path(summaries.__file__)
     done = subprocess.run(
         [sys.executable, "-m", "headrace", "run", script, tmp_path], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == written.outcomes
-    for run in RUNS:
+    for run in (*RUNS, *KERAS_RUNS):
         assert _messages(tmp_path / run) == _messages(written.folder / THEIRS / run)
+    for folder in (tmp_path, written.folder / THEIRS):
+        assert len(list(folder.glob("keras/train/plugins/profile/*/*.xplane.pb"))) == 1
 
 
 def test_cases(written: Written, tmp_path: Path) -> None:

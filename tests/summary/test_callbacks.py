@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +78,35 @@ def test_a_writer_stays_open_and_weights_count(tmp_path: Path) -> None:
     writer.init()
     (_, _, norm) = values(tmp_path)[1]
     assert norm == pytest.approx(np.linalg.norm(2 * X[1] * -0.5))
+
+
+KERAS = """
+    import sys
+    import numpy as np
+    import headrace as tf
+    from headrace.summary.callbacks import GradientDistributions
+    x, y = np.ones((8, 3), np.float32), np.arange(8) % 2
+    layers = [tf.keras.layers.Dense(2, name="first"), tf.keras.layers.BatchNormalization(), tf.keras.layers.Dropout(0.5)]
+    model = tf.keras.Sequential([tf.keras.layers.Input((3,)), *layers, tf.keras.layers.Dense(2, name="last")], name="net")
+    model.compile("sgd", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(x, y, verbose=0, callbacks=[GradientDistributions(sys.argv[1], x, y)])
+    statistics = model.layers[1].moving_mean.numpy()
+    callback = GradientDistributions(sys.argv[1], x, y)
+    callback.set_model(model)
+    callback.on_train_begin()
+    callback.on_epoch_end(0)
+    assert (model.layers[1].moving_mean.numpy() == statistics).all()
+"""
+
+
+def test_a_model_of_keras(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(KERAS), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    tags = {tag for _, tag, _ in values(tmp_path)}
+    weights = [f"{layer}/{name}" for layer in ("first", "last") for name in ("kernel", "bias")]
+    weights += ["batch_normalization/gamma", "batch_normalization/beta"]
+    assert tags == {f"gradients/net/{weight}{end}" for weight in weights for end in ("", "/norm")}
 
 
 def test_every_is_positive(tmp_path: Path) -> None:

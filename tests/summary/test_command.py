@@ -23,13 +23,7 @@ def test_what_to_install_is_said(tmp_path: Path) -> None:
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = _run("--logdir", str(tmp_path), "--port", port)
+        done = _run("--logdir", str(tmp_path / "missing"), "--port", port)
     assert done.returncode == 1
-    assert f"port {port}" in done.stderr
-
-
-def test_options_that_contradict_each_other(tmp_path: Path) -> None:
-    done = _run("--logdir", str(tmp_path / "missing"), "--", "--bind_all")
-    assert done.returncode == 1
-    assert "--host and --bind_all" in done.stderr
     assert "no folder" in done.stderr
+    assert f"port {port}" in done.stderr

@@ -102,7 +102,7 @@ def _graph(tf: Any) -> Any:
 def _write_by_tensorboard(folder: str) -> None:
     """Hyperparameters and a PR curve, by TensorBoard's own library."""
     import tensorflow as tf
-    from tensorboard.plugins.hparams import summary_v2 as hp
+    from tensorboard.plugins.hparams import api as hp
     from tensorboard.plugins.pr_curve import summary as pr_curve
 
     chosen = {
@@ -117,6 +117,7 @@ def _write_by_tensorboard(folder: str) -> None:
     with tf.summary.create_file_writer(f"{folder}/hparams/run").as_default():
         hp.hparams(chosen)
         tf.summary.scalar("loss", 0.5, step=1)
+    _fit(tf.keras, f"{folder}/keras", hp.KerasCallback(f"{folder}/session", {"rate": 0.1}))
     with tf.summary.create_file_writer(f"{folder}/curves").as_default():
         for name, weights in (("curve", None), ("weighted", WEIGHTS)):
             summary = pr_curve.pb(name, LABELS, SCORES, num_thresholds=11, weights=weights, description="how *good* it is")
@@ -220,6 +221,16 @@ def _outcome(tf: Any, case: Any) -> str:
     except Exception as error:  # noqa: BLE001  # which one is the question
         return type(error).__name__
     return str(value.numpy() if tf.is_tensor(value) else value)
+
+
+def _fit(keras: Any, folder: str, callback: Any) -> None:
+    """Trains a small model with Keras' callback for TensorBoard, which looks at everything it can."""
+    layers = [keras.layers.Input((4,)), keras.layers.Dense(3, "relu", name="first"), keras.layers.Dense(2, name="second")]
+    model = keras.Sequential(layers)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    board = keras.callbacks.TensorBoard(folder, histogram_freq=1, write_images=True, update_freq=2, profile_batch=(2, 3))
+    x, y = SPREAD[:128].reshape(32, 4), LABELS[:32].astype(np.int32)
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0, callbacks=[board, callback], validation_data=(x, y))
 
 
 def main() -> None:
