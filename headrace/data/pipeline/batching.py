@@ -406,7 +406,9 @@ class Rebatch(Stage):
     def __init__(self, source: Stage, sizes: Sequence[int], drop_remainder: bool) -> None:
         if not sizes or min(sizes) < 1:
             raise ValueError(f"rebatch needs batch sizes greater than zero; got {list(sizes)}")
-        length = sizes[0] if drop_remainder and len(set(sizes)) == 1 else None
+        whole = [leaf.shape[0] for leaf in nest.flatten(source.element_spec) if getattr(leaf, "shape", None)]
+        divides = drop_remainder or all(n is not None and n % sizes[0] == 0 for n in whole)
+        length = sizes[0] if divides and len(set(sizes)) == 1 else None
         spec = map_leaves(lambda s: stacked_spec(row_spec(s), length), source.element_spec)
         super().__init__((source,), spec)
         self._rows = Unbatch(source)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from headrace.core import dtypes, nest
@@ -15,14 +17,18 @@ from headrace.data.pipeline.elements import Element, NoneTensorSpec, fitted, fla
 from headrace.data.pipeline.stage import Bindable, Block, annotate
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
+from headrace.dispatch.opdef import find
 from headrace.dispatch.resource import Resource
 from headrace.dispatch.tensor import GraphTensor
+from headrace.ir.functional import FUNCTIONAL
 from headrace.ir.graph import Graph, Node
 from headrace.passes.effects import is_pure
 from headrace.runtime import executable
+from headrace.runtime.cells import is_random
 from headrace.runtime.host import as_host
 from headrace.runtime.host_plan import plan_for
 from headrace.runtime.lowering import Interpreter
+from headrace.runtime.randomness import generator, split_entropy
 from headrace.trace.autograph.calls import convert
 from headrace.trace.function import Function
 
@@ -144,6 +150,7 @@ class _Prepared:
         self._host = plan_for(self._executable)
         self._short: Callable[[list[Any]], list[Any]] | None = None
         self._batched: Any = None
+        self._sizes: set[int] = set()
         self._device = "" if jax.default_backend() == "cpu" else "/CPU:0"
 
     def run(self, components: Sequence[Any]) -> Element:
@@ -175,7 +182,7 @@ class _Prepared:
         return tuple(map(host_array, results))
 
     def may_vectorize(self, count: int) -> bool:
-        """True when the graph is pure and its shapes are known, so that it can run on whole blocks."""
+        """True when the graph is pure, random numbers apart, and its shapes are known, so that it can run on whole blocks."""
         if self._batched is None:
             self._batched = self._vectorized() or False
         return self._batched is not False and count > 1 and count * self._row_bytes <= MOST_VECTORIZED
@@ -189,27 +196,50 @@ class _Prepared:
         fixed = all(v.shape.is_fully_defined() for v in values)
         if not (plain and fixed and graph.outputs and not self._resources and self._executable.whole is not None):
             return None
-        if self._device or not all(map(_is_plain, graph.nodes)):
+        if self._device or not all(_is_plain(node) or _only_draws(node) for node in graph.nodes):
             return None
         self._row_bytes = sum((v.shape.num_elements() or 0) * v.dtype.size for v in values)
         captured = self._captured
 
-        def one(*components: Any) -> list[Any]:
-            return Interpreter(None).run(graph, [*components, *captured])
+        def one(entropy: Any, *components: Any) -> list[Any]:
+            return Interpreter(entropy).run(graph, [*components, *captured])
 
-        return jax.jit(jax.vmap(one))
+        def several(count: int, entropy: Any, *components: Any) -> list[Any]:
+            if entropy is None:
+                return jax.vmap(functools.partial(one, None))(*components)
+            # Each element draws numbers of its own.
+            each = jax.vmap(functools.partial(split_entropy, entropy))(jnp.arange(count))
+            return jax.vmap(one)(each, *components)
+
+        self._random = is_random(graph)
+        if not self._random and not self._taken:
+            return None
+        return jax.jit(several, static_argnums=0)
 
     def run_block(self, block: Block) -> Block | None:
         """The results for a block of elements at once; None where that turns out not to be possible."""
+        count = block.count
+        # A smaller block, at an end, fills up a larger one that is compiled already.
+        size = min((known for known in self._sizes if known >= count), default=count)
+        self._sizes.add(size)
+        given = [block.parts[i] for i in self._taken]
+        if size > count:
+            given = [np.concatenate([part, np.broadcast_to(part[:1], (size - count, *part.shape[1:]))]) for part in given]
         try:
-            results = self._batched(*[block.parts[i] for i in self._taken])
+            results = self._batched(size, generator.entropy() if self._random else None, *given)
         except NotCompilable:
             self._batched = False
             return None
-        made = map(np.asarray, results)
-        count = len(self._passed) + len(results)
-        parts = tuple(block.parts[self._passed[i]] if i in self._passed else next(made) for i in range(count))
-        return Block(block.count, parts)
+        made = (np.asarray(result)[:count] for result in results)
+        total = len(self._passed) + len(results)
+        parts = tuple(block.parts[self._passed[i]] if i in self._passed else next(made) for i in range(total))
+        return Block(count, parts)
+
+
+def _only_draws(node: Node) -> bool:
+    """True for a node whose only effect is that it draws random numbers."""
+    op = None if node.op in FUNCTIONAL else find(node.op)
+    return op is not None and op.random and not op.updates
 
 
 class _Plain:

@@ -56,7 +56,7 @@ class MapCursor(Cursor):
         if not (self._vectorize and prepared.may_vectorize(count)):
             return super().next_block(count)
         block = self.inputs[0].next_block(count)
-        results = prepared.run_block(block) if block.count == count else None
+        results = prepared.run_block(block)
         if results is None:
             results = Block.of([called(self._function, e, self._done + i) for i, e in enumerate(block.elements())])
         self._done += block.count

@@ -168,10 +168,32 @@ def test_a_vectorized_map_is_the_same() -> None:
             np.testing.assert_allclose(x, y, rtol=1e-6)
 
 
-def test_random_and_stateful_maps_are_not_vectorized() -> None:
+def test_each_element_of_a_block_draws_numbers_of_its_own() -> None:
+    drawn = Dataset.range(100).map(lambda x: (x, tf.random.uniform([]) + tf.random.normal([2]))).batch(64)
+    numbers, values = (np.concatenate(parts) for parts in zip(*drawn.as_numpy_iterator(), strict=True))
+    assert numbers.tolist() == list(range(100))
+    assert len(np.unique(values)) == 200
+    flipped = Dataset.from_tensor_slices(np.tile(np.arange(4), (400, 1))).map(
+        lambda r: tf.where(tf.random.uniform([]) < 0.5, r, -r)
+    )
+    assert 0.4 < np.mean([sum(row) > 0 for row in next(flipped.batch(400).as_numpy_iterator())]) < 0.6
+    seeded = Dataset.range(8).map(lambda x: tf.random.uniform([])).batch(8)
+    tf.random.set_seed(4)
+    first = next(seeded.as_numpy_iterator()).tolist()
+    tf.random.set_seed(4)
+    assert first == next(seeded.as_numpy_iterator()).tolist()
+    tf.random.set_seed(None)
+
+
+def test_blocks_of_changing_length_are_compiled_once() -> None:
+    dataset = Dataset.from_tensor_slices(ROWS).map(lambda r: r * 2).repeat(3).batch(64)
+    np.testing.assert_array_equal(np.concatenate(list(dataset.as_numpy_iterator())), np.tile(ROWS * 2, (3, 1)))
+    prepared = dataset.stage.inputs[0].inputs[0]._function.prepared
+    assert prepared._sizes == {64}
+
+
+def test_stateful_maps_are_not_vectorized() -> None:
     count = tf.Variable(0)
-    drawn = Dataset.range(64).map(lambda _: tf.random.uniform([])).batch(64)
-    assert len(set(np.asarray(next(iter(drawn))).tolist())) == 64
     counted = Dataset.range(64).map(lambda x: count.assign_add(1)).batch(64)
     assert np.asarray(next(iter(counted))).tolist() == list(range(1, 65))
 
