@@ -58,7 +58,7 @@ def board(folder: Path, *options: str) -> Iterator[Board]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
-        found = re.search(r"http://\S+", line)
+        found = re.search(r"http://127\.0\.0\.1:\d+/\S*", line)
         if found is None:
             process.kill()
             raise AssertionError(f"no URL: {line!r} {process.stderr.read() if process.stderr else ''}")

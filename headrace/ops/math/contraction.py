@@ -10,6 +10,7 @@ import numpy as np
 
 from headrace.core.dtypes import as_dtype, int32
 from headrace.core.errors import InvalidArgumentError
+from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
@@ -243,6 +244,9 @@ def confusion_matrix(
         weights: amounts to add instead of 1; of the shape of `labels`.
         dtype: of the result.
         name: a name for the node in a graph.
+
+    Raises:
+        InvalidArgumentError: a class is below 0 or not below num_classes; functions leave such examples out instead.
     """
     cast, reshape = get("Cast"), get("Reshape")
     truth, guess = (reshape(cast(convert_to_tensor(v), DstT="int64"), [-1]) for v in (labels, predictions))
@@ -250,13 +254,31 @@ def confusion_matrix(
         greatest = get("Maximum")(get("Max")(truth, [0]), get("Max")(guess, [0]))
         num_classes = get("AddV2")(greatest, 1)
     classes = cast(convert_to_tensor(num_classes), DstT="int64")
-    cells = get("AddV2")(get("Mul")(truth, classes), guess)
+    cells = get("SelectV2")(_all_within(classes, truth, guess), get("AddV2")(get("Mul")(truth, classes), guess), np.int64(-1))
     if weights is None:
         amounts = get("Fill")(get("Shape")(cells), cast(convert_to_tensor(1), DstT=dtype))
     else:
         amounts = reshape(cast(convert_to_tensor(weights), DstT=dtype), [-1])
     counts = get("UnsortedSegmentSum")(amounts, cells, get("Mul")(classes, classes))
     return reshape(counts, get("Pack")([classes, classes]), name=name)
+
+
+def _all_within(classes: Any, truth: Tensor, guess: Tensor) -> Tensor:
+    """Which examples have both classes in range.
+
+    Raises:
+        InvalidArgumentError: one has not; eagerly only, for a check would keep a function from being compiled.
+    """
+    less, at_least, both = get("Less"), get("GreaterEqual"), get("LogicalAnd")
+    zero = np.int64(0)
+    within = [both(at_least(values, zero), less(values, classes)) for values in (truth, guess)]
+    if context.executing_eagerly():
+        for what, values, fine in zip(("labels", "predictions"), (truth, guess), within, strict=True):
+            if not bool(get("All")(fine, [0])):
+                ends: list[Any] = [get("Min")(values, [0]), get("Max")(values, [0])]
+                least, greatest = map(int, ends)
+                raise InvalidArgumentError(f"{what} are {least} to {greatest}; expected classes of 0 to {int(classes) - 1}")
+    return both(*within)
 
 
 def histogram_fixed_width(values: Any, value_range: Any, nbins: Any = 100, dtype: Any = int32, name: str | None = None) -> Tensor:

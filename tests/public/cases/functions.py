@@ -60,6 +60,10 @@ def windows(tf: Any, x: Any) -> Any:
 
 
 CASES = {
+    "confusion-label": case(lambda tf: tf.math.confusion_matrix([5], [0], num_classes=3), in_function=False),
+    "confusion-prediction": case(lambda tf: tf.math.confusion_matrix([0], [5], num_classes=3), in_function=False),
+    "confusion-negative": case(lambda tf: tf.math.confusion_matrix([0], [-1]), in_function=False),
+    "confusion-none": case(lambda tf: tf.math.confusion_matrix([0, 1], [1, 1], num_classes=3)),
     "slice-from-data": case(lambda tf, x, i: [x[i : i + 2], x[:, i:], x[i:, :-1:2]], X, np.int32(1)),
     "slice-from-data-short": case(lambda tf, x, i: tf.sin(x[i : i + 2]), X, np.int32(2)),
     "index-and-slice": case(lambda tf, x, i: [x[i, 1:3], x[1:, i], x[..., i, None, :2], x[i, ::2] * 2.0], X, np.int32(1)),
