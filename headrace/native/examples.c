@@ -143,32 +143,40 @@ static int locate_in(const Wanted *wanted, const uint8_t *example, int64_t size,
  *
  * `keys` holds the names one after the other, `ends` where each ends, `kinds` the tag of the list each is wanted from. For
  * feature f and example r, place f * rows + r of `starts` and `sizes` becomes where in the example the values are, in bytes,
- * and of `counts` their number, -1 where the example has none. Returns 1, or 0 when protobuf has to look. */
-int headrace_locate_features(const uint8_t *const *examples, const int64_t *lengths, int64_t rows, const uint8_t *keys,
+ * and of `counts` their number, -1 where the example has none; `totals` gets the number of values of each feature. Returns 1, or 0
+ * when protobuf has to look. */
+int64_t headrace_locate_features(const uint8_t *const *examples, const int64_t *lengths, int64_t rows, const uint8_t *keys,
                              const int64_t *ends, const uint8_t *kinds, int64_t features, int64_t *starts, int64_t *sizes,
-                             int64_t *counts) {
+                                 int64_t *counts, int64_t *totals) {
     Wanted wanted = {keys, ends, kinds, 0, NULL};
     int sound = make_table(&wanted, features);
     for (int64_t i = 0; i < features * rows; i++) counts[i] = MISSING;
     for (int64_t row = 0; row < rows && sound; row++)
         sound = locate_in(&wanted, examples[row], lengths[row], row, rows, starts, sizes, counts);
     free(wanted.slots);
-    for (int64_t i = 0; i < features * rows && sound; i++) sound = counts[i] != ANOTHER_KIND;
+    for (int64_t feature = 0; feature < features && sound; feature++) {
+        totals[feature] = 0;
+        for (int64_t i = feature * rows; i < (feature + 1) * rows && sound; i++) {
+            sound = counts[i] != ANOTHER_KIND;
+            totals[feature] += counts[i] > 0 ? counts[i] : 0;
+        }
+    }
     return sound;
 }
 
 /* The functions below read the values of one feature that headrace_locate_features found, example after example. */
 
-void headrace_read_floats(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
+int64_t headrace_read_floats(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
                           int64_t rows, float *values) {
     for (int64_t row = 0; row < rows; row++) {
         if (counts[row] <= 0) continue;
         memcpy(values, examples[row] + starts[row], (size_t)sizes[row]);
         values += counts[row];
     }
+    return 0;
 }
 
-void headrace_read_integers(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
+int64_t headrace_read_integers(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
                             int64_t rows, int64_t *values) {
     for (int64_t row = 0; row < rows; row++) {
         if (counts[row] <= 0) continue;
@@ -176,10 +184,11 @@ void headrace_read_integers(const uint8_t *const *examples, const int64_t *start
         uint64_t value;
         while (varint(&list, &value)) *values++ = (int64_t)value;
     }
+    return 0;
 }
 
 /* Writes where in its example each string begins and ends. */
-void headrace_read_strings(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
+int64_t headrace_read_strings(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
                            int64_t rows, int64_t *begins, int64_t *ends) {
     for (int64_t row = 0; row < rows; row++) {
         if (counts[row] <= 0) continue;
@@ -189,4 +198,5 @@ void headrace_read_strings(const uint8_t *const *examples, const int64_t *starts
             *ends++ = value.end - examples[row];
         }
     }
+    return 0;
 }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from headrace.native import library
-from headrace.native.records import pointer
+from headrace.native.records import address_of
 
 Array = np.ndarray[Any, Any]
 
@@ -37,22 +37,32 @@ def columns(serialized: Sequence[bytes], wanted: Sequence[tuple[str, str]]) -> l
         return None
     batch = _Batch(call, serialized)
     keys = [name.encode() for name, _ in wanted]
-    ends = np.cumsum([len(key) for key in keys], dtype=np.int64)
-    kinds = bytes([TAGS[kind] for _, kind in wanted])
-    places = np.empty((3, len(wanted), batch.rows), np.int64)
-    at, step = places.ctypes.data, 8 * len(wanted) * batch.rows
+    joined, kinds = b"".join(keys), bytes([TAGS[kind] for _, kind in wanted])
+    count, rows = len(wanted), batch.rows
+    ends, totals = np.cumsum([len(key) for key in keys], dtype=np.int64), np.empty(count, np.int64)
+    places = np.empty((3, count, rows), np.int64)
+    starts = places.ctypes.data
+    sizes, counts = starts + 8 * count * rows, starts + 16 * count * rows
     if not call.headrace_locate_features(
         batch.examples,
-        pointer(batch.lengths),
-        batch.size,
-        b"".join(keys),
-        pointer(ends),
-        kinds,
-        ctypes.c_int64(len(wanted)),
-        *[ctypes.c_void_p(at + part * step) for part in range(3)],
+        batch.lengths.ctypes.data,
+        rows,
+        address_of(joined),
+        ends.ctypes.data,
+        address_of(kinds),
+        count,
+        starts,
+        sizes,
+        counts,
+        totals.ctypes.data,
     ):
         return None
-    return [(batch.values(kind, places[:, feature]), places[2, feature]) for feature, (_, kind) in enumerate(wanted)]
+    found = []
+    for feature, ((_, kind), total) in enumerate(zip(wanted, totals.tolist(), strict=True)):
+        offset = 8 * feature * rows
+        addresses = (starts + offset, sizes + offset, counts + offset)
+        found.append((batch.values(kind, total, addresses, places[2, feature]), places[2, feature]))
+    return found
 
 
 class _Batch:
@@ -62,39 +72,44 @@ class _Batch:
         self.call = call
         self.serialized = serialized
         self.rows = len(serialized)
-        self.size = ctypes.c_int64(self.rows)
         self.lengths = np.fromiter(map(len, serialized), np.int64, self.rows)
-        ends = np.cumsum(self.lengths)
+        ends = self.lengths.cumsum()
         if self.rows and ends[-1] <= _JOINED_BYTES:
-            self.joined = b"".join(serialized)
-            start = ctypes.cast(ctypes.c_char_p(self.joined), ctypes.c_void_p).value or 0
-            self.addresses = ends - self.lengths + start
-            self.examples: Any = pointer(self.addresses)
+            self._kept: Any = b"".join(serialized)
+            self._addresses: Any = ends - self.lengths + address_of(self._kept)
+            self.examples = self._addresses.ctypes.data
         else:
-            self.examples = (ctypes.c_char_p * self.rows)(*serialized)
+            self._addresses = (ctypes.c_char_p * self.rows)(*serialized)
+            self.examples = ctypes.addressof(self._addresses)
 
-    def values(self, kind: str, places: Array) -> Array:
-        """Those of one feature: `places` has where they start, their sizes in bytes and their counts, [3, rows]."""
-        counts = places[2]
-        total = int(np.maximum(counts, 0).sum())
-        found = [self.examples, *[ctypes.c_void_p(part.ctypes.data) for part in places], self.size]
+    def values(self, kind: str, total: int, addresses: tuple[int, int, int], counts: Array) -> Array:
+        """Those of one feature.
+
+        Args:
+            kind: of its lists.
+            total: how many there are.
+            addresses: of where they start, of their sizes in bytes and of their numbers, each [rows].
+            counts: their numbers.
+        """
         if kind == "float_list":
             floats = np.empty(total, np.float32)
-            self.call.headrace_read_floats(*found, pointer(floats))
+            self.call.headrace_read_floats(self.examples, *addresses, self.rows, floats.ctypes.data)
             return floats
         if kind == "int64_list":
             integers = np.empty(total, np.int64)
-            self.call.headrace_read_integers(*found, pointer(integers))
+            self.call.headrace_read_integers(self.examples, *addresses, self.rows, integers.ctypes.data)
             return integers
-        begins, ends = np.empty((2, total), np.int64)
-        self.call.headrace_read_strings(*found, pointer(begins), pointer(ends))
-        return self._strings(counts, begins.tolist(), ends.tolist())
+        places = np.empty((2, total), np.int64)
+        at = places.ctypes.data
+        self.call.headrace_read_strings(self.examples, *addresses, self.rows, at, at + 8 * total)
+        begins, ends = places.tolist()
+        return self._strings(total, counts, begins, ends)
 
-    def _strings(self, counts: Array, begins: list[int], ends: list[int]) -> Array:
-        if (counts == 1).all():
+    def _strings(self, total: int, counts: Array, begins: list[int], ends: list[int]) -> Array:
+        if total == self.rows and (counts == 1).all():
             owners = self.serialized
         else:
             owners = [item for item, count in zip(self.serialized, counts.tolist(), strict=True) for _ in range(count)]
-        strings = np.empty(len(begins), object)
+        strings = np.empty(total, object)
         strings[:] = [item[begin:end] for item, begin, end in zip(owners, begins, ends, strict=True)]
         return strings

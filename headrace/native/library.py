@@ -22,6 +22,18 @@ SOURCES = Path(__file__).parent
 FLAGS = ("-O3", "-march=native", "-std=c11", "-shared", "-fPIC")
 COMPILE_SECONDS = 60
 
+_KINDS = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "u": ctypes.c_uint64}
+_ARGUMENTS = {
+    "headrace_frame_records": "piuippp",
+    "headrace_locate_features": "ppipppipppp",
+    "headrace_read_floats": "ppppip",
+    "headrace_read_integers": "ppppip",
+    "headrace_read_strings": "ppppipp",
+    "headrace_resize_bytes": "piiiiiippppp",
+    "headrace_resize_floats": "piiiiiippppp",
+}
+"""The arguments of each function: p an address, i a signed and u an unsigned number of 64 bits."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -40,11 +52,23 @@ def load() -> ctypes.CDLL | None:
             raise OSError("the cache is switched off")
         if sys.byteorder != "little":
             raise OSError("the processor is big-endian")
-        return ctypes.CDLL(str(_built(base / f"native-{caching.processor()}")))
+        return opened(_built(base / f"native-{caching.processor()}"))
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:  # RuntimeError: there is no home folder
         words = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip()
-        _log.info("records and examples are read by Python alone, several times slower: %s %s", error, words[-500:])
+        _log.info(
+            "records, examples and images of any size are left to Python alone, several times slower: %s %s", error, words[-500:]
+        )
         return None
+
+
+def opened(path: Path) -> ctypes.CDLL:
+    """A compiled library whose functions know their arguments: addresses and numbers are then passed as they are."""
+    library = ctypes.CDLL(str(path))
+    for name, kinds in _ARGUMENTS.items():
+        function = getattr(library, name)
+        function.argtypes = [_KINDS[kind] for kind in kinds]
+        function.restype = ctypes.c_int64
+    return library
 
 
 def compile_into(target: Path, *flags: str) -> None:

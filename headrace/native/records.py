@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import numpy as np
 
@@ -29,21 +28,18 @@ def frames(data: bytes, at: int, longest: int) -> tuple[list[bytes], int] | None
     if call is None:
         return None
     most = min(_MOST, max(1, (len(data) - at) // 16))
-    starts, lengths, consumed = np.empty(most, np.int64), np.empty(most, np.int64), ctypes.c_int64()
+    found = np.empty((2, most), np.int64)
+    consumed = ctypes.c_int64()
+    address, step = found.ctypes.data, 8 * most
     count = call.headrace_frame_records(
-        ctypes.c_void_p((ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0) + at),
-        ctypes.c_int64(len(data) - at),
-        ctypes.c_uint64(longest),
-        ctypes.c_int64(most),
-        pointer(starts),
-        pointer(lengths),
-        ctypes.byref(consumed),
+        address_of(data) + at, len(data) - at, longest, most, address, address + step, ctypes.addressof(consumed)
     )
-    begins = (starts[:count] + at).tolist()
-    ends = (starts[:count] + (lengths[:count] + at)).tolist()
-    return [data[begin:end] for begin, end in zip(begins, ends, strict=True)], at + consumed.value
+    begins = found[0, :count] + at
+    ends = begins + found[1, :count]
+    records = [data[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+    return records, at + consumed.value
 
 
-def pointer(array: np.ndarray[Any, Any]) -> ctypes.c_void_p:
-    """Where an array's memory is, as an argument."""
-    return ctypes.c_void_p(array.ctypes.data)
+def address_of(data: bytes) -> int:
+    """Where bytes are in memory."""
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0

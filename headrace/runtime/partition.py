@@ -27,6 +27,9 @@ MOST_PINNED = 4096
 QUIET = frozenset({"PrintV2", "Assert", "CheckNumerics", "WriteSummary", "WriteRawProtoSummary", "FlushSummaryWriter"})
 """Host ops whose effect touches no variable: only writes must keep their place relative to them."""
 
+VIEWS = frozenset({"ExpandDims", "Identity", "Reshape", "Squeeze"})
+"""Ops that cost nothing in numpy: they stay with what the host made."""
+
 STATIC_READS = frozenset({"VariableShape"})
 """Reads whose value is known when the graph is compiled."""
 
@@ -140,7 +143,7 @@ class _Facts:
         for value in graph.outputs:
             if value.dtype is dtypes.string and value in self.known and value.node is not None:
                 self.forced[value.node] = "it returns a string"
-        self.host = set(self.forced) | self._pinned()
+        self.host = set(self.forced) | self._pinned() | self._of_any_size()
 
     def _classify(self, node: Node) -> None:
         if node.op == "Const":
@@ -213,6 +216,23 @@ class _Facts:
                 wanted.update(node.inputs)
         return pinned
 
+    def _of_any_size(self) -> set[Node]:
+        """What works on images that the host made (decoded) in sizes that differ: compiled, it would be compiled for each."""
+        on_host = {value for node in self.forced for value in node.outputs}
+        available = on_host | self.known
+        sized = {value for value in on_host if _has_open_size(value)}
+        found: set[Node] = set()
+        for node in self.graph.nodes if sized else ():
+            op = None if node.op == "Const" or node.op in FUNCTIONAL else find(node.op)
+            if op is None or op.host is None or node in self.forced or has_effects(node) or node.op in READS:
+                continue
+            of_images = any(v in sized for v in node.inputs) or (node.op in VIEWS and node.inputs[0].node in found)
+            if of_images and all(v in available for v in node.inputs):
+                found.add(node)
+                available.update(node.outputs)
+                sized.update(v for v in node.outputs if _has_open_size(v))
+        return found
+
     def _may_pin(self, node: Node, available: set[Value]) -> bool:
         op = None if node.op == "Const" or node.op in FUNCTIONAL else find(node.op)
         if op is None or has_effects(node) or node.op in READS or any(v in self.known for v in node.outputs):
@@ -221,6 +241,11 @@ class _Facts:
             return False
         fits = all(_is_small(v) for v in node.outputs)
         return fits and bool(node.inputs) and all(v in available for v in node.inputs)
+
+
+def _has_open_size(value: Value) -> bool:
+    """True for an image, or a batch of them, whose height or width is not known."""
+    return value.shape.rank in (3, 4) and None in value.shape[-3:-1]
 
 
 def becomes_known(node: Node, known: set[Value]) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import ctypes
 import random
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headrace.native.records import pointer
+from headrace.native import library
 from headrace.proto.crc import masked_crc32c
 from headrace.proto.messages import BytesList, Example, Feature, Features, FloatList, Int64List
 
@@ -48,6 +49,11 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
+def pointer(array: np.ndarray[Any, Any]) -> int:
+    """Where an array's memory is."""
+    return int(array.ctypes.data)
+
+
 def exact(data: bytes) -> np.ndarray[Any, Any]:
     """A copy in memory of its size."""
     return np.frombuffer(data, np.uint8).copy()
@@ -60,21 +66,24 @@ def run_examples(call: ctypes.CDLL, rng: random.Random) -> int:
     lengths = np.array([row.size for row in rows], np.int64)
     ends = np.cumsum([len(key) for key in KEYS], dtype=np.int64)
     places = np.empty((3, len(KEYS), len(rows)), np.int64)
-    count = ctypes.c_int64(len(rows))
-    keys = exact(b"".join(KEYS))
+    count = len(rows)
+    keys, kinds = exact(b"".join(KEYS)), exact(KINDS)
+    found_totals = np.empty(len(KEYS), np.int64)
     sound = call.headrace_locate_features(
         pointer(addresses),
         pointer(lengths),
         count,
         pointer(keys),
         pointer(ends),
-        KINDS,
-        ctypes.c_int64(len(KEYS)),
+        pointer(kinds),
+        len(KEYS),
         *map(pointer, places),
+        pointer(found_totals),
     )
     if not sound:
         return 0
     totals = np.maximum(places[2], 0).sum(axis=1)
+    assert totals.tolist() == found_totals.tolist()
     readers = (call.headrace_read_integers, call.headrace_read_strings, call.headrace_read_floats)
     for feature, reader in enumerate(readers):
         found = [np.empty(totals[feature], np.float32 if feature == 2 else np.int64) for _ in range(2 if feature == 1 else 1)]
@@ -99,9 +108,9 @@ def run_records(call: ctypes.CDLL, rng: random.Random) -> int:
     return int(
         call.headrace_frame_records(
             pointer(data),
-            ctypes.c_int64(data.size),
-            ctypes.c_uint64(rng.choice([10, 1 << 30, 2**64 - 1])),
-            ctypes.c_int64(most),
+            data.size,
+            rng.choice([10, 1 << 30, 2**64 - 1]),
+            most,
             pointer(starts),
             pointer(lengths),
             pointer(consumed),
@@ -111,8 +120,7 @@ def run_records(call: ctypes.CDLL, rng: random.Random) -> int:
 
 def main() -> None:
     """Runs the rounds and prints the number of sound batches and of records found."""
-    call, rng = ctypes.CDLL(sys.argv[1]), random.Random(5)
-    call.headrace_frame_records.restype = ctypes.c_int64
+    call, rng = library.opened(Path(sys.argv[1])), random.Random(5)
     batches = sum(run_examples(call, rng) for _ in range(ROUNDS))
     records = sum(run_records(call, rng) for _ in range(ROUNDS))
     print(batches, records)

@@ -5,9 +5,11 @@ A structure is made of tuples, named tuples and mappings; a list is not part of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from headrace.core import dtypes, nest
@@ -18,6 +20,7 @@ from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor, to_numpy
 from headrace.dispatch.lists import ElementList
 from headrace.dispatch.tensor import EagerTensor, GraphTensor, Tensor
+from headrace.runtime import devices
 from headrace.runtime.eager import tensor_of
 
 Element = tuple[Any, ...]
@@ -159,11 +162,42 @@ def host_array(array: Any) -> Any:
     return array if isinstance(array, np.ndarray | ElementList) else np.asarray(array)
 
 
+_ALIGNMENT = 64
+"""Bytes; memory that begins at a multiple of it XLA uses without a copy."""
+
+_LARGE = 1 << 16
+"""Bytes; what is smaller is copied as quickly."""
+
+
+class _Aligned(np.ndarray[Any, Any]):
+    """The memory of an array that `empty` made."""
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> Any:
+    """An array to be filled once; a large one lies where XLA can use it as it is."""
+    size = math.prod(shape) * dtype.itemsize
+    if size < _LARGE or dtype.kind == "O":
+        return np.empty(shape, dtype)
+    whole = _Aligned((size + _ALIGNMENT,), np.uint8)
+    start = -whole.ctypes.data % _ALIGNMENT
+    return whole[start : start + size].view(np.ndarray).view(dtype).reshape(shape)
+
+
+def _is_aligned(array: Any) -> bool:
+    """True for arrays that `empty` made, which nobody changes once they are elements."""
+    base = array.base
+    while type(base) is np.ndarray:
+        base = base.base
+    return type(base) is _Aligned and bool(array.flags.c_contiguous) and array.ctypes.data % _ALIGNMENT == 0
+
+
 def as_tensor(component: Any, spec: TensorSpec) -> Tensor:
     """A component as a tensor at hand."""
     if spec.dtype in (dtypes.variant, dtypes.resource):
         return tensor_of(component, spec.dtype)
     array = component if isinstance(component, np.ndarray) else np.asarray(component)
+    if array.nbytes >= _LARGE and _is_aligned(array) and not context.state().device:
+        return tensor_of(jax.device_put(array, devices.resolve(""), may_alias=True), spec.dtype)
     return context.ThreadState.default_executor.constant(array, spec.dtype)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from headrace.core.errors import InvalidArgumentError, OpError, UnimplementedError
 from headrace.core.shapes import TensorShape
-from headrace.data.pipeline.elements import Element, flat_specs
+from headrace.data.pipeline.elements import Element, empty, flat_specs
 from headrace.data.pipeline.options import Options
 from headrace.dispatch.lists import ElementList
 from headrace.dispatch.tensor import GraphTensor
@@ -183,7 +183,7 @@ def stack(column: Sequence[Any], position: int) -> Any:
         )
     if not shape and first.dtype.kind != "O":
         return np.array(column, first.dtype)
-    stacked = np.empty((len(column), *shape), first.dtype)
+    stacked = empty((len(column), *shape), first.dtype)
     if not shape:
         stacked[:] = [item[()] for item in column]
         return stacked

@@ -1,10 +1,11 @@
-"""Decoding and encoding images, on the host, with Pillow (the extra `headrace[image]`).
+"""Decoding and encoding images, on the host, with Pillow and, for most JPEG images, simplejpeg (the extra `headrace[image]`).
 
 Sizes are checked before pixels are decoded, so that a small file cannot claim all memory.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 from typing import Any
 
@@ -33,6 +34,31 @@ def pillow() -> Any:
             "images are decoded, encoded and drawn by Pillow, which is not installed; install headrace[image]"
         ) from None
     return Image
+
+
+@functools.cache
+def _turbo() -> Any:
+    """The library simplejpeg, which decodes straight into arrays; None where it is not installed."""
+    try:
+        import simplejpeg  # noqa: PLC0415
+    except ImportError:
+        return None
+    return simplejpeg
+
+
+def _decode_quickly(data: bytes, channels: int) -> Any:
+    """The pixels of a plain and sound JPEG image of gray or colour; None for anything else, which Pillow decodes or refuses."""
+    turbo = _turbo()
+    if turbo is None:
+        return None
+    try:
+        height, width, colours, _ = turbo.decode_jpeg_header(data)
+        if colours not in ("Gray", "YCbCr") or height * width > MOST_PIXELS:
+            return None
+        wanted = channels or (1 if colours == "Gray" else 3)
+        return turbo.decode_jpeg(data, "GRAY" if wanted == 1 else "RGB")
+    except ValueError:
+        return None
 
 
 def _bytes_of(contents: Any) -> bytes:
@@ -82,8 +108,12 @@ def _checked_channels(channels: int, allowed: tuple[int, ...]) -> int:
 def _decode_jpeg(data: bytes, channels: int, ratio: int) -> Any:
     if ratio not in (1, 2, 4, 8):
         raise InvalidArgumentError(f"ratio is 1, 2, 4 or 8; got {ratio}")
+    _checked_channels(channels, (0, 1, 3))
+    pixels = _decode_quickly(data, channels) if ratio == 1 else None
+    if pixels is not None:
+        return pixels
     image = _open(data, ("JPEG",))
-    wanted = _checked_channels(channels, (0, 1, 3)) or (1 if image.mode == "L" else 3)
+    wanted = channels or (1 if image.mode == "L" else 3)
     if ratio > 1:
         image.draft(None, (-(-image.width // ratio), -(-image.height // ratio)))
     if wanted == 1 and image.mode != "L":
@@ -126,7 +156,22 @@ def _decode_gif(data: bytes) -> Any:
     return np.stack(frames)
 
 
-@op("DecodeJpeg", "contents: string -> image: uint8", host_only=True, differentiable=False)
+def _decoded(contents: Any, *_: Any, channels: int = 0, **__: Any) -> tuple[int | None, ...]:
+    """The shape rule of one image."""
+    return None, None, channels or None
+
+
+def _frames(contents: Any, *, channels: int = 3, **_: Any) -> tuple[int | None, ...]:
+    """The shape rule of several images of one size."""
+    return None, None, None, channels or None
+
+
+def _one_or_frames(contents: Any, *, channels: int = 0, expand_animations: bool = True, **_: Any) -> tuple[int | None, ...] | None:
+    """The shape rule of images that may have frames: then nothing is known."""
+    return None if expand_animations else (None, None, channels or None)
+
+
+@op("DecodeJpeg", "contents: string -> image: uint8", host_only=True, differentiable=False, shape=_decoded)
 def decode_jpeg(
     contents: Any,
     *,
@@ -141,7 +186,13 @@ def decode_jpeg(
     return _decode_jpeg(_bytes_of(contents), channels, ratio)
 
 
-@op("DecodeAndCropJpeg", "contents: string, crop_window: int32 -> image: uint8", host_only=True, differentiable=False)
+@op(
+    "DecodeAndCropJpeg",
+    "contents: string, crop_window: int32 -> image: uint8",
+    host_only=True,
+    differentiable=False,
+    shape=_decoded,
+)
 def decode_and_crop_jpeg(
     contents: Any,
     crop_window: Any,
@@ -163,32 +214,39 @@ def decode_and_crop_jpeg(
     return pixels[y : y + height, x : x + width]
 
 
-@op("ExtractJpegShape", "contents: string -> image_shape: output_type", output_type=INDEX, host_only=True, differentiable=False)
+@op(
+    "ExtractJpegShape",
+    "contents: string -> image_shape: output_type",
+    output_type=INDEX,
+    host_only=True,
+    differentiable=False,
+    shape=lambda contents, **_: (3,),
+)
 def extract_jpeg_shape(contents: Any, *, output_type: DType = int32) -> Any:
     """Height, width and channels of a JPEG image; its pixels are not decoded."""
     image = _open(_bytes_of(contents), ("JPEG",))
     return np.array([image.height, image.width, 1 if image.mode == "L" else 3], output_type.np_dtype)
 
 
-@op("DecodePng", "contents: string -> image: dtype", dtype=(uint8, uint16), host_only=True, differentiable=False)
+@op("DecodePng", "contents: string -> image: dtype", dtype=(uint8, uint16), host_only=True, differentiable=False, shape=_decoded)
 def decode_png(contents: Any, *, channels: int = 0, dtype: DType = uint8) -> Any:
     """The pixels [height, width, channels] of a PNG image."""
     return _decode_png(_bytes_of(contents), channels, dtype is uint16)
 
 
-@op("DecodeBmp", "contents: string -> image: uint8", host_only=True, differentiable=False)
+@op("DecodeBmp", "contents: string -> image: uint8", host_only=True, differentiable=False, shape=_decoded)
 def decode_bmp(contents: Any, *, channels: int = 0) -> Any:
     """The pixels [height, width, channels] of a BMP image."""
     return _decode_bmp(_bytes_of(contents), channels)
 
 
-@op("DecodeGif", "contents: string -> image: uint8", host_only=True, differentiable=False)
+@op("DecodeGif", "contents: string -> image: uint8", host_only=True, differentiable=False, shape=_frames)
 def decode_gif(contents: Any) -> Any:
     """The frames [frames, height, width, 3] of a GIF image."""
     return _decode_gif(_bytes_of(contents))
 
 
-@op("DecodeWebP", "contents: string -> image: dtype", dtype=(uint8,), host_only=True, differentiable=False)
+@op("DecodeWebP", "contents: string -> image: dtype", dtype=(uint8,), host_only=True, differentiable=False, shape=_frames)
 def decode_webp(contents: Any, *, channels: int = 0, dtype: DType = uint8) -> Any:
     """The frames [frames, height, width, channels] of a WebP image."""
     image = _open(_bytes_of(contents), ("WEBP",))
@@ -200,7 +258,14 @@ def decode_webp(contents: Any, *, channels: int = 0, dtype: DType = uint8) -> An
     return np.stack(frames)
 
 
-@op("DecodeImage", "contents: string -> image: dtype", dtype=(uint8, uint16, float32), host_only=True, differentiable=False)
+@op(
+    "DecodeImage",
+    "contents: string -> image: dtype",
+    dtype=(uint8, uint16, float32),
+    host_only=True,
+    differentiable=False,
+    shape=_one_or_frames,
+)
 def decode_image_op(contents: Any, *, channels: int = 0, dtype: DType = uint8, expand_animations: bool = True) -> Any:
     """The pixels of a JPEG, PNG, GIF or BMP image; a GIF has a dimension of frames in front unless told otherwise."""
     data = _bytes_of(contents)
@@ -228,6 +293,11 @@ def is_jpeg(contents: Any, name: str | None = None) -> Any:
     return get("Equal")(get("Substr")(contents, 0, 3), _JPEG_START, name=name)
 
 
+def _text(*_: Any, **__: Any) -> tuple[()]:
+    """The shape rule of what gives one string."""
+    return ()
+
+
 def _check_encoded(image: Any, channels: tuple[int, ...]) -> None:
     if image.ndim != 3 or image.shape[2] not in channels or not image.size:
         raise InvalidArgumentError(
@@ -251,7 +321,7 @@ def _encode_jpeg(image: Any, quality: int, **options: Any) -> Any:
     return _encoded(image, "JPEG", quality=max(quality, 1), **options)
 
 
-@op("EncodeJpeg", "image: uint8 -> contents: string", host_only=True, differentiable=False)
+@op("EncodeJpeg", "image: uint8 -> contents: string", host_only=True, differentiable=False, shape=_text)
 def encode_jpeg(
     image: Any,
     *,
@@ -282,13 +352,26 @@ def encode_jpeg(
     )
 
 
-@op("EncodeJpegVariableQuality", "images: uint8, quality: int32 -> contents: string", host_only=True, differentiable=False)
+@op(
+    "EncodeJpegVariableQuality",
+    "images: uint8, quality: int32 -> contents: string",
+    host_only=True,
+    differentiable=False,
+    shape=_text,
+)
 def encode_jpeg_variable_quality(images: Any, quality: Any) -> Any:
     """An image [height, width, 1 or 3] as JPEG of a quality that is a tensor."""
     return _encode_jpeg(images, int(quality))
 
 
-@op("EncodePng", "image: T -> contents: string", T=(uint8, uint16), host_only=True, differentiable=False)
+@op(
+    "EncodePng",
+    "image: T -> contents: string",
+    T=(uint8, uint16),
+    host_only=True,
+    differentiable=False,
+    shape=lambda image, **_: image[:-3],
+)
 def encode_png(image: Any, *, compression: int = -1) -> Any:
     """An image [height, width, 1 to 4] as PNG, or each of several [..., height, width, 1 to 4]; of 16 bits with one channel."""
     if not -1 <= compression <= 9:

@@ -6,6 +6,7 @@ alone and are made in numpy; the gradient is the transpose of the same sum.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 from headrace.core.dtypes import FLOATING, bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8, uint16
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
+from headrace.native import images as native
 
 IMAGE = (int8, uint8, int16, uint16, int32, int64, *FLOATING)
 """The dtypes of pixels."""
@@ -149,6 +151,53 @@ def _filtered(images: Any, rows: Taps, columns: Taps) -> Any:
     return apply_taps(apply_taps(jnp.asarray(images, jnp.float32), columns, 2), rows, 1)
 
 
+def _filter_on_host(x: Any, taps: Taps, axis: int) -> Any:
+    """`apply_taps` in numpy."""
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    if taps.places.shape[1] <= _FEW:
+        parts = [np.take(x, i, axis) * w.reshape(shape) for i, w in zip(taps.places.T, taps.weight.T, strict=True)]
+        return sum(parts[1:], parts[0])
+    first, last = taps.places[:, 0], taps.places[:, -1]
+    sums = [np.tensordot(w, x.take(range(a, b + 1), axis), (0, axis)) for a, b, w in zip(first, last, _merged(taps), strict=True)]
+    return np.stack(sums, axis)
+
+
+def _merged(taps: Taps) -> list[np.ndarray[Any, Any]]:
+    """The weights of the source positions from the first to the last of each output position, repeated ones added up."""
+    offsets = taps.places - taps.places[:, :1]
+    return [np.bincount(o, w).astype(np.float32) for o, w in zip(offsets, taps.weight, strict=True)]
+
+
+_kept_taps = functools.lru_cache(512)(lambda make, *arguments: make(*arguments))
+
+
+def _on_host(make: Callable[..., Taps]) -> Callable[..., Any]:
+    """A resizing in numpy, or C, for images at hand: nothing is compiled for their size."""
+
+    def resize(images: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False) -> Any:
+        check_images(images.shape)
+        options = (align_corners,) if make is area_taps else (align_corners, half_pixel_centers)
+        rows, columns = (
+            _kept_taps(make, before, after, *options) for before, after in zip(images.shape[1:3], sizes_of(size), strict=True)
+        )
+        if make is bilinear_taps:
+            found = native.resized(images, rows.places, rows.weight, columns.places, columns.weight)
+            if found is not None:
+                return found
+        return _filter_on_host(_filter_on_host(images.astype(np.float32), rows, 1), columns, 2)
+
+    return resize
+
+
+def _nearest_on_host(images: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False) -> Any:
+    check_images(images.shape)
+    for axis, after in zip((1, 2), sizes_of(size), strict=True):
+        taps = _kept_taps(nearest_taps, images.shape[axis], after, align_corners, half_pixel_centers)
+        images = np.take(images, taps.places[:, 0], axis)
+    return images
+
+
 def _resize(images: Any, size: Any, taps: Callable[..., Taps], *options: bool) -> Any:
     check_images(images.shape)
     height, width = sizes_of(size)
@@ -166,7 +215,14 @@ def _like_image(grads: tuple[int, ...], image: tuple[int, ...], *_: Any, **__: A
     return image
 
 
-@op("ResizeBilinear", "images: T, size: int32 -> resized_images: float", T=IMAGE, static=("size",), shape=_resized_shape)
+@op(
+    "ResizeBilinear",
+    "images: T, size: int32 -> resized_images: float",
+    T=IMAGE,
+    static=("size",),
+    host=_on_host(bilinear_taps),
+    shape=_resized_shape,
+)
 def resize_bilinear(images: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False) -> Any:
     """Images resized by bilinear interpolation."""
     return _resize(images, size, bilinear_taps, align_corners, half_pixel_centers)
@@ -183,7 +239,14 @@ def resize_bilinear_grad(grads: Any, original_image: Any, *, align_corners: bool
     return _resize_gradient(grads, original_image, bilinear_taps, align_corners, half_pixel_centers)
 
 
-@op("ResizeBicubic", "images: T, size: int32 -> resized_images: float", T=IMAGE, static=("size",), shape=_resized_shape)
+@op(
+    "ResizeBicubic",
+    "images: T, size: int32 -> resized_images: float",
+    T=IMAGE,
+    static=("size",),
+    host=_on_host(bicubic_taps),
+    shape=_resized_shape,
+)
 def resize_bicubic(images: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False) -> Any:
     """Images resized by cubic interpolation."""
     return _resize(images, size, bicubic_taps, align_corners, half_pixel_centers)
@@ -195,7 +258,14 @@ def resize_bicubic_grad(grads: Any, original_image: Any, *, align_corners: bool 
     return _resize_gradient(grads, original_image, bicubic_taps, align_corners, half_pixel_centers)
 
 
-@op("ResizeNearestNeighbor", "images: T, size: int32 -> resized_images: T", T=IMAGE, static=("size",), shape=_resized_shape)
+@op(
+    "ResizeNearestNeighbor",
+    "images: T, size: int32 -> resized_images: T",
+    T=IMAGE,
+    static=("size",),
+    host=_nearest_on_host,
+    shape=_resized_shape,
+)
 def resize_nearest_neighbor(images: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False) -> Any:
     """Images resized by taking the nearest pixel."""
     check_images(images.shape)
@@ -222,7 +292,14 @@ def resize_nearest_neighbor_grad(grads: Any, size: Any, *, align_corners: bool =
     return grads
 
 
-@op("ResizeArea", "images: T, size: int32 -> resized_images: float", T=IMAGE, static=("size",), shape=_resized_shape)
+@op(
+    "ResizeArea",
+    "images: T, size: int32 -> resized_images: float",
+    T=IMAGE,
+    static=("size",),
+    host=_on_host(area_taps),
+    shape=_resized_shape,
+)
 def resize_area(images: Any, size: Any, *, align_corners: bool = False) -> Any:
     """Images resized by averaging the pixels that each new pixel covers."""
     return _resize(images, size, area_taps, align_corners)
