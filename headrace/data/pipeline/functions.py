@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,6 @@ from headrace.core.errors import NotCompilable
 from headrace.core.spec import CompositeSpec, TensorSpec
 from headrace.data.pipeline.elements import Element, NoneTensorSpec, fitted, flat_specs, host_array, map_leaves, to_user
 from headrace.data.pipeline.stage import Bindable, Block, annotate
-from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import find
 from headrace.dispatch.resource import Resource
@@ -124,6 +124,11 @@ def _held(tensor: Any) -> Any:
     return tensor if not hasattr(tensor, "array") else tensor.array
 
 
+def host_device() -> Any:
+    """The processor, for pipelines work beside an accelerator; None where JAX's default device is one."""
+    return None if jax.default_backend() == "cpu" else jax.local_devices(backend="cpu")[0]
+
+
 class _Prepared:
     """A graph with the values that it captured."""
 
@@ -151,7 +156,7 @@ class _Prepared:
         self._short: Callable[[list[Any]], list[Any]] | None = None
         self._batched: Any = None
         self._sizes: set[int] = set()
-        self._device = "" if jax.default_backend() == "cpu" else "/CPU:0"
+        self._device = host_device()
 
     def run(self, components: Sequence[Any]) -> Element:
         """The results on the components of the arguments."""
@@ -164,13 +169,13 @@ class _Prepared:
     def _run(self, components: Sequence[Any]) -> Element:
         if self._host is not None:
             return tuple(self._host([*map(as_host, components), *self._captured]))
-        if self._device:
-            state = context.state()
-            before, state.device = state.device, self._device
-            try:
-                return tuple(map(host_array, self._executable.run([*components, *self._captured])))
-            finally:
-                state.device = before
+        if self._device is None:
+            return self._compute(components)
+        with jax.default_device(self._device):
+            return self._compute(components)
+
+    def _compute(self, components: Sequence[Any]) -> Element:
+        """The outputs of the compiled graph. Its inputs are numpy arrays, which go to JAX's default device."""
         if self._short is not None:
             try:
                 return tuple(map(host_array, self._short([*components, *self._tensors])))
@@ -196,7 +201,7 @@ class _Prepared:
         fixed = all(v.shape.is_fully_defined() for v in values)
         if not (plain and fixed and graph.outputs and not self._resources and self._executable.whole is not None):
             return None
-        if self._device or not all(_is_plain(node) or _only_draws(node) for node in graph.nodes):
+        if not all(_is_plain(node) or _only_draws(node) for node in graph.nodes):
             return None
         self._row_bytes = sum((v.shape.num_elements() or 0) * v.dtype.size for v in values)
         captured = self._captured
@@ -216,18 +221,25 @@ class _Prepared:
             return None
         return jax.jit(several, static_argnums=0)
 
+    def forget_sizes(self) -> None:
+        """Lets smaller blocks than before be compiled for."""
+        self._sizes = set()
+
     def run_block(self, block: Block) -> Block | None:
         """The results for a block of elements at once; None where that turns out not to be possible."""
         count = block.count
         # A smaller block, at an end, fills up a larger one that is compiled already.
         size = min((known for known in self._sizes if known >= count), default=count)
-        self._sizes.add(size)
+        self._sizes = self._sizes | {size}  # threads may look at the set that was there
         given = [block.parts[i] for i in self._taken]
         if size > count:
             given = [np.concatenate([part, np.broadcast_to(part[:1], (size - count, *part.shape[1:]))]) for part in given]
+        entropy = generator.entropy() if self._random else None
         try:
-            results = self._batched(size, generator.entropy() if self._random else None, *given)
-        except NotCompilable:
+            with contextlib.nullcontext() if self._device is None else jax.default_device(self._device):
+                results = self._batched(size, entropy, *given)
+        except (NotCompilable, NotImplementedError):
+            # Some kernel has no form for several elements.
             self._batched = False
             return None
         made = (np.asarray(result)[:count] for result in results)
@@ -263,6 +275,9 @@ class _Plain:
     def run_block(self, block: Block) -> Block | None:
         """None."""
         return None
+
+    def forget_sizes(self) -> None:
+        """Nothing."""
 
 
 def _is_plain(node: Node) -> bool:

@@ -56,11 +56,15 @@ class MapCursor(Cursor):
         if not (self._vectorize and prepared.may_vectorize(count)):
             return super().next_block(count)
         block = self.inputs[0].next_block(count)
-        results = prepared.run_block(block)
+        results = self._run_block(block)
         if results is None:
             results = Block.of([called(self._function, e, self._done + i) for i, e in enumerate(block.elements())])
         self._done += block.count
         return results
+
+    def _run_block(self, block: Block) -> Block | None:
+        """The function's results for a block at once, where that is possible."""
+        return self._function.prepared.run_block(block)
 
     def state(self) -> State:
         """See Cursor.state."""

@@ -22,6 +22,9 @@ from headrace.data.pipeline.stage import Block, Cursor, Exhausted, Run, Stage, S
 _TRIED = 1024
 """Quick calls after which a stage stays without threads."""
 
+_LONG = 2e-3
+"""A block that a function takes longer for (in seconds) is shared by threads."""
+
 _ROUND = 32
 """Elements between two looks at how much a stage waits."""
 
@@ -83,7 +86,7 @@ class Degree:
 
     def __init__(self, fixed: int | None, most: int) -> None:
         self.now = fixed or 1
-        self._most = most
+        self.most = fixed or most
         self._settled = fixed is not None or most == 1
         self._calls = 0
         self._waited = 0.0
@@ -121,7 +124,7 @@ class Degree:
         if self._before is not None and rate < 1.05 * self._before[1]:
             self.now = self._before[0]
             self._settled = True
-        elif self._waited > 0.1 * elapsed and self.now < self._most:
+        elif self._waited > 0.1 * elapsed and self.now < self.most:
             self._before = (self.now, rate)
             self.now += 1
         else:
@@ -160,11 +163,14 @@ class ParallelMap(Map):
 
 
 class _ParallelMapCursor(MapCursor):
-    __slots__ = ("_degree", "_ended", "_ordered", "_pool", "_waiting", "_worked")
+    __slots__ = ("_degree", "_ended", "_most", "_ordered", "_parts", "_pool", "_times", "_waiting", "_worked")
 
     def __init__(self, source: Cursor, function: TracedFunction, vectorize: bool, degree: Degree, ordered: bool) -> None:
         super().__init__(source, function, vectorize)
         self._degree = degree
+        self._most = degree.most
+        self._parts = 1
+        self._times: list[float] = []
         self._ordered = ordered
         self._pool: ThreadPoolExecutor | None = None
         self._waiting: collections.deque[tuple[Future[Element], Element]] = collections.deque()
@@ -193,6 +199,34 @@ class _ParallelMapCursor(MapCursor):
         """See Cursor.next_block."""
         return Cursor.next_block(self, count) if self._waiting else super().next_block(count)
 
+    def _run_block(self, block: Block) -> Block | None:
+        """See MapCursor: where a block takes long, the threads share it."""
+        prepared = self._function.prepared
+        if self._parts == 1:
+            began = time.perf_counter()
+            results = prepared.run_block(block)
+            self._times.append(time.perf_counter() - began)
+            if len(self._times) == MEASURED:
+                if statistics.median(self._times) > _LONG and self._most > 1:
+                    self._parts = self._most
+                    prepared.forget_sizes()
+                self._times.clear()
+            return results
+        size = -(-block.count // self._parts)
+        pieces = [
+            Block(min(size, block.count - at), tuple(part[at : at + size] for part in block.parts))
+            for at in range(0, block.count, size)
+        ]
+        futures = [self._threads().submit(prepared.run_block, piece) for piece in pieces[1:]]
+        found = [prepared.run_block(pieces[0]), *(future.result() for future in futures)]
+        whole = [result for result in found if result is not None]
+        return Block.joined(whole) if len(whole) == len(found) else None
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(max(self._degree.now, self._most), f"{THREADS}map")
+        return self._pool
+
     def _hand_out(self) -> None:
         """Has the threads work on as many elements as may be worked on at once."""
         while not self._ended and len(self._waiting) < self._degree.now:
@@ -207,9 +241,7 @@ class _ParallelMapCursor(MapCursor):
                 self._submit(outcome.value)
 
     def _submit(self, element: Element) -> None:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(max(self._degree.now, processors()), f"{THREADS}map")
-        self._waiting.append((self._pool.submit(self._work, element, self._done), element))
+        self._waiting.append((self._threads().submit(self._work, element, self._done), element))
         self._done += 1
 
     def _first(self) -> Future[Element]:
@@ -235,6 +267,8 @@ class _ParallelMapCursor(MapCursor):
 
     def tuning(self) -> str:
         """See Cursor.tuning."""
+        if self._parts > 1:
+            return f"blocks in {self._parts} parts"
         return f"{self._degree.now} at once" if self._degree.now > 1 else "no thread: a call is quick"
 
     def state(self) -> State:

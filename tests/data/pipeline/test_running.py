@@ -8,11 +8,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 import headrace as tf
 from headrace.data.pipeline import functions
+from headrace.data.pipeline import parallel as parallel_stages
 from headrace.data.pipeline.buffering import THREADS
 from headrace.runtime import executable
 
@@ -192,6 +194,15 @@ def test_blocks_of_changing_length_are_compiled_once() -> None:
     assert prepared._sizes == {64}
 
 
+def test_functions_run_on_the_processor_beside_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "host_device", lambda: jax.local_devices(backend="cpu")[0])
+    scale = tf.Variable(tf.fill([4], 2.0))
+    source = Dataset.from_tensor_slices(ROWS)
+    by_variable = source.map(lambda r: tf.tanh(r * scale)).batch(10)
+    in_blocks = source.map(lambda r: tf.tanh(r * 2.0)).batch(10)
+    np.testing.assert_allclose(list(by_variable.as_numpy_iterator()), list(in_blocks.as_numpy_iterator()), rtol=1e-6)
+
+
 def test_stateful_maps_are_not_vectorized() -> None:
     count = tf.Variable(0)
     counted = Dataset.range(64).map(lambda x: count.assign_add(1)).batch(64)
@@ -333,3 +344,15 @@ def test_names_of_tensorflow_1() -> None:
     assert tf.compat.v1.data.get_output_shapes(dataset) == (tf.TensorShape([4]), tf.TensorShape([]))
     assert tf.compat.v1.data.make_one_shot_iterator(dataset).get_next()[1].numpy() == 0
     assert tf.data.experimental.TensorStructure(tf.int32, [2]) == tf.TensorSpec([2], tf.int32)
+
+
+def test_threads_share_long_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel_stages, "_LONG", 0.0)
+    source = Dataset.from_tensor_slices((np.tile(ROWS, (20, 1)), np.arange(2000)))
+
+    def work(row: Any, number: Any) -> Any:
+        return tf.sin(row), number
+
+    shared = source.map(work, num_parallel_calls=3).batch(50)
+    assert flat(shared) == flat(source.map(work).batch(50))
+    assert next(s for s in shared.profile().stages if s.name == "map(work)").tuning == "blocks in 3 parts"
