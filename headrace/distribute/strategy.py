@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import Any, NoReturn
 
 from headrace.core import nest
@@ -23,14 +24,18 @@ class StrategyExtended:
     """What libraries ask of a strategy.
 
     Attributes:
-        worker_devices: the device of each replica.
         replica_context: the only replica.
     """
 
     def __init__(self, strategy: Any, devices: Sequence[str]) -> None:
         self._strategy = strategy
-        self.worker_devices = tuple(devices)
+        self._names = tuple(devices)
         self.replica_context = ReplicaContext(strategy)
+
+    @cached_property
+    def worker_devices(self) -> tuple[str, ...]:
+        """The device of each replica. Looked for when asked for: to import Headrace does not start XLA."""
+        return tuple(device_name(resolve(name)) for name in self._names)
 
     @property
     def parameter_devices(self) -> tuple[str, ...]:
@@ -97,7 +102,9 @@ class Strategy:
                 " `replicas`): name one device"
             )
         self._device = devices[0]
-        self.extended = StrategyExtended(self, [device_name(resolve(name)) for name in devices])
+        if self._device:
+            resolve(self._device)
+        self.extended = StrategyExtended(self, devices)
 
     @property
     def num_replicas_in_sync(self) -> int:
