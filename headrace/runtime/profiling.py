@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from headrace.core.errors import AlreadyExistsError, UnavailableError
+from headrace.core.errors import AlreadyExistsError, ResourceExhaustedError, UnavailableError, UnknownError
 from headrace.files.errors import named
 
 RUNS = Path("plugins", "profile")
@@ -82,18 +83,31 @@ def stop(save: bool = True) -> None:
 
     Raises:
         UnavailableError: no profile is being taken.
+        ResourceExhaustedError: the disk is full; nothing is left of the profile.
     """
     with _lock:
         if not _sessions:
             raise UnavailableError("no profile is being taken; call tf.profiler.experimental.start(logdir) first")
         session = _sessions.pop()
         try:
-            jax.profiler.stop_trace()
+            _end(session)
             if save:
                 with named(str(session.logdir)):
                     _publish(Path(session.folder), session.logdir)
         finally:
             shutil.rmtree(session.folder, ignore_errors=True)
+
+
+def _end(session: _Session) -> None:
+    """Has JAX write the profile, and end it even where it cannot be written."""
+    try:
+        jax.profiler.stop_trace()
+    except RuntimeError as error:
+        shutil.rmtree(session.folder, ignore_errors=True)
+        with contextlib.suppress(RuntimeError):
+            jax.profiler.stop_trace()  # JAX keeps a session that it could not write; the second time it is empty
+        kind = ResourceExhaustedError if "RESOURCE_EXHAUSTED" in str(error) else UnknownError
+        raise kind(f"the profile for {session.logdir} could not be written: {error}") from error
 
 
 def _publish(folder: Path, logdir: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,25 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         profiler.start(tmp_path / "file")
     profiler.start(tmp_path)
     profiler.stop(save=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+        pytest.skip("tmpfs cannot be mounted here")
+    try:
+        profiler.start(disk)
+        _work()
+        with pytest.raises(errors.ResourceExhaustedError, match="No space left"):
+            profiler.stop()
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+    with profiler.Profile(tmp_path):
+        _work()
+    assert len(_runs(tmp_path)) == 1
 
 
 def test_a_server_listens() -> None:
