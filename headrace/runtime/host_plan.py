@@ -9,7 +9,7 @@ import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.errors import HeadraceError
-from headrace.dispatch.infer import explain
+from headrace.dispatch.infer import as_tuple, explain
 from headrace.dispatch.opdef import OpDef, find
 from headrace.ir.functional import FUNCTIONAL
 from headrace.ir.graph import Graph, Node, Value
@@ -86,10 +86,10 @@ class HostPlan:
             raise
         except (TypeError, ValueError, IndexError, ZeroDivisionError) as error:
             raise explain(step.op, step.node.inputs, error) from error
-        if len(step.outputs) == 1 and not isinstance(results, tuple):
+        if len(step.outputs) == 1 and not isinstance(results, tuple | list):
             values[step.outputs[0]] = as_host(results)
             return
-        for place, result in zip(step.outputs, results, strict=True):
+        for place, result in zip(step.outputs, as_tuple(results), strict=True):
             values[place] = as_host(result)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.public.case import case
+from tests.public.cases.parsing import example
 
 PACK = {"": bytes, "GZIP": gzip.compress, "ZLIB": zlib.compress}
 COUNTS = [3, 0, 5, 1, 2, 4]
@@ -94,6 +95,22 @@ def inside(tf: Any) -> Any:
         return sizes(tf.constant(paths))
 
 
+def parsed(tf: Any) -> list[Any]:
+    """Examples in batches, parsed by a map function."""
+    features = {"text": tf.io.FixedLenFeature([], tf.string), "number": tf.io.VarLenFeature(tf.int64)}
+
+    def parse(serialized: Any) -> Any:
+        found = tf.io.parse_example(serialized, features)
+        return tf.strings.length(found["text"]), tf.sparse.to_dense(found["number"])
+
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.io.TFRecordWriter(f"{folder}/examples") as writer:
+            for row in range(7):
+                writer.write(example(tf, text=[b"x" * row], number=list(range(row % 3))))
+        batches = list(tf.data.TFRecordDataset(f"{folder}/examples").batch(3).map(parse))
+    return [tensor for batch in batches for tensor in batch]
+
+
 TEXTS = [b"", b"a", b"a\n", b"a\nb", b"a\n\nb\n", b"a\r\nb\r\n", b"a\rb\n", b"\n", b"a\0b\n", b"x" * 3_000_000 + b"\ny"]
 GLOB = dict.fromkeys(("a.txt", "b.txt", "b.dat", ".hidden.txt"), b"")
 
@@ -117,6 +134,7 @@ CASES = {
     "records-flat-map": of_records(lambda tf, paths: tf.data.Dataset.from_tensor_slices(paths).flat_map(tf.data.TFRecordDataset)),
     "records-sharded": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths).shard(3, 1).skip(1)),
     "records-batched": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths).batch(4).unbatch()),
+    "records-parsed": case(parsed, in_function=False),
     "records-in-function": case(inside, in_function=False),
     "records-damaged": of_records(lambda tf, paths: tf.data.TFRecordDataset([paths[0], damaged(paths[2]), paths[5]])),
     "records-damaged-ignored": of_records(
