@@ -22,6 +22,15 @@ from headrace.dispatch.opdef import NO_ATTRS, Attrs, OpDef, get
 from headrace.dispatch.tensor import Tensor
 
 
+class AggregationMethod:
+    """How TensorFlow may add up gradients; without effect, as they are always added pair by pair."""
+
+    ADD_N = 0
+    DEFAULT = ADD_N
+    EXPERIMENTAL_TREE = 1
+    EXPERIMENTAL_ACCUMULATE_N = 2
+
+
 class UnconnectedGradients(Enum):
     """What `gradient` returns for sources that the target does not depend on: None, or zeros."""
 

@@ -17,6 +17,7 @@ from headrace.ops.nn.activation import softplus as softplus
 from headrace.ops.nn.activation import softsign as softsign
 from headrace.ops.nn.bias import bias_add as bias_add
 from headrace.ops.nn.convolving import atrous_conv2d as atrous_conv2d
+from headrace.ops.nn.convolving import atrous_conv2d_transpose as atrous_conv2d_transpose
 from headrace.ops.nn.convolving import conv1d as conv1d
 from headrace.ops.nn.convolving import conv1d_transpose as conv1d_transpose
 from headrace.ops.nn.convolving import conv2d as conv2d

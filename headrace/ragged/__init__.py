@@ -8,3 +8,4 @@ from headrace.ragged.functions import range_ as range
 from headrace.ragged.functions import row_splits_to_segment_ids as row_splits_to_segment_ids
 from headrace.ragged.functions import segment_ids_to_row_splits as segment_ids_to_row_splits
 from headrace.ragged.functions import stack as stack
+from headrace.ragged.functions import stack_dynamic_partitions as stack_dynamic_partitions

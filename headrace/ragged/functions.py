@@ -11,6 +11,7 @@ from headrace.core import dtypes
 from headrace.dispatch.convert import convert_to_tensor, to_numpy
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
+from headrace.ops.array.sorting import argsort
 from headrace.ops.ragged import kernels
 from headrace.ragged import joining, partitions, subscripts
 from headrace.ragged.elements import check_partitions
@@ -153,3 +154,33 @@ def segment_ids_to_row_splits(segment_ids: Any, num_segments: Any = None, out_ty
     ids = convert_to_tensor(segment_ids, None if hasattr(segment_ids, "dtype") else dtypes.int64)
     splits = partitions.splits_of_rowids(get("Cast")(ids, DstT=dtypes.int64), num_segments)
     return splits if out_type is None else get("Cast")(splits, DstT=dtypes.as_dtype(out_type))
+
+
+def stack_dynamic_partitions(data: Any, partitions: Any, num_partitions: Any, name: str | None = None) -> RaggedTensor:
+    """The slices of `data` gathered into rows: row i holds those whose number in `partitions` is i, in order.
+
+    Args:
+        data: a dense or ragged tensor, whose shape begins with that of `partitions`.
+        partitions: int32 or int64 numbers from 0 to `num_partitions` - 1, of known rank.
+        num_partitions: how many rows there are.
+        name: without effect.
+
+    Raises:
+        ValueError: the rank of `partitions` is not known.
+        InvalidArgumentError: a number is out of range, as far as it is known.
+    """
+    numbers = convert_to_tensor(partitions)
+    rank = numbers.shape.rank
+    if rank is None:
+        raise ValueError("partitions must have a known rank")
+    values = _tensor(data)
+    if rank == 0:
+        values, numbers = get("ExpandDims")(convert_to_tensor(values), 0), get("Reshape")(numbers, [1])
+    elif rank > 1:
+        rest = get("Shape")(values)[rank:]
+        values = get("Reshape")(convert_to_tensor(values), get("ConcatV2")([[-1], rest], 0))
+        numbers = get("Reshape")(numbers, [-1])
+    order = argsort(numbers, stable=True)
+    rows = get("Cast")(get("GatherV2")(numbers, order, 0), DstT=dtypes.int64)
+    ordered = subscripts.rows(RaggedTensor, values, order)
+    return RaggedTensor.from_value_rowids(ordered, rows, get("Cast")(num_partitions, DstT=dtypes.int64))

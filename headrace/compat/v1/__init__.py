@@ -12,6 +12,7 @@ from headrace import version as version
 from headrace import xla as xla
 from headrace.autodiff.py_function import py_function as py_function
 from headrace.autodiff.recompute import recompute_grad as recompute_grad
+from headrace.autodiff.tape import AggregationMethod as AggregationMethod
 from headrace.autodiff.tape import GradientTape as GradientTape
 from headrace.autodiff.tape import UnconnectedGradients as UnconnectedGradients
 from headrace.autodiff.tape import custom_gradient as custom_gradient

@@ -260,6 +260,13 @@ def atrous_conv2d(value: Any, filters: Any, rate: int, padding: Any, name: str |
     return conv2d(value, filters, 1, padding, dilations=rate, name=name)
 
 
+def atrous_conv2d_transpose(
+    value: Any, filters: Any, output_shape: Any, rate: int, padding: Any, name: str | None = None
+) -> Tensor:
+    """The transpose of `atrous_conv2d`: filters [height, width, out, in] and the full shape of the output."""
+    return conv2d_transpose(value, filters, output_shape, 1, padding, dilations=rate, name=name)
+
+
 def depthwise_conv2d(
     input: Any,
     filter: Any,

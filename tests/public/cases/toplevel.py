@@ -162,5 +162,22 @@ CASES = {
             *(r.to_tensor() for r in tf.strings.unicode_split_with_offsets(["é", "abc"], input_encoding="UTF-8")),
         ]
     ),
+    "dynamic-partitions": case(
+        lambda tf, x: [
+            tf.ragged.stack_dynamic_partitions(x, [2, 0, 2], 4).to_tensor(),
+            tf.ragged.stack_dynamic_partitions(x, tf.constant([[0, 1, 0, 1]] * 3), 3).to_tensor(),
+            tf.ragged.stack_dynamic_partitions(tf.ragged.constant([[1], [2, 3]]), [1, 0], 2).to_tensor(),
+            tf.ragged.stack_dynamic_partitions(tf.constant(5), tf.constant(1), 2).to_tensor(),
+        ],
+        X,
+    ),
+    "atrous-transposed": case(
+        lambda tf, x: [
+            tf.nn.atrous_conv2d_transpose(x, tf.ones([2, 2, 3, 2]), [1, 5, 5, 3], 2, "SAME"),
+            tf.nn.atrous_conv2d_transpose(x, tf.ones([2, 2, 3, 2]), [1, 7, 7, 3], rate=2, padding="VALID"),
+        ],
+        R.standard_normal((1, 5, 5, 2)).astype(np.float32),
+    ),
+    "aggregation": case(lambda tf: tf.constant([tf.AggregationMethod.DEFAULT, tf.AggregationMethod.EXPERIMENTAL_TREE])),
     "xla": case(lambda tf, x: tf.xla.experimental.compile(lambda a: a * 2.0, [x]), X, in_function=False, gradient=False),
 }
