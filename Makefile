@@ -1,13 +1,13 @@
 # Every target sets itself up: `make demo` on a fresh clone needs only Python 3.11 or newer, make, git and a compiler.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fix lock clean setup
+.PHONY: help demo test check bench conformance-keras fix lock clean setup
 
 BIN := .venv/bin
 JOBS ?= 2
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: setup ## train on Fashion-MNIST, export, serve, swap versions under load
 	$(BIN)/headrace demo
@@ -23,6 +23,9 @@ check: setup ## lint, formatting, types, import layers
 
 bench: setup ## measure, against real TensorFlow where its environment can be built
 	$(BIN)/python -m benchmarks
+
+conformance-keras: setup ## run Keras's own tests (ARGS="--quick --resume layers ..."), write docs/conformance.md; about two hours
+	$(BIN)/python -m tests.conformance.keras_suite $(ARGS)
 
 fix: setup ## repair what the linter and the formatter can
 	$(BIN)/ruff check --fix .

@@ -81,9 +81,9 @@ def _concrete(target: str, signature: str) -> ConcreteFunction:
         return value
     if not isinstance(value, Function):
         raise click.UsageError(f"{target} is {type(value).__name__}; expected a tf.function or a ConcreteFunction")
-    if value.input_signature is None and not value.concrete_functions():
+    if value.input_signature is None and not value.traces():
         raise click.UsageError(f"{target} has no input_signature; give one, or name a ConcreteFunction")
-    return value.get_concrete_function() if value.input_signature is not None else value.concrete_functions()[0]
+    return value.get_concrete_function() if value.input_signature is not None else value.traces()[0]
 
 
 def _imported(where: str) -> Any:

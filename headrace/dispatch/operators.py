@@ -28,10 +28,14 @@ class Operators:
             """The element type."""
 
     def __add__(self, other: Any) -> Tensor:
-        return get("AddV2")(self, other)
+        return get(self._addition())(self, other)
 
     def __radd__(self, other: Any) -> Tensor:
-        return get("AddV2")(other, self)
+        return get(self._addition())(other, self)
+
+    def _addition(self) -> str:
+        """The op that adds: strings are joined by Add, which AddV2 does not take."""
+        return "Add" if getattr(self, "dtype", None) is dtypes.string else "AddV2"
 
     def __sub__(self, other: Any) -> Tensor:
         return get("Sub")(self, other)

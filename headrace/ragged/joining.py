@@ -119,17 +119,3 @@ def _splits_dtype(values: list[Any]) -> Any:
     """That of the first ragged tensor; TensorFlow takes int32 for vectors, int64 for other dense tensors."""
     dense = dtypes.int32 if rank_of(values[0]) == 1 else dtypes.int64
     return next((v.row_splits.dtype for v in values if isinstance(v, RaggedTensor)), dense)
-
-
-def gather(params: Any, indices: Any) -> Any:
-    """The rows of `params` at `indices`; either may be ragged."""
-    if isinstance(indices, RaggedTensor):
-        return indices.with_values(gather(params, indices.values))
-    if not isinstance(params, RaggedTensor):
-        return get("GatherV2")(params, indices, 0)
-    rank = rank_of(indices)
-    if rank == 0:
-        return params[indices]
-    if rank == 1:
-        return subscripts.rows(RaggedTensor, params, indices)
-    return gather(params, RaggedTensor.from_tensor(indices, ragged_rank=rank - 1))

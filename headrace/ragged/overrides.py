@@ -12,7 +12,9 @@ from headrace.dispatch.opdef import get
 from headrace.dispatch.overriding import elementwise_version, override
 from headrace.ops.array import creation, gathering, joining, selecting, shaping
 from headrace.ops.math import functions
+from headrace.ops.nn import functions as nn_functions
 from headrace.ragged import functions as ragged_functions
+from headrace.ragged import gathering as ragged_gathering
 from headrace.ragged import joining as ragged_joining
 from headrace.ragged import reducing
 from headrace.ragged.shapes import DynamicRaggedShape
@@ -65,10 +67,13 @@ def _size(input: Any, out_type: Any = None, name: str | None = None) -> Any:
 def _gather(
     params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: int = 0, name: str | None = None
 ) -> Any:
-    if axis not in (None, 0) or batch_dims:
-        raise UnimplementedError("tf.gather of ragged tensors is there for axis 0 without batch_dims")
-    given = [v if isinstance(v, RaggedTensor) else convert_to_tensor(v) for v in (params, indices)]
-    return ragged_joining.gather(*given)
+    tensor, places = (v if isinstance(v, RaggedTensor) else convert_to_tensor(v) for v in (params, indices))
+    return ragged_gathering.gather(tensor, places, batch_dims if axis is None else int(axis), batch_dims)
+
+
+@override(nn_functions.embedding_lookup, RaggedTensor)
+def _embedding_lookup(params: Any, ids: Any, max_norm: float | None = None, name: str | None = None) -> Any:
+    return ids.with_flat_values(nn_functions.embedding_lookup(params, ids.flat_values, max_norm, name))
 
 
 @override(gathering.boolean_mask, RaggedTensor)

@@ -51,7 +51,7 @@ class FunctionObject(tracking.Trackable):
 
     function_spec: Any
 
-    def concrete_functions(self) -> list[ConcreteFunction]:
+    def traces(self) -> list[ConcreteFunction]:
         """What can be called."""
         raise NotImplementedError
 

@@ -170,7 +170,12 @@ class RestoredFunction(FunctionObject):
         """The tuple of specs that the function was saved with, or None."""
         return self.function_spec.input_signature
 
+    @property
     def concrete_functions(self) -> list[ConcreteFunction]:
+        """As `traces`, by TensorFlow's name."""
+        return self.traces()
+
+    def traces(self) -> list[ConcreteFunction]:
         """The saved traces.
 
         Raises:
@@ -206,7 +211,7 @@ class RestoredFunction(FunctionObject):
                 return concrete, _fit(concrete, bound)
             except (TypeError, ValueError) as error:
                 reasons.append(f"  {concrete.pretty_printed_signature()}: {error}")
-        listed = "\n".join(reasons) or "  (none: the function was never called before it was saved)"
+        listed = "\n".join(reasons) or "  (zero restored functions: it was never called before it was saved)"
         raise InvalidArgumentError(f"no saved trace of {self.__name__} fits the arguments {bound!r}; it has\n{listed}")
 
     def __repr__(self) -> str:

@@ -18,6 +18,8 @@ from headrace.trace.concrete import ConcreteFunction
 from headrace.trace.function import Function
 
 DEFAULT = "serving_default"
+CHOSEN = "_default_save_signature"
+"""The attribute by which an object, such as a Keras model, names its default signature."""
 INIT_OP = "__saved_model_init_op"
 RESERVED = frozenset({INIT_OP, "__saved_model_train_op"})
 """Keys of signatures that are no functions: they name operations."""
@@ -165,18 +167,16 @@ def _defaults(function: Any, concrete: ConcreteFunction) -> dict[str, Any]:
 
 def concrete_functions(function: Function | FunctionObject) -> Sequence[ConcreteFunction]:
     """What was traced; a function with an input signature is traced now when it was not yet."""
-    found = function.concrete_functions()
-    if not found and isinstance(function, Function) and function.input_signature is not None:
-        return [function.get_concrete_function()]
-    return found
+    return function._list_all_concrete_functions() if isinstance(function, Function) else function.traces()
 
 
 def _only_function(root: Any) -> SignatureFunction | None:
-    """The default signature when none was asked for: the object's function, if it has one only and that one fits."""
-    functions = [f for f in children_of(root).values() if isinstance(f, Function | FunctionObject | ConcreteFunction)]
-    if len(functions) != 1:
+    """The default signature when none was asked for: what the object names so, else its function if it has one that fits."""
+    functions = {n: f for n, f in children_of(root).items() if isinstance(f, Function | FunctionObject | ConcreteFunction)}
+    chosen = functions.get(CHOSEN) or (next(iter(functions.values())) if len(functions) == 1 else None)
+    if chosen is None:
         return None
     try:
-        return SignatureFunction(DEFAULT, _single(DEFAULT, functions[0]))
+        return SignatureFunction(DEFAULT, _single(DEFAULT, chosen))
     except (InvalidArgumentError, UnimplementedError):
         return None

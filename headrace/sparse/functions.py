@@ -194,7 +194,7 @@ def _reduce(dense: Any, sparse: Any, function: str) -> Callable[..., Any]:
         sp_input: Any, axis: Any = None, keepdims: Any = None, output_is_sparse: bool = False, name: str | None = None
     ) -> Any:
         x = as_sparse(sp_input, function)
-        over = np.zeros(0, np.int32) if axis is None else axis
+        over = get("Range")(0, get("Size")(x.dense_shape), 1) if axis is None else convert_to_tensor(axis, dtypes.int32)
         parts = x.indices, x.values, x.dense_shape, over
         if output_is_sparse:
             return SparseTensor(*sparse.all(*parts, keep_dims=bool(keepdims), name=name))

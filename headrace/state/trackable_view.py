@@ -20,7 +20,10 @@ class TrackableView:
     @classmethod
     def children(cls, obj: Any, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         """The objects that hang on `obj`, by the names of the edges."""
-        return dict(tracking.children(obj))
+        if save_type == tracking.CHECKPOINT:
+            return dict(tracking.children(obj))
+        with tracking.for_saved_model():
+            return dict(tracking.children(obj))
 
     @property
     def root(self) -> Any:

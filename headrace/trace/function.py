@@ -89,17 +89,27 @@ class Function(Trackable):
         """How often the function was traced."""
         return self._trace_count
 
-    def concrete_functions(self) -> list[ConcreteFunction]:
+    def traces(self) -> list[ConcreteFunction]:
         """What was traced so far."""
         return list(dict.fromkeys(self._cache.values()))
 
     def pretty_printed_concrete_signatures(self, verbose: bool = True) -> str:
         """The signatures traced so far, one a line."""
-        return "\n".join(c.pretty_printed_signature(verbose) for c in self.concrete_functions())
+        return "\n".join(c.pretty_printed_signature(verbose) for c in self.traces())
 
     def trackable_children(self) -> dict[str, Any]:
         """None: what a function captures is saved with it."""
         return {}
+
+    def _list_all_concrete_functions(self) -> list[ConcreteFunction]:
+        """As `traces`, by the name that libraries know it by; with an input signature there is one trace at least."""
+        return self.traces() or ([self.get_concrete_function()] if self._spec.input_signature is not None else [])
+
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+        """The traces, by which libraries find what a function uses."""
+        if save_type == "checkpoint":
+            return {}
+        return {f"trace_{number}": trace for number, trace in enumerate(self._list_all_concrete_functions())}
 
     def __get__(self, instance: Any, owner: Any = None) -> Function:
         """A method: one Function for each instance, as cheap to look up as an attribute."""

@@ -11,7 +11,6 @@ import pytest
 
 import headrace as tf
 from benchmarks.models import make_step
-from headrace.demo.model import FashionClassifier
 from headrace.ir.graph import Graph
 from headrace.passes.base import Pass
 from headrace.passes.pipeline import PASSES, optimize
@@ -37,23 +36,7 @@ FUSED = {
         "_FusedConv2D FusedBatchNorm Add Relu": 3,
         "_FusedMatMul BiasAdd": 1,
     },
-    "demo": {"_FusedConv2D BiasAdd Relu": 2, "_FusedMatMul BiasAdd Relu": 1, "_FusedMatMul BiasAdd": 1},
 }
-
-
-def _demo_step(model: FashionClassifier) -> Any:
-    optimizer = tf.optimizers.Adam(1e-3)
-    optimizer.build(model.trainable_variables)
-
-    def step(x: Any, y: Any) -> Any:
-        with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=model(x, training=True))
-            loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return loss
-
-    return step
 
 
 class Program:
@@ -61,16 +44,9 @@ class Program:
 
     def __init__(self, name: str, kind: str) -> None:
         tf.random.set_seed(3)
-        if name == "demo":
-            model: Any = FashionClassifier()
-            x, y = tf.random.uniform([2, 28, 28]), tf.zeros([2], tf.int32)
-        else:
-            model = SMALL[name]()
-            x, y = model.inputs(2)
-        if kind == "training":
-            call, arguments = (_demo_step if name == "demo" else make_step)(model), (x, y)
-        else:
-            call, arguments = model, (x,)
+        model = SMALL[name]()
+        x, y = model.inputs(2)
+        call, arguments = (make_step(model), (x, y)) if kind == "training" else (model, (x,))
         self.graph: Graph = tf.function(call).get_concrete_function(*arguments).graph
         fed = [a.numpy() for a in arguments]
         self.arguments = [*fed, *self._captures(len(fed))]

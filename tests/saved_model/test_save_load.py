@@ -117,7 +117,7 @@ def test_each_saved_trace_is_found_by_its_arguments(folder: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="no saved trace of scale fits") as caught:
         loaded.scale(ONE)
     assert "the trace was made for 4, not 3" in str(caught.value)
-    assert len(loaded.scale.concrete_functions()) == 2
+    assert len(loaded.scale.traces()) == 2
 
 
 def test_loaded_functions_work_inside_new_functions_and_under_tapes(folder: Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from headrace.state import tracking
+from headrace.trace.concrete import ConcreteFunction
+from headrace.trace.function import Function
 
 _CHILDREN = "_self_headrace_children"
 _TRACKING = "_self_setattr_tracking"
@@ -62,7 +64,16 @@ class Trackable(tracking.Trackable):
 
 
 class AutoTrackable(Trackable, tracking.AutoTrackable):
-    """A Trackable whose children are its attributes."""
+    """A Trackable whose children are its attributes, in a SavedModel the functions that its class declares too."""
+
+    def _trackable_children(self, save_type: str = tracking.CHECKPOINT, **kwargs: Any) -> dict[str, Any]:
+        """The children by the names of their edges."""
+        found = super()._trackable_children(save_type, **kwargs)
+        if save_type == tracking.CHECKPOINT:
+            return {name: child for name, child in found.items() if not isinstance(child, Function | ConcreteFunction)}
+        declared = (name for name in dir(type(self)) if not name.startswith("__") and name not in found)
+        functions = {name: getattr(self, name, None) for name in declared if _may_be_function(getattr(type(self), name, None))}
+        return found | {name: value for name, value in functions.items() if isinstance(value, Function | ConcreteFunction)}
 
     def __delattr__(self, name: str) -> None:
         self._own_children().pop(name, None)
@@ -75,6 +86,11 @@ class AutoTrackable(Trackable, tracking.AutoTrackable):
         elif name in own and own[name] is not value:
             del own[name]
         super().__setattr__(name, value)
+
+
+def _may_be_function(declared: Any) -> bool:
+    """True for what a class declares that an instance may give a tf.function for."""
+    return isinstance(declared, Function | ConcreteFunction | property)
 
 
 def no_automatic_dependency_tracking(method: Callable[..., Any]) -> Callable[..., Any]:

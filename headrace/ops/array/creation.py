@@ -18,7 +18,7 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get, op
 from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import EagerTensor, Tensor
-from headrace.ops.array.portable import Dims, integers, namespace, portable_op, resolve_axis, scalar
+from headrace.ops.array.portable import Dims, integers, namespace, portable_op, resolve_axis, scalar, static_value
 
 VIEW_FROM = 4096
 """Constant arrays of this many elements or more are kept as one element repeated by a stride of 0."""
@@ -281,6 +281,10 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int
     if start.dtype.is_integer:
         start = get("Cast")(start, DstT=float64)
     stop = _as(stop, start.dtype)
+    if static_value(convert_to_tensor(num)) == 0:
+        position = resolve_axis(axis, len(start.shape) + 1)
+        dims = get("Shape")(start)
+        return get("Fill")(get("ConcatV2")([dims[:position], [0], dims[position:]], 0), _as(0, start.dtype), name=name)
     if start.shape.rank == 0:
         return lin_space(start, stop, num, name=name)
     weights = lin_space(convert_to_tensor(0.0, start.dtype), convert_to_tensor(1.0, start.dtype), num)

@@ -224,7 +224,7 @@ def _scattered(indices: Dims, updates: Dims, shape: Any, **_: Any) -> Dims:
 )
 def scatter_nd_op(indices: Any, updates: Any, shape: Any, *, bad_indices_policy: str = "") -> Any:
     """Zeros of shape `shape` to which `updates` are added at the coordinates in `indices`."""
-    return _scatter(jnp.zeros(integers(shape), updates.dtype), indices, updates, "add")
+    return _scatter(jnp.zeros(integers(shape), updates.dtype), indices, updates, "max" if updates.dtype == bool else "add")
 
 
 def _scatter(tensor: Any, indices: Any, updates: Any, how: str) -> Any:

@@ -30,17 +30,19 @@ def pairs(paddings: Any, rank: int) -> list[tuple[int, int]]:
 
 
 def _pad(input: Any, paddings: Any, value: Any) -> Any:
-    config = [(before, after, 0) for before, after in pairs(paddings, input.ndim)]
-    return jax.lax.pad(jnp.asarray(input), jnp.asarray(value, input.dtype), config)
+    config = pairs(paddings, input.ndim)
+    if namespace(input, value) is np:
+        return np.pad(input, config, constant_values=value)
+    return jax.lax.pad(jnp.asarray(input), jnp.asarray(value, input.dtype), [(before, after, 0) for before, after in config])
 
 
-@op("Pad", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, static=("paddings",))
+@portable_op("Pad", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, static=("paddings",))
 def pad_op(input: Any, paddings: Any) -> Any:
     """The input with zeros before and after it in each dimension."""
-    return _pad(input, paddings, 0)
+    return _pad(input, paddings, np.array(b"" if input.dtype.kind == "O" else 0, input.dtype))
 
 
-@op("PadV2", "input: T, paddings: Tpaddings, constant_values: T -> output: T", Tpaddings=INDEX, static=("paddings",))
+@portable_op("PadV2", "input: T, paddings: Tpaddings, constant_values: T -> output: T", Tpaddings=INDEX, static=("paddings",))
 def pad_v2(input: Any, paddings: Any, constant_values: Any) -> Any:
     """The input with a constant before and after it in each dimension."""
     return _pad(input, paddings, constant_values)

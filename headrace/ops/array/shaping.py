@@ -89,8 +89,8 @@ def target_shape(source: Dims, wanted: Dims) -> Dims:
             raise InvalidArgumentError(f"a tensor of {count} elements (shape {source}) cannot have shape {list(wanted)}")
         return wanted
     known = math.prod(d for d in wanted if d != -1)
-    if not known:
-        raise InvalidArgumentError(f"the -1 in {list(wanted)} is undefined, because another size there is 0")
+    if not known:  # sizes of 0 are left out on both sides, as in TensorFlow
+        count, known = (math.prod(d for d in dims if d > 0) for dims in (source, wanted))
     if count % known and not trial:
         raise InvalidArgumentError(f"a tensor of shape {source} cannot have shape {list(wanted)}: {known} does not divide {count}")
     return tuple(count // known if d == -1 else d for d in wanted)

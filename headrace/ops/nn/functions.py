@@ -10,6 +10,7 @@ from headrace.core.dtypes import float32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
+from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.nn.activation import leaky_relu_op, log_softmax_last, softmax_last
 from headrace.ops.random.functions import stateless_uniform
@@ -113,6 +114,7 @@ def general_dropout(
     return get("SelectV2")(uniform >= rate, tensor / kept, get("ZerosLike")(tensor), name=name)
 
 
+@dispatches
 def embedding_lookup(params: Any, ids: Any, max_norm: float | None = None, name: str | None = None) -> Tensor:
     """Rows of `params` [rows, ...] at `ids`; rows longer than `max_norm` are scaled down to it."""
     rows = params.sparse_read(ids) if hasattr(params, "sparse_read") else get("GatherV2")(params, ids, 0)

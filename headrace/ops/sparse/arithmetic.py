@@ -97,7 +97,7 @@ def _dense_add_gradient(record: Any, grad: Any) -> Any:
 
 def _kept_axes(shape: Any, reduction_axes: Any) -> tuple[tuple[int, ...], list[int]]:
     dims = tuple(int(d) for d in shape)
-    over = coordinates.axes(reduction_axes, len(dims)) if reduction_axes.size else list(range(len(dims)))
+    over = coordinates.axes(reduction_axes, len(dims))
     return dims, [i for i in range(len(dims)) if i not in over]
 
 
@@ -130,8 +130,8 @@ def _declare_reductions(name: str, reduction: np.ufunc, doc: str, types: Any, *,
         return wide, reduced, np.array([d if i in kept else 1 for i, d in enumerate(shape.tolist())], np.int64)
 
     inputs = "input_indices: int64, input_values: T, input_shape: int64, reduction_axes: int32"
-    dense.__doc__ = f"{doc} over the axes (all where none is given), dense; 0 where there are no values."
-    sparse.__doc__ = f"{doc} over the axes (all where none is given), sparse."
+    dense.__doc__ = f"{doc} over the axes, dense; 0 where there are no values."
+    sparse.__doc__ = f"{doc} over the axes, sparse."
     for kernel in (dense, sparse):
         kernel.__annotations__["keep_dims"] = "bool"
     return (
@@ -173,8 +173,6 @@ def _reduce_sum_gradient(record: Any, grad: Any) -> Any:
         ones = get("Cast")(get("GreaterEqual")(shape, 0), DstT=shape.dtype)
         rank = get("Size")(shape)
         over = get("FloorMod")(get("AddV2")(get("Reshape")(axes, [-1]), rank), rank)
-        if axes.shape.num_elements() == 0:
-            over = get("Range")(0, rank, 1)
         kept = get("TensorScatterUpdate")(shape, get("ExpandDims")(over, -1), get("GatherV2")(ones, over, 0))
         grad = get("Reshape")(grad, kept)
     return None, get("GatherNd")(get("BroadcastTo")(grad, shape), indices), None, None

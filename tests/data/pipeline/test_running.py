@@ -245,7 +245,7 @@ def test_a_training_step_stays_one_compiled_segment() -> None:
     iterator = iter(Dataset.from_tensor_slices((ROWS, np.arange(100) % 2)).repeat().batch(16))
     losses = [float(step(iterator)) for _ in range(3)]
     assert losses[0] == pytest.approx(np.log(2))
-    (concrete,) = step.concrete_functions()
+    (concrete,) = step.traces()
     segments = executable.of(concrete.graph).plan.segments
     assert [(s.on_host, len(s.nodes) > 1) for s in segments] == [(True, False), (False, True)]
     assert segments[0].nodes[0].op == "IteratorGetNext"

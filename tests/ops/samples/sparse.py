@@ -56,7 +56,7 @@ ARITHMETIC = [
     Sample("SparseAdd", (A, AV, SHAPE, NONE, BV[:0], SHAPE, np.float32(9)), numeric=False),
     Sample("SparseAddGrad", (np.float32([1, 2, 3]), A, B, np.int64([[0, 1], [1, 2], [2, 2]]))),
     *[Sample(f"SparseReduceSum{s}", (A, AV, SHAPE, axes), {"keep_dims": k}) for s in ("", "Sparse")
-      for axes in (AXES, np.int32([0, -1])) for k in (False, True)],
+      for axes in (AXES, np.int32([0, -1]), np.int32([])) for k in (False, True)],
     *[Sample(f"SparseReduceMax{s}", (A, AV, SHAPE, AXES), {"keep_dims": k}) for s in ("", "Sparse") for k in (False, True)],
     Sample("SparseSoftmax", (A, AV, SHAPE)),
     Sample("SparseSparseMaximum", (A, AV, SHAPE, B, BV, SHAPE), gradient=False),
