@@ -58,6 +58,13 @@ def augmented(tf: Any) -> Any:
     return dataset.map(augment, num_parallel_calls=tf.data.AUTOTUNE).batch(64).prefetch(tf.data.AUTOTUNE)
 
 
+def resized(tf: Any) -> Any:
+    """Pictures made larger."""
+    dataset = tf.data.Dataset.from_tensor_slices(PICTURES)
+    larger = dataset.map(lambda picture: tf.image.resize(picture, [96, 96]) / 255.0, num_parallel_calls=tf.data.AUTOTUNE)
+    return larger.batch(32).prefetch(tf.data.AUTOTUNE)
+
+
 def generator(tf: Any) -> Any:
     """A Python generator of images, batched."""
 
@@ -96,6 +103,7 @@ WORK: dict[str, tuple[Callable[[Any], Any], int]] = {
     "slices of arrays, shuffle, batch": (arrays, len(FLOATS)),
     "slices, shuffle, map, batch, prefetch": (arrays_mapped, len(IMAGES)),
     "random flip and crop, batch, prefetch": (augmented, len(PICTURES)),
+    "resize to 96x96, batch, prefetch": (resized, len(PICTURES)),
     "Python generator of images, batch": (generator, 5_000),
     "numbers through map and filter": (scalars, 10_000),
     "strings split into numbers, batch": (strings, 5_000),

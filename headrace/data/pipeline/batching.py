@@ -34,8 +34,9 @@ class Batch(Stage):
     kind = "batch"
 
     def __init__(self, source: Stage, size: Any, drop_remainder: bool) -> None:
-        self._size = size
-        self._drop = drop_remainder
+        self.size = size
+        self.drop = drop_remainder
+        self._dense = is_dense(source.element_spec)
         self.check()
         length = size if known(size) and drop_remainder else None
         super().__init__((source,), map_leaves(lambda spec: self.joined_spec(spec, length), source.element_spec))
@@ -47,23 +48,23 @@ class Batch(Stage):
     def join(self) -> Join | None:
         """What makes one element of several; None: they are stacked as blocks."""
         structure = self.inputs[0].element_spec
-        return None if is_dense(structure) else lambda elements: stacked(structure, elements)
+        return None if self._dense else lambda elements: stacked(structure, elements)
 
     def check(self) -> None:
         """See Stage.check."""
-        if known(self._size) and self._size < 1:
-            raise InvalidArgumentError(f"batch_size must be greater than zero; got {self._size}")
+        if known(self.size) and self.size < 1:
+            raise InvalidArgumentError(f"batch_size must be greater than zero; got {self.size}")
 
     def cardinality(self) -> int:
         """See Stage.cardinality."""
         size = self.inputs[0].cardinality()
-        if size < 0 or not known(self._size):
+        if size < 0 or not known(self.size):
             return size if size < 0 else UNKNOWN
-        return int(size // self._size if self._drop else -(-size // self._size))
+        return int(size // self.size if self.drop else -(-size // self.size))
 
     def start(self, run: Run) -> Cursor:
         """See Stage.start."""
-        return _BatchCursor(run.open(self.inputs[0]), self._size, self._drop, self.join())
+        return _BatchCursor(run.open(self.inputs[0]), self.size, self.drop, self.join())
 
 
 class _BatchCursor(Cursor):

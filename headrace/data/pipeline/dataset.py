@@ -362,7 +362,7 @@ class Dataset(CompositeTensor, PerElement, Arranging, Grouping):
         def make(arrays: Sequence[Any]) -> DatasetValue:
             return dataset_value(bound(stage, dict(zip(map(id, parts), arrays, strict=True))))
 
-        return dataset_op(parts, recipe=Recipe.of(make))
+        return dataset_op(parts, recipe=Recipe.of(make, stage))
 
     def loop_in_graph(self) -> tuple[Callable[[], Tensor], Callable[[], Any]]:
         """See OwnedIterator.loop_in_graph."""

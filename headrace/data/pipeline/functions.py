@@ -21,7 +21,7 @@ from headrace.dispatch.opdef import find
 from headrace.dispatch.resource import Resource
 from headrace.dispatch.tensor import GraphTensor
 from headrace.ir.functional import FUNCTIONAL
-from headrace.ir.graph import Graph, Node
+from headrace.ir.graph import Graph, Node, Value
 from headrace.passes.effects import is_pure
 from headrace.runtime import executable
 from headrace.runtime.cells import is_random
@@ -203,7 +203,8 @@ class _Prepared:
             return None
         if not all(_is_plain(node) or _only_draws(node) for node in graph.nodes):
             return None
-        self._row_bytes = sum((v.shape.num_elements() or 0) * v.dtype.size for v in values)
+        inside = [_bytes_of(value) for node in graph.nodes if node.op != "Const" for value in node.outputs]
+        self._row_bytes = sum(map(_bytes_of, values)) + max(inside, default=0)
         captured = self._captured
 
         def one(entropy: Any, *components: Any) -> list[Any]:
@@ -246,6 +247,10 @@ class _Prepared:
         total = len(self._passed) + len(results)
         parts = tuple(block.parts[self._passed[i]] if i in self._passed else next(made) for i in range(total))
         return Block(count, parts)
+
+
+def _bytes_of(value: Value) -> int:
+    return (value.shape.num_elements() or 0) * value.dtype.size
 
 
 def _only_draws(node: Node) -> bool:

@@ -14,6 +14,7 @@ from headrace.data.pipeline.interleaving import Interleave
 from headrace.data.pipeline.mapping import Filter, FlatMap, Map, Scan, TakeWhile, reduced
 from headrace.data.pipeline.parallel import ParallelMap
 from headrace.data.pipeline.stage import Run, Stage, number
+from headrace.data.pipeline.windows import batched_windows
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.trace.control.looping import while_loop
@@ -73,7 +74,8 @@ class PerElement:
             TypeError: the function gives no dataset.
         """
         function = self._traced(map_func, "flat_map")
-        return self._then(FlatMap(self.stage, function, dataset_spec_of(function)))
+        spec = dataset_spec_of(function)
+        return self._then(batched_windows(self.stage, function) or FlatMap(self.stage, function, spec))
 
     def interleave(
         self,

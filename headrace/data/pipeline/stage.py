@@ -6,7 +6,6 @@ the cursors of their inputs, one at a time (`next`) or as many as fit into one b
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -300,7 +299,9 @@ def bound(value: Any, arrays: dict[int, Any]) -> Any:
     for key, item in vars(value).items():
         part = item if key in _OPAQUE else bound(item, arrays)
         if part is not item:
-            twin = copy.copy(value) if twin is None else twin
+            if twin is None:
+                twin = object.__new__(type(value))
+                vars(twin).update(vars(value))
             setattr(twin, key, part)
     if isinstance(twin, Stage):
         twin.check()

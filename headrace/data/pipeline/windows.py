@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.data.pipeline.composites import by_leaf
+from headrace.data.pipeline.batching import Batch
+from headrace.data.pipeline.composites import by_leaf, is_dense
 from headrace.data.pipeline.elements import Element
 from headrace.data.pipeline.functions import TracedFunction, called
 from headrace.data.pipeline.sources import Listed
-from headrace.data.pipeline.stage import INFINITE, UNKNOWN, Cursor, Exhausted, Run, Stage, State, known
+from headrace.data.pipeline.stage import INFINITE, UNKNOWN, Cursor, Exhausted, Run, Stage, State, known, stack
 from headrace.ops.iteration.iterators import DatasetValue
 
 
@@ -38,6 +39,11 @@ class Window(Stage):
         self._drop = drop_remainder
         self._as_dataset = as_dataset
         self.check()
+
+    @property
+    def size(self) -> Any:
+        """How many elements a window has."""
+        return self._numbers[0]
 
     def check(self) -> None:
         """See Stage.check."""
@@ -73,6 +79,15 @@ class _WindowCursor(Cursor):
 
     def next(self) -> Element:
         """See Cursor.next."""
+        chosen = self.chosen()
+        return tuple(self._as_dataset(Listed(leaf, [e[place] for e in chosen])) for leaf, place in self._leaves)
+
+    def chosen(self) -> list[Element]:
+        """The elements of the next window.
+
+        Raises:
+            Exhausted: there is none.
+        """
         size, shift, stride = self._numbers
         span = (size - 1) * stride + 1
         try:
@@ -88,7 +103,7 @@ class _WindowCursor(Cursor):
         self._skip = max(0, shift - len(self._buffer))
         for _ in range(min(shift, len(self._buffer))):
             self._buffer.popleft()
-        return tuple(self._as_dataset(Listed(leaf, [e[place] for e in chosen])) for leaf, place in self._leaves)
+        return chosen
 
     def state(self) -> State:
         """See Cursor.state."""
@@ -99,6 +114,76 @@ class _WindowCursor(Cursor):
         self._skip, buffer, source = state
         self._buffer.extend(tuple(element) for element in buffer)
         self.inputs[0].restore(source)
+
+
+class BatchedWindows(Stage):
+    """What `window(...).flat_map(lambda w: w.batch(n))` gives, without a dataset for each window.
+
+    Args:
+        windows: the windows.
+        batch: the batch that the function makes of a window; it holds all of it.
+        name: the function's.
+    """
+
+    kind = "flat_map"
+
+    def __init__(self, windows: Window, batch: Batch, name: str) -> None:
+        super().__init__((windows,), batch.element_spec)
+        self._batch = batch
+        self._function = name
+
+    @property
+    def name(self) -> str:
+        """See Stage.name."""
+        return f"flat_map({self._function})"
+
+    def cardinality(self) -> int:
+        """As of any flat_map."""
+        size = self.inputs[0].cardinality()
+        return size if size in (0, INFINITE) else UNKNOWN
+
+    def start(self, run: Run) -> Cursor:
+        """See Stage.start."""
+        windows = self.inputs[0].start(run)
+        assert isinstance(windows, _WindowCursor)
+        return _BatchedWindowsCursor(windows, self._batch.size if self._batch.drop else 0)
+
+
+def batched_windows(source: Stage, function: TracedFunction) -> Stage | None:
+    """The shorter form of a flat_map whose function does nothing but batch a window; None for others."""
+    graph = function.graph
+    if not isinstance(source, Window) or len(graph.nodes) != 1 or graph.nodes[0].op != "_Dataset":
+        return None
+    batch = graph.nodes[0].attrs["recipe"].stage
+    plain = type(batch) is Batch and batch.inputs[0].kind == "dataset" and is_dense(source.inputs[0].element_spec)
+    if not plain or len(by_leaf(source.inputs[0].element_spec)) != 1:
+        return None
+    whole = known(batch.size) and known(source.size) and batch.size >= source.size
+    return BatchedWindows(source, batch, function.name) if whole else None
+
+
+class _BatchedWindowsCursor(Cursor):
+    __slots__ = ("_least", "_windows")
+
+    def __init__(self, windows: _WindowCursor, least: int) -> None:
+        super().__init__(windows)
+        self._windows = windows
+        self._least = least
+
+    def next(self) -> Element:
+        """See Cursor.next."""
+        while True:
+            chosen = self._windows.chosen()
+            if len(chosen) >= self._least:
+                return tuple(stack(column, 0) for column in zip(*chosen, strict=True))
+
+    def state(self) -> State:
+        """See Cursor.state."""
+        return self._windows.state()
+
+    def restore(self, state: State) -> None:
+        """See Cursor.restore."""
+        self._windows.restore(state)
 
 
 class GroupByWindow(Stage):

@@ -66,12 +66,15 @@ class Recipe(str):
     """The name of a dataset that depends on symbolic tensors, in a graph; it keeps what makes the dataset of their values."""
 
     make: Callable[[Sequence[Any]], DatasetValue]
+    stage: Any
+    """The pipeline, with symbolic tensors in it."""
 
     @classmethod
-    def of(cls, make: Callable[[Sequence[Any]], DatasetValue]) -> Recipe:
+    def of(cls, make: Callable[[Sequence[Any]], DatasetValue], stage: Any) -> Recipe:
         """A fresh one."""
         recipe = cls(f"dataset_{next(_numbers)}")
         recipe.make = make
+        recipe.stage = stage
         return recipe
 
 

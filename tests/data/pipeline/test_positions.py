@@ -11,6 +11,7 @@ import pytest
 
 import headrace as tf
 from headrace.data.pipeline.packing import pack, unpack
+from tests.data.pipeline.cases import chains
 
 Dataset = tf.data.Dataset
 ROWS = np.arange(20, dtype=np.float32).reshape(10, 2)
@@ -78,6 +79,20 @@ def test_a_position_is_restored_exactly(name: str, taken: int) -> None:
     again = iter(PIPELINES[name]())
     again.restore_position(position)
     assert rest(again) == expected
+
+
+@pytest.mark.parametrize("name", list(chains.CASES)[:50])
+def test_the_position_of_a_chain(name: str) -> None:
+    def make() -> Any:
+        return iter(chains.CASES[name](tf).take(30))
+
+    iterator = make()
+    for _ in range(3):
+        next(iterator, None)
+    position = iterator.packed_position()
+    again = make()
+    again.restore_position(position)
+    assert rest(again) == rest(iterator)
 
 
 def test_an_iterator_in_a_checkpoint(tmp_path: Path) -> None:

@@ -127,6 +127,12 @@ CASES = {
         tf.data.Dataset.range(7).window(*n).cardinality() for n in ((3,), (3, 1), (3, 2, 2), (3, 2, 1, True), (9, 1, 1, True))
     ],
     "window-batch": lambda tf: tf.data.Dataset.range(7).window(3, 2, 2, True).flat_map(lambda w: w.batch(3)),
+    "window-batch-drop": lambda tf: tf.data.Dataset.range(8).window(3, 2).flat_map(lambda w: w.batch(3, drop_remainder=True)),
+    "window-batch-larger": lambda tf: tf.data.Dataset.range(8).window(3, 2).flat_map(lambda w: w.batch(5)),
+    "window-batch-smaller": lambda tf: tf.data.Dataset.range(8).window(3, 2).flat_map(lambda w: w.batch(2)),
+    "window-batch-rows": lambda tf: (
+        tf.data.Dataset.from_tensor_slices(np.arange(12.0).reshape(6, 2)).window(2, 1).flat_map(lambda w: w.batch(2)).batch(2)
+    ),
     "window-pairs": _window_of_pairs,
     "window-dicts": _window_of_dicts,
     "window-map-reduce": lambda tf: tf.data.Dataset.range(7).window(3).map(lambda w: w.reduce(np.int64(0), lambda a, b: a + b)),
