@@ -169,6 +169,10 @@ _LARGE = 1 << 16
 """Bytes; what is smaller is copied as quickly."""
 
 
+_FEW = 4096
+"""Integers; up to so many (labels) stay on the host, where compiled code takes them as quickly as a device array."""
+
+
 class _Aligned(np.ndarray[Any, Any]):
     """The memory of an array that `empty` made."""
 
@@ -196,6 +200,8 @@ def as_tensor(component: Any, spec: TensorSpec) -> Tensor:
     if spec.dtype in (dtypes.variant, dtypes.resource):
         return tensor_of(component, spec.dtype)
     array = component if isinstance(component, np.ndarray) else np.asarray(component)
+    if array.dtype.kind in "iu" and array.ndim and array.size <= _FEW and not spec.dtype.is_quantized:
+        return EagerTensor(array)
     if array.nbytes >= _LARGE and _is_aligned(array) and not context.state().device:
         return tensor_of(jax.device_put(array, devices.resolve(""), may_alias=True), spec.dtype)
     return context.ThreadState.default_executor.constant(array, spec.dtype)
@@ -211,6 +217,8 @@ def assembled(structure: Any, parts: Sequence[Any]) -> Any:
     """Values in their structure, sparse, ragged and other composite ones made of their components."""
     if isinstance(structure, TensorSpec):
         return parts[0]
+    if type(structure) is tuple and all(type(spec) is TensorSpec for spec in structure):
+        return tuple(parts)
     return nest.pack_sequence_as(structure, parts, expand_composites=True)
 
 

@@ -58,7 +58,7 @@ def _numbers(buffer: bytes, shape: tuple[int, ...], out_type: DType, little_endi
 def decode_raw_op(bytes: Any, *, out_type: DType, little_endian: bool = True) -> Any:
     """The bytes of each string, all of one length, as numbers along a new last axis."""
     items = bytes.ravel().tolist()
-    sizes = {len(item) for item in items}
+    sizes = set(map(len, items))
     if len(sizes) > 1:
         raise InvalidArgumentError(f"DecodeRaw takes strings of one length; these have {min(sizes)} to {max(sizes)} bytes")
     (size,) = sizes or {0}
