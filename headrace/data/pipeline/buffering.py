@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import statistics
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +27,11 @@ CHEAP = 50e-6
 
 MEASURED = 8
 """How many elements are timed at a time, before tuning decides whether a thread is worth it."""
+
+
+def typical(times: list[float]) -> float:
+    """The median; it leaves out what compiling the first call takes."""
+    return sorted(times)[len(times) // 2]
 
 
 class Prefetch(Stage):
@@ -102,8 +106,7 @@ class PrefetchCursor(Cursor):
     def _runs_ahead(self) -> bool:
         """False while a tuned buffer still finds its input quick."""
         if not self._ahead and len(self._times) == MEASURED:
-            # The median leaves out what compiling the first call takes.
-            self._ahead = statistics.median(self._times) > CHEAP
+            self._ahead = typical(self._times) > CHEAP
             self._times.clear()
         return self._ahead
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import os
-import statistics
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -12,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.data.pipeline.buffering import AUTOTUNE, CHEAP, MEASURED, THREADS
+from headrace.data.pipeline.buffering import AUTOTUNE, CHEAP, MEASURED, THREADS, typical
 from headrace.data.pipeline.elements import Element
 from headrace.data.pipeline.functions import TracedFunction, called
 from headrace.data.pipeline.mapping import Map, MapCursor
@@ -102,10 +101,10 @@ class Degree:
         self._times.append(seconds)
         if len(self._times) < MEASURED:
             return
-        typical = statistics.median(self._times)
+        each = typical(self._times)
         self._times.clear()
-        if typical > 3 * CHEAP:
-            self._before = (1, 1.0 / typical)
+        if each > 3 * CHEAP:
+            self._before = (1, 1.0 / each)
             self.now = 2
             self._restart()
         elif self._calls >= _TRIED:
@@ -207,7 +206,7 @@ class _ParallelMapCursor(MapCursor):
             results = prepared.run_block(block)
             self._times.append(time.perf_counter() - began)
             if len(self._times) == MEASURED:
-                if statistics.median(self._times) > _LONG and self._most > 1:
+                if typical(self._times) > _LONG and self._most > 1:
                     self._parts = self._most
                     prepared.forget_sizes()
                 self._times.clear()
