@@ -111,6 +111,20 @@ def parsed(tf: Any) -> list[Any]:
     return [tensor for batch in batches for tensor in batch]
 
 
+def batched_features(tf: Any, **options: Any) -> list[Any]:
+    """Three batches of examples in two files, written by tf.data.experimental.TFRecordWriter."""
+    features = {"x": tf.io.FixedLenFeature([2], tf.float32), "y": tf.io.FixedLenFeature([], tf.int64)}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(2):
+            rows = [example(tf, x=[row / 2, number / 4], y=[row]) for row in range(5)]
+            writer = tf.data.experimental.TFRecordWriter(f"{folder}/{number}", options.get("kind", ""))
+            writer.write(tf.data.Dataset.from_tensor_slices(rows))
+        made = tf.data.experimental.make_batched_features_dataset(
+            f"{folder}/*", 4, features, shuffle=False, **{key: value for key, value in options.items() if key != "kind"}
+        )
+        return [tensor for batch in made.take(3) for tensor in tf.nest.flatten(batch)]
+
+
 TEXTS = [b"", b"a", b"a\n", b"a\nb", b"a\n\nb\n", b"a\r\nb\r\n", b"a\rb\n", b"\n", b"a\0b\n", b"x" * 3_000_000 + b"\ny"]
 GLOB = dict.fromkeys(("a.txt", "b.txt", "b.dat", ".hidden.txt"), b"")
 
@@ -134,6 +148,14 @@ CASES = {
     "records-flat-map": of_records(lambda tf, paths: tf.data.Dataset.from_tensor_slices(paths).flat_map(tf.data.TFRecordDataset)),
     "records-sharded": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths).shard(3, 1).skip(1)),
     "records-batched": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths).batch(4).unbatch()),
+    "batched-features": case(lambda tf: batched_features(tf, num_epochs=1), in_function=False),
+    "batched-features-labelled": case(lambda tf: batched_features(tf, label_key="y", reader_num_threads=2), in_function=False),
+    "batched-features-dropped": case(lambda tf: batched_features(tf, num_epochs=1, drop_final_batch=True), in_function=False),
+    "batched-features-reader": case(
+        lambda tf: batched_features(tf, kind="GZIP", reader=tf.data.TFRecordDataset, reader_args=["GZIP"], num_epochs=2),
+        in_function=False,
+    ),
+    "batched-features-no-label": case(lambda tf: batched_features(tf, label_key="z"), in_function=False),
     "records-parsed": case(parsed, in_function=False),
     "records-in-function": case(inside, in_function=False),
     "records-damaged": of_records(lambda tf, paths: tf.data.TFRecordDataset([paths[0], damaged(paths[2]), paths[5]])),
