@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.linalg
 
 from headrace.core.dtypes import COMPLEX, float32, float64
 from headrace.core.errors import InvalidArgumentError
@@ -87,9 +87,10 @@ def matrix_logarithm(input: Any) -> Any:
     """The principal logarithm of each complex matrix."""
     if input.ndim < 2 or input.shape[-1] != input.shape[-2]:
         raise InvalidArgumentError(f"expected square matrices; got shape {list(input.shape)}")
+    logm = importlib.import_module("scipy.linalg").logm  # when it is needed: SciPy takes longer to import than all of Headrace
     out = np.empty_like(input)
     for index in np.ndindex(input.shape[:-2]):
-        out[index] = scipy.linalg.logm(input[index].astype(np.complex128))
+        out[index] = logm(input[index].astype(np.complex128))
     return out
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from headrace.core.dtypes import FLOATING
 from headrace.dispatch.infer import elementwise
@@ -15,6 +15,15 @@ from headrace.dispatch.opdef import OpDef, get, op
 from headrace.dispatch.tensor import Tensor
 from headrace.ops.math.elementwise import add, multiply, real_divide, subtract
 from headrace.ops.math.unary import cos, derivative, negative, sin, square
+
+
+def _special(name: str) -> Callable[..., Any]:
+    """A function of scipy.special, which is imported when it is called first: it takes longer than all of Headrace."""
+
+    def function(x: Any) -> Any:
+        return getattr(importlib.import_module("scipy.special"), name)(x)
+
+    return function
 
 
 def _declared(name: str, function: Callable[..., Any], doc: str) -> OpDef:
@@ -29,17 +38,17 @@ def _declared(name: str, function: Callable[..., Any], doc: str) -> OpDef:
     return op(name, "x: T -> y: T", T=FLOATING, host_only=True, shape=elementwise)(kernel)
 
 
-bessel_j0 = _declared("BesselJ0", special.j0, "The Bessel function of the first kind of order 0.")
-bessel_j1 = _declared("BesselJ1", special.j1, "The Bessel function of the first kind of order 1.")
-bessel_y0 = _declared("BesselY0", special.y0, "The Bessel function of the second kind of order 0.")
-bessel_y1 = _declared("BesselY1", special.y1, "The Bessel function of the second kind of order 1.")
-bessel_k0 = _declared("BesselK0", special.k0, "The modified Bessel function of the second kind of order 0.")
-bessel_k1 = _declared("BesselK1", special.k1, "The modified Bessel function of the second kind of order 1.")
-bessel_k0e = _declared("BesselK0e", special.k0e, "The modified Bessel function of the second kind of order 0, times exp(x).")
-bessel_k1e = _declared("BesselK1e", special.k1e, "The modified Bessel function of the second kind of order 1, times exp(x).")
-dawsn = _declared("Dawsn", special.dawsn, "Dawson's integral: exp(-x^2) times the integral of exp(t^2) from 0 to x.")
-fresnel_cos = _declared("FresnelCos", lambda x: special.fresnel(x)[1], "The Fresnel integral of cos(pi t^2 / 2) from 0 to x.")
-fresnel_sin = _declared("FresnelSin", lambda x: special.fresnel(x)[0], "The Fresnel integral of sin(pi t^2 / 2) from 0 to x.")
+bessel_j0 = _declared("BesselJ0", _special("j0"), "The Bessel function of the first kind of order 0.")
+bessel_j1 = _declared("BesselJ1", _special("j1"), "The Bessel function of the first kind of order 1.")
+bessel_y0 = _declared("BesselY0", _special("y0"), "The Bessel function of the second kind of order 0.")
+bessel_y1 = _declared("BesselY1", _special("y1"), "The Bessel function of the second kind of order 1.")
+bessel_k0 = _declared("BesselK0", _special("k0"), "The modified Bessel function of the second kind of order 0.")
+bessel_k1 = _declared("BesselK1", _special("k1"), "The modified Bessel function of the second kind of order 1.")
+bessel_k0e = _declared("BesselK0e", _special("k0e"), "The modified Bessel function of the second kind of order 0, times exp(x).")
+bessel_k1e = _declared("BesselK1e", _special("k1e"), "The modified Bessel function of the second kind of order 1, times exp(x).")
+dawsn = _declared("Dawsn", _special("dawsn"), "Dawson's integral: exp(-x^2) times the integral of exp(t^2) from 0 to x.")
+fresnel_cos = _declared("FresnelCos", lambda x: _special("fresnel")(x)[1], "The Fresnel integral of cos(pi t^2 / 2) from 0 to x.")
+fresnel_sin = _declared("FresnelSin", lambda x: _special("fresnel")(x)[0], "The Fresnel integral of sin(pi t^2 / 2) from 0 to x.")
 
 
 def _over(y: Tensor, x: Tensor, limit: float) -> Tensor:
