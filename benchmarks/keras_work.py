@@ -1,4 +1,4 @@
-"""What Keras's `fit` costs a step beside the bare compiled step. Under Headrace or real TensorFlow: `python keras_work.py MODULE`."""
+"""What Keras's `fit` costs a step beside the bare compiled step. Runs under either framework: `python keras_work.py MODULE`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def measure(module: str) -> dict[str, float]:
     def step(images: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
             value = loss(labels, model(images, training=True))
-        model.optimizer.apply_gradients(zip(tape.gradient(value, model.trainable_variables), model.trainable_variables, strict=True))
+        weights = model.trainable_variables
+        model.optimizer.apply_gradients(zip(tape.gradient(value, weights), weights, strict=True))
         return value
 
     first = tf.constant(x[:BATCH]), tf.constant(y[:BATCH])

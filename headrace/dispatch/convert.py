@@ -241,6 +241,8 @@ def _pack(values: Sequence[Any], dtype: DType | None, hint: Any) -> Tensor:
     if dtype is not None:
         return get("Pack")([_cast_item(item, dtype) for item in values])
     first = next((found for found in (_leaf_dtype(item) for item in values) if found is not None), None)
+    if first is not None and first.is_floating and hint is not None and dtypes.as_dtype(hint).is_integer:
+        return _pack(values, dtypes.as_dtype(hint), None)  # a shape made of floating tensors, as TensorFlow takes it
     return get("Pack")([convert_to_tensor(item, first, hint) for item in values])
 
 
@@ -300,13 +302,9 @@ def _convert_plain(op: OpDef, arg: Arg, value: Any, types: Mapping[str, DType]) 
         attr = op.attrs[arg.type_attr]
         if isinstance(attr.default, DType):
             return convert_to_tensor(value, dtype_hint=attr.default)
-        if attr.allowed and not any(d.is_floating for d in attr.allowed) and _is_empty_list(value):
-            return convert_to_tensor(value, dtypes.int32)
+        if attr.allowed and not any(d.is_floating for d in attr.allowed) and isinstance(value, list | tuple):
+            return convert_to_tensor(value, dtype_hint=dtypes.int32)
     return convert_to_tensor(value)
-
-
-def _is_empty_list(value: Any) -> bool:
-    return isinstance(value, list | tuple) and not value
 
 
 def _list_items(op: OpDef, arg: Arg, value: Any) -> Sequence[Any]:

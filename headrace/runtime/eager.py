@@ -101,7 +101,7 @@ class EagerExecutor:
             return as_tuple(_grouped(op.kernel, op, counts)(*arrays, **attrs))
         if op.on_lists:
             return as_tuple(_grouped(op.kernel, op, counts)(*map(on_host, arrays), **attrs))
-        if op.host_only or (op.host is not None and _all_numpy(arrays)):
+        if op.host_only or (op.host is not None and _stays_on_host(arrays)):
             kernel = op.kernel if op.host_only else op.host
             return tuple(map(np.asarray, as_tuple(_grouped(kernel, op, counts)(*map(np.asarray, arrays), **attrs))))  # type: ignore[arg-type]
         if op.has_resources:
@@ -232,8 +232,9 @@ def _grouped(kernel: Callable[..., Any], op: OpDef, counts: tuple[int, ...]) -> 
     return flat_kernel
 
 
-def _all_numpy(arrays: Sequence[Any]) -> bool:
-    return all(isinstance(array, np.ndarray) for array in arrays)
+def _stays_on_host(arrays: Sequence[Any]) -> bool:
+    """True for arrays that are all on the host, and where one holds strings, which are nowhere else."""
+    return all(isinstance(array, np.ndarray) for array in arrays) or any(array.dtype.kind == "O" for array in arrays)
 
 
 def _place(arrays: Sequence[Any], device: str) -> list[Any]:

@@ -16,8 +16,8 @@ from headrace.ops.random.algorithms import seeded
 
 def _shape_vector(shape: Any) -> Any:
     """A shape as the int32 or int64 vector that ops take; a lone number is a vector of one."""
-    if isinstance(shape, Tensor):
-        return shape
+    if isinstance(shape, Tensor) or (isinstance(shape, list | tuple) and any(isinstance(size, Tensor) for size in shape)):
+        return convert_to_tensor(shape, dtype_hint=dtypes.int32)
     dims = np.asarray(shape.as_list() if hasattr(shape, "as_list") else shape)
     return dims.reshape(-1).astype(np.int64 if dims.dtype == np.int64 and dims.size and dims.max() >= 2**31 else np.int32)
 
