@@ -49,6 +49,8 @@ from headrace.data.pipeline.options import OptimizationOptions as OptimizationOp
 from headrace.data.pipeline.options import ThreadingOptions as ThreadingOptions
 from headrace.data.pipeline.stage import INFINITE as INFINITE_CARDINALITY
 from headrace.data.pipeline.stage import UNKNOWN as UNKNOWN_CARDINALITY
+from headrace.data.readers.csv import CsvDataset as CsvDataset
+from headrace.data.readers.csv import make_csv_dataset as make_csv_dataset
 from headrace.data.readers.features import TFRecordWriter as TFRecordWriter
 from headrace.data.readers.features import make_batched_features_dataset as make_batched_features_dataset
 from headrace.data.readers.features import parse_example_dataset as parse_example_dataset

@@ -37,10 +37,12 @@ class LineReader:
         path: the file, or a URL.
         kind: '', 'GZIP' or 'ZLIB'.
         offset: where to begin.
+        keep_returns: leaves carriage returns where they are.
     """
 
-    def __init__(self, path: str, kind: str, offset: int) -> None:
+    def __init__(self, path: str, kind: str, offset: int, keep_returns: bool = False) -> None:
         self.offset = offset
+        self._keep_returns = keep_returns
         self._name = path
         self._stream = compression.open_at(path, kind, offset)
         self._rest: list[bytes] = []
@@ -55,7 +57,7 @@ class LineReader:
         whole = self._whole()
         if whole is None:
             return []
-        if b"\r" in whole:
+        if b"\r" in whole and not self._keep_returns:
             return whole.replace(b"\r", b"").split(b"\n")
         return whole.split(b"\n")
 
@@ -143,3 +145,50 @@ class PieceReader:
     def close(self) -> None:
         """Closes the file."""
         self._stream.close()
+
+
+class RowReader:
+    """The rows of a file of comma-separated values; line breaks within quotes are part of a row.
+
+    Args:
+        path: the file, or a URL.
+        kind: '', 'GZIP' or 'ZLIB'.
+        offset: where to begin.
+        header: leaves out the first row of the file.
+        quoted: whether fields may stand in quotes.
+    """
+
+    def __init__(self, path: str, kind: str, offset: int, header: bool, quoted: bool) -> None:
+        self.offset = offset
+        self._lines = LineReader(path, kind, offset, keep_returns=True)
+        self._skip = header and not offset
+        self._quoted = quoted
+        self._open: list[bytes] = []
+
+    def read(self) -> list[bytes]:
+        """The next rows; see LineReader.read."""
+        rows: list[bytes] = []
+        while not rows:
+            lines = self._lines.read()
+            for line in lines:
+                self._open.append(line)
+                if not self._quoted or sum(part.count(b'"') for part in self._open) % 2 == 0:
+                    rows.append(self._closed())
+            if not lines:
+                if self._open:
+                    rows.append(self._closed())
+                break
+            if rows and self._skip:
+                del rows[0]
+                self._skip = False
+        self.offset = self._lines.offset - sum(len(part) + 1 for part in self._open)
+        return rows
+
+    def _closed(self) -> bytes:
+        row = b"\n".join(self._open).removesuffix(b"\r")
+        self._open.clear()
+        return row
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._lines.close()

@@ -62,13 +62,15 @@ def _quoted(line: bytes, start: int) -> tuple[bytes, int]:
         start = stop + 2
 
 
-def _default(default: Any, column: int) -> Any:
+def default_of(default: Any, column: int) -> Any:
+    """The value that a column has where a field is empty; None where it must not be."""
     if default.ndim > 1 or default.size > 1:
         raise InvalidArgumentError(f"the default of column {column} has shape {list(default.shape)}; expected at most one value")
     return default.ravel()[0] if default.size else None
 
 
-def _value(field: bytes, default: Any, dtype: DType, where: str) -> Any:
+def value_of(field: bytes, default: Any, dtype: DType, where: str) -> Any:
+    """What a field stands for in a column of a dtype."""
     if not field:
         if default is None:
             raise InvalidArgumentError(f"{where} is empty, and the column has no default; give the field, or a default")
@@ -103,7 +105,7 @@ def decode_csv_op(
     types = [as_dtype(default.dtype) for default in record_defaults]
     if select_cols and (len(select_cols) != len(types) or list(select_cols) != sorted(set(select_cols)) or select_cols[0] < 0):
         raise InvalidArgumentError(f"select_cols must be {len(types)} rising positions; got {list(select_cols)}")
-    defaults = [_default(default, column) for column, default in enumerate(record_defaults)]
+    defaults = [default_of(default, column) for column, default in enumerate(record_defaults)]
     columns: list[list[Any]] = [[] for _ in types]
     for row, line in enumerate(records.ravel().tolist()):
         found = list(fields(line, separator, use_quote_delim))
@@ -113,7 +115,7 @@ def decode_csv_op(
             raise InvalidArgumentError(f"expected {len(types)} fields but record {row} has {len(found)}")
         for column, (field, default, dtype) in enumerate(zip(found, defaults, types, strict=True)):
             text = b"" if field == missing else field
-            columns[column].append(_value(text, default, dtype, f"field {column} of record {row}"))
+            columns[column].append(value_of(text, default, dtype, f"field {column} of record {row}"))
     return tuple(_array(items, dtype, records.shape) for items, dtype in zip(columns, types, strict=True))
 
 

@@ -61,10 +61,19 @@ def make_pieces(folder: Path, kind: str, readers: int | None) -> Any:
     return tf.data.FixedLengthRecordDataset(paths, 4, 3, 1, None, "GZIP" if kind == "GZIP" else "", readers)
 
 
+def make_rows(folder: Path, kind: str, readers: int | None) -> Any:
+    pack = gzip.compress if kind == "GZIP" else bytes
+    paths = [folder / f"{number}.csv" for number in range(3)]
+    for number, path in enumerate(paths):
+        path.write_bytes(pack(b"header\n" + b"".join(b'"%d\n%d"\n' % (number, row) for row in range(25 + number))))
+    dataset = tf.data.experimental.CsvDataset([str(path) for path in paths], [""], kind.replace("ZLIB", ""), header=True)
+    return dataset.map(lambda text: text)
+
+
 @pytest.mark.usefixtures("no_threads_left")
 @pytest.mark.parametrize("readers", [None, 2])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("make", [make_records, make_lines, make_pieces])
+@pytest.mark.parametrize("make", [make_records, make_lines, make_pieces, make_rows])
 def test_a_position_is_restored_exactly(
     tmp_path: Path, make: Callable[[Path, str, int | None], Any], kind: str, readers: int | None
 ) -> None:

@@ -125,6 +125,45 @@ def batched_features(tf: Any, **options: Any) -> list[Any]:
         return [tensor for batch in made.take(3) for tensor in tf.nest.flatten(batch)]
 
 
+ROWS = b'h1,h2\n1,"x\ny"\n2,b\n\n3,\n,z\nq,q\n4,d,e\n5,f'
+TABLE = b"a,b,c,d\n1,2.5,x,5000000000\n2,3,y,1\n3,4,z,2\n"
+
+
+def rows(defaults: Callable[[Any], Any], content: bytes = ROWS, kind: str = "", **options: Any) -> Any:
+    """A case of the rows of a CSV file, in two files; the names of errors stand in their place."""
+
+    def program(tf: Any) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            for name in "ab":
+                Path(folder, name).write_bytes(PACK[kind](content))
+            iterator = iter(tf.data.experimental.CsvDataset([f"{folder}/a", f"{folder}/b"], defaults(tf), kind, **options))
+            found = []
+            while True:
+                try:
+                    found.append(
+                        repr([part.numpy().item() if hasattr(part.numpy(), "item") else part.numpy() for part in next(iterator)])
+                    )
+                except StopIteration:
+                    return tf.constant(found)
+                except tf.errors.InvalidArgumentError:
+                    found.append("error")
+
+    return case(program, in_function=False)
+
+
+def table(**options: Any) -> Any:
+    """A case of two batches of a table with names."""
+
+    def program(tf: Any) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "table.csv").write_bytes(TABLE)
+            given = {"batch_size": 2, "num_epochs": 1, "shuffle": False} | options
+            made = tf.data.experimental.make_csv_dataset(f"{folder}/*.csv", **given)
+            return [tensor for batch in made.take(2) for tensor in tf.nest.flatten(batch)]
+
+    return case(program, in_function=False)
+
+
 TEXTS = [b"", b"a", b"a\n", b"a\nb", b"a\n\nb\n", b"a\r\nb\r\n", b"a\rb\n", b"\n", b"a\0b\n", b"x" * 3_000_000 + b"\ny"]
 GLOB = dict.fromkeys(("a.txt", "b.txt", "b.dat", ".hidden.txt"), b"")
 
@@ -148,6 +187,27 @@ CASES = {
     "records-flat-map": of_records(lambda tf, paths: tf.data.Dataset.from_tensor_slices(paths).flat_map(tf.data.TFRecordDataset)),
     "records-sharded": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths).shard(3, 1).skip(1)),
     "records-batched": of_records(lambda tf, paths: tf.data.TFRecordDataset(paths).batch(4).unbatch()),
+    "csv": rows(lambda tf: [0, "none"], header=True),
+    "csv-required": rows(lambda tf: [tf.int32, tf.string], header=True),
+    "csv-selected": rows(lambda tf: ["x"], header=True, select_cols=[1]),
+    "csv-excluded": rows(lambda tf: ["x"], header=True, exclude_cols=[0]),
+    "csv-returns": rows(lambda tf: [0.0, tf.constant("")], b"1.5,a\r\n2,b\r\n"),
+    "csv-gzip": rows(
+        lambda tf: [tf.constant([], tf.int64), tf.constant(["z"])], b"1;-\n2;b", "GZIP", field_delim=";", na_value="-"
+    ),
+    "csv-no-quotes": rows(lambda tf: [""], b'a"b\n"c\n', use_quote_delim=False),
+    "csv-both": rows(lambda tf: [""], select_cols=[0], exclude_cols=[1]),
+    "csv-another-dtype": case(lambda tf: tf.data.experimental.CsvDataset("f", [tf.int8]), in_function=False),
+    "table": table(),
+    "table-labelled": table(label_name="c"),
+    "table-selected": table(select_columns=["a", "c"]),
+    "table-selected-by-number": table(select_columns=[3, 1], label_name="b"),
+    "table-defaults": table(column_defaults=[0.0, 0.0, "q", 7.5]),
+    "table-names": table(column_names=["p", "q", "r", "s"]),
+    "table-without-end": table(num_epochs=None),
+    "table-no-label": table(label_name="zz"),
+    "table-two-defaults": table(column_defaults=[0.0, 0.0]),
+    "table-same-names": table(column_names=["p", "p", "r", "s"]),
     "batched-features": case(lambda tf: batched_features(tf, num_epochs=1), in_function=False),
     "batched-features-labelled": case(lambda tf: batched_features(tf, label_key="y", reader_num_threads=2), in_function=False),
     "batched-features-dropped": case(lambda tf: batched_features(tf, num_epochs=1, drop_final_batch=True), in_function=False),
