@@ -228,7 +228,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
 
 def is_tensor(x: Any) -> bool:
     """True for tensors (sparse and ragged ones too), variables and IndexedSlices."""
-    return isinstance(x, ActsAsTensor | CompositeTensor)
+    return isinstance(x, ActsAsTensor)
 
 
 def _holds_tensors(value: Any) -> bool:

@@ -16,14 +16,14 @@ from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.operators import Operators
-from headrace.dispatch.tensor import EagerTensor, Tensor
+from headrace.dispatch.tensor import ActsAsTensor, EagerTensor, Tensor
 from headrace.ops.array.portable import static_value
 from headrace.ops.ragged import kernels
 from headrace.ragged import elements, partitions, subscripts
 from headrace.sparse.tensor import SparseTensor
 
 
-class RaggedTensor(CompositeTensor, Operators):
+class RaggedTensor(CompositeTensor, Operators, ActsAsTensor):
     """A tensor whose rows differ in length: row i is `values[row_splits[i]:row_splits[i + 1]]`.
 
     Make one with `tf.ragged.constant` or the `from_...` methods.

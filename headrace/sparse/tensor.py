@@ -14,7 +14,7 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.infer import elementwise
 from headrace.dispatch.opdef import get
 from headrace.dispatch.operators import Operators
-from headrace.dispatch.tensor import EagerTensor, Tensor
+from headrace.dispatch.tensor import ActsAsTensor, EagerTensor, Tensor
 from headrace.ops.array.portable import static_value
 from headrace.ops.sparse import conversion
 
@@ -24,7 +24,7 @@ UNARY = frozenset({"Cast", "Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Softplu
 _WITH_DENSE = {"Mul": conversion.sparse_dense_cwise_mul, "RealDiv": conversion.sparse_dense_cwise_div}
 
 
-class SparseTensor(CompositeTensor, Operators):
+class SparseTensor(CompositeTensor, Operators, ActsAsTensor):
     """A tensor of which only some elements are stored; the others are 0 (or empty).
 
     Args:

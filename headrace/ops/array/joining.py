@@ -341,7 +341,7 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
 
     Args:
         input: a tensor; flattened when `axis` is None.
-        repeats: an int for all, or an int vector with one count a slice, known when a function is traced.
+        repeats: an int for all, or an int vector with one count a slice.
         axis: an int.
         name: a name for the node in a graph.
     """
@@ -349,9 +349,10 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
     if axis is None:
         input, axis = get("Reshape")(input, [-1]), 0
     axis = resolve_axis(axis, len(input.shape))
-    counts = static_value(convert_to_tensor(repeats))
+    repeats = convert_to_tensor(repeats)
+    counts = static_value(repeats)
     if counts is None:
-        raise InvalidArgumentError("tf.repeat needs repeats that are known when the function is traced")
+        return get("GatherV2")(input, _positions(repeats, get("Shape")(input)[axis]), axis, name=name)
     if counts.size == 1:
         wide = get("ExpandDims")(input, axis + 1)
         multiples = np.ones(len(wide.shape), np.int32)
@@ -363,3 +364,12 @@ def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None =
         return get("Reshape")(tile(wide, multiples), merged_shape, name=name)
     positions = np.repeat(np.arange(counts.size, dtype=np.int32), counts)
     return get("GatherV2")(input, positions, axis, name=name)
+
+
+def _positions(repeats: Tensor, length: Tensor) -> Tensor:
+    """The index of each slice as often as `repeats`, whose values are known when the function runs, say."""
+    many = get("BroadcastTo")(get("Reshape")(repeats, [-1]), get("Reshape")(length, [1]))
+    ends = get("Cumsum")(get("Cast")(many, DstT="int32"), 0)
+    total = get("Max")(get("ConcatV2")([ends, [0]], 0), 0)
+    places = get("UpperBound")(get("ExpandDims")(ends, 0), get("ExpandDims")(get("Range")(0, total, 1), 0), out_type="int32")
+    return get("Reshape")(places, [-1])

@@ -59,7 +59,20 @@ def windows(tf: Any, x: Any) -> Any:
     return total
 
 
+def repeated(tf: Any, x: Any, counts: Any) -> Any:
+    """Slices as often as tensors say, whose values a function does not know."""
+    return tf.repeat(x, counts, axis=0), tf.repeat(x, counts[0], axis=1), tf.repeat(x, counts * 0, axis=0)
+
+
+def kinds(tf: Any) -> Any:
+    """What counts as a tensor."""
+    values = [tf.data.Dataset.range(2), tf.ragged.constant([[1], []]), tf.sparse.from_dense([[1]]), np.float32(1), 1.0]
+    return [tf.constant(tf.is_tensor(value)) for value in values]
+
+
 CASES = {
+    "repeated": case(repeated, X, np.int32([2, 0, 1])),
+    "kinds": case(kinds),
     "confusion-label": case(lambda tf: tf.math.confusion_matrix([5], [0], num_classes=3), in_function=False),
     "confusion-prediction": case(lambda tf: tf.math.confusion_matrix([0], [5], num_classes=3), in_function=False),
     "confusion-negative": case(lambda tf: tf.math.confusion_matrix([0], [-1]), in_function=False),
