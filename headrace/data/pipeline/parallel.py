@@ -80,7 +80,7 @@ class Degree:
 
     Tuning begins with one, in the caller's thread. Where a call takes long enough to be worth handing over, two threads take
     over; from then on one more is tried whenever the consumer has waited for more than a tenth of the time, and given up again
-    where it brought nothing.
+    where it made the wait for an element no shorter.
     """
 
     def __init__(self, fixed: int | None, most: int) -> None:
@@ -104,7 +104,7 @@ class Degree:
         each = typical(self._times)
         self._times.clear()
         if each > 3 * CHEAP:
-            self._before = (1, 1.0 / each)
+            self._before = (1, each)
             self.now = 2
             self._restart()
         elif self._calls >= _TRIED:
@@ -119,12 +119,12 @@ class Degree:
         if self._calls < _ROUND:
             return
         elapsed = time.perf_counter() - self._began
-        rate = self._calls / elapsed
-        if self._before is not None and rate < 1.05 * self._before[1]:
+        each = self._waited / self._calls
+        if self._before is not None and each > 0.95 * self._before[1]:
             self.now = self._before[0]
             self._settled = True
         elif self._waited > 0.1 * elapsed and self.now < self.most:
-            self._before = (self.now, rate)
+            self._before = (self.now, each)
             self.now += 1
         else:
             self._before = None
