@@ -332,9 +332,12 @@ class GraphTensor(Tensor):
             self._refuse("iterating over a symbolic tensor of unknown length")
         return (self[i] for i in range(len(self)))
 
-    def numpy(self) -> NoReturn:
-        """Refused while tracing."""
-        raise NotImplementedError(f"numpy() is only available when executing eagerly; {self.name} is a symbolic tensor")
+    def __getattr__(self, name: str) -> NoReturn:
+        # `hasattr(tensor, "numpy")` is how programs ask whether a tensor has a value.
+        hint = (
+            f": numpy() is only available when executing eagerly, and {self.name} is a symbolic tensor" if name == "numpy" else ""
+        )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
         raise NotImplementedError(f"the symbolic tensor {self.name} has no numpy value; call numpy code outside tf.function")
@@ -376,9 +379,14 @@ class Operation:
 
     @property
     def inputs(self) -> tuple[GraphTensor, ...]:
-        """The tensors that it takes."""
+        """The tensors that it takes: those that the tapes know, so that gradients flow through what is made of them."""
         node = self._output.value.node
-        return () if node is None else tuple(GraphTensor(value, self._output.builder) for value in node.inputs)
+        if node is None:
+            return ()
+        records = reversed(self._output.builder.log.records)
+        recorded = next((r for r in records if any(getattr(t, "value", None) in node.outputs for t in r.outputs)), None)
+        known = {} if recorded is None else {tensor.value: tensor for tensor in recorded.inputs if type(tensor) is GraphTensor}
+        return tuple(known[v] if v in known else GraphTensor(v, self._output.builder) for v in node.inputs)
 
     @property
     def outputs(self) -> tuple[GraphTensor, ...]:

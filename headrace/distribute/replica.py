@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from headrace.core import nest
+from headrace.core import dtypes, nest
+from headrace.dispatch.convert import convert_to_tensor
+from headrace.dispatch.tensor import Tensor
 from headrace.distribute import context
 from headrace.distribute.options import ReduceOp
 
@@ -15,12 +17,16 @@ class ReplicaContext:
 
     Attributes:
         strategy: the strategy.
-        replica_id_in_sync_group: which replica it is, from 0.
     """
 
     def __init__(self, strategy: Any, replica_id_in_sync_group: int = 0) -> None:
         self.strategy = strategy
-        self.replica_id_in_sync_group = replica_id_in_sync_group
+        self._replica_id = replica_id_in_sync_group
+
+    @property
+    def replica_id_in_sync_group(self) -> Tensor:
+        """Which replica it is, from 0: an int32 scalar."""
+        return convert_to_tensor(self._replica_id, dtypes.int32)
 
     @property
     def num_replicas_in_sync(self) -> int:
@@ -30,7 +36,7 @@ class ReplicaContext:
     @property
     def devices(self) -> tuple[str, ...]:
         """The device of this replica."""
-        return (self.strategy.extended.worker_devices[self.replica_id_in_sync_group],)
+        return (self.strategy.extended.worker_devices[self._replica_id],)
 
     def merge_call(self, merge_fn: Callable[..., Any], args: Any = (), kwargs: Any = None) -> Any:
         """Calls `merge_fn(strategy, *args, **kwargs)` once for all replicas.

@@ -1,5 +1,7 @@
 """tf.nn: neural networks."""
 
+from headrace.distribute.losses import compute_average_loss as compute_average_loss
+from headrace.distribute.losses import scale_regularization_loss as scale_regularization_loss
 from headrace.nn import experimental as experimental
 from headrace.ops.array.sorting import approx_max_k as approx_max_k
 from headrace.ops.array.sorting import approx_min_k as approx_min_k

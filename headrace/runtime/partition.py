@@ -192,7 +192,7 @@ class _Facts:
         return sorted(found, key=lambda obstacle: order[obstacle.node])
 
     def _pinned(self) -> set[Node]:
-        """Integer arithmetic that host nodes or static inputs feed on, or that nothing on the device reads."""
+        """Integer arithmetic that host nodes or static inputs feed on, that has static inputs, or that no compiled node reads."""
         on_host = {value for node in self.forced for value in node.outputs}
         rooted = set(on_host)
         available = on_host | self.known | {v for v in self.graph.inputs if _is_small(v) and v.dtype is not dtypes.resource}
@@ -211,7 +211,9 @@ class _Facts:
             asked = any(value in wanted for value in node.outputs)
             readers = [user for value in node.outputs for user in users.get(value, ())]
             alone = any(v in rooted for v in node.outputs) and all(u in pinned or u in self.forced for u in readers)
-            if asked or alone:
+            # A range of moving bounds, say: compiled, it would be specialized for every one of them.
+            special = any(value not in self.known for value in static_inputs(node))
+            if asked or alone or special:
                 pinned.add(node)
                 wanted.update(node.inputs)
         return pinned

@@ -20,7 +20,7 @@ import numpy as np
 from headrace.core import dtypes
 from headrace.core.errors import NotCompilable
 from headrace.dispatch import context
-from headrace.dispatch.lists import stacked
+from headrace.dispatch.lists import ElementList, stacked
 from headrace.dispatch.resource import Resource
 from headrace.ir.graph import Graph
 from headrace.runtime import devices
@@ -51,6 +51,8 @@ class Compiled:
         self._resource_inputs = [i for i, value in enumerate(graph.inputs) if value.element is not None]
         self._tensor_inputs = [i for i, v in enumerate(graph.inputs) if v.element is None and i not in self._statics]
         self._takes_lists = any(graph.inputs[i].dtype is dtypes.variant for i in self._tensor_inputs)
+        used = {value for node in graph.nodes for value in node.inputs}.union(graph.outputs) if self._takes_lists else set()
+        self._unread = {i for i in self._tensor_inputs if self._takes_lists and graph.inputs[i] not in used}
         self._written = written_inputs(graph)
         self._versions: OrderedDict[Any, Any] = OrderedDict()
         self._binding: _Binding | None = None
@@ -130,6 +132,8 @@ class Compiled:
 
     def _stacked(self, position: int, argument: Any) -> Any:
         """A list in the form for compiled code, if something reads it; a refusal names the first node that does."""
+        if position in self._unread and isinstance(argument, ElementList):
+            return None  # most lists of a loop are nothing to its condition, which would be compiled for every length of them
         try:
             return stacked(argument)
         except NotCompilable as error:

@@ -13,7 +13,7 @@ from headrace.compat import alias
 from headrace.core.errors import FailedPreconditionError
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = Path(__file__).with_name("linear.py")
+PROGRAM = ROOT / "tests" / "interop" / "programs" / "basics" / "line.py"
 
 
 def headrace_run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -33,9 +33,9 @@ def installed() -> object:
 def test_a_program_runs_unchanged() -> None:
     done = headrace_run(str(PROGRAM), "--steps", "5")
     assert done.returncode == 0, done.stderr
-    first, second = done.stdout.splitlines()
-    assert first == "2.21.0 tensorflow"
-    assert len(second.split()) == 4
+    lines = done.stdout.splitlines()
+    assert lines[0] == "version = 2.21.0 tensorflow"
+    assert [line.split(" = ")[0] for line in lines[1:]] == ["first loss", "last loss", "bias", "doublings"]
 
 
 def test_a_module_and_the_files_beside_a_program_are_found(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import headrace as tf
-from headrace.runtime import executable
+from headrace.dispatch.lists import HostList
+from headrace.runtime import executable, segments
 
 X = np.float32([1, -1, 2, -3])
 
@@ -132,3 +133,33 @@ def test_random_programs_equal_their_eager_runs(steps):
     for _ in range(2):
         for want, got in zip(run(tf.constant(X), eager), function(tf.constant(X), compiled), strict=True):
             np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-5)
+
+
+def test_lists_that_a_graph_does_not_read_are_not_made_for_it(monkeypatch):
+    """The condition of a loop on the host would else be compiled for every length of its lists."""
+
+    @tf.function
+    def doubled(n):
+        rows = tf.TensorArray(tf.float32, size=0, dynamic_size=True)
+        total = tf.constant(0.0)
+        while total < n:
+            rows = rows.write(rows.size(), total)
+            total += tf.ensure_shape(tf.numpy_function(lambda x: np.float32(2), [total], tf.float32), [])
+        return rows.stack()
+
+    made = []
+    monkeypatch.setattr(segments, "stacked", lambda value: made.append(type(value)) or value)
+    assert doubled(tf.constant(6.0)).numpy().tolist() == [0, 2, 4]
+    assert HostList not in made
+
+
+def test_a_range_of_moving_bounds_is_made_on_the_host():
+    """Compiled, it would be compiled anew for every window of a series."""
+
+    @tf.function
+    def window(x, first):
+        return tf.gather(x, tf.range(first, first + 2))
+
+    assert [window(tf.constant(X), tf.constant(i)).numpy().tolist() for i in (0, 2)] == [[1, -1], [2, -3]]
+    plan = executable.of(window.get_concrete_function(tf.constant(X), tf.constant(0)).graph).plan
+    assert [(segment.on_host, segment.statics) for segment in plan.segments] == [(True, frozenset()), (False, frozenset())]

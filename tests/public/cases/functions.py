@@ -70,13 +70,41 @@ def kinds(tf: Any) -> Any:
     return [tf.constant(tf.is_tensor(value)) for value in values]
 
 
+def _has_numpy(tf: Any) -> Any:
+    """Programs ask so whether a tensor has a value."""
+    asked: list[bool] = []
+    tf.function(lambda x: asked.append(hasattr(x, "numpy")) or x)(tf.constant(1.0))
+    return tf.constant([*asked, hasattr(tf.constant(1.0), "numpy")])
+
+
+def _through_inputs(tf: Any, x: Any) -> Any:
+    """Losses look for the logits that an activation was made of."""
+
+    @tf.function
+    def slope(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.sigmoid(x * 2.0)
+            z = tf.reduce_sum(y.op.inputs[0] * 3.0)
+        return tape.gradient(z, x)
+
+    return slope(x)
+
+
 CASES = {
     "repeated": case(repeated, X, np.int32([2, 0, 1])),
     "kinds": case(kinds),
+    "gradient-through-op-inputs": case(_through_inputs, np.float32([1, 2]), gradient=False, in_function=False),
     "confusion-label": case(lambda tf: tf.math.confusion_matrix([5], [0], num_classes=3), in_function=False),
     "confusion-prediction": case(lambda tf: tf.math.confusion_matrix([0], [5], num_classes=3), in_function=False),
     "confusion-negative": case(lambda tf: tf.math.confusion_matrix([0], [-1]), in_function=False),
     "confusion-none": case(lambda tf: tf.math.confusion_matrix([0, 1], [1, 1], num_classes=3)),
+    "has-numpy": case(_has_numpy, in_function=False),
+    "list-of-tensors-is-cast": case(
+        lambda tf, x: tf.convert_to_tensor([x[0], [2, 3]], tf.float64), np.int32([[1, 5]]), gradient=False
+    ),
+    "list-of-sizes-is-cast": case(lambda tf, x: tf.scatter_nd(np.int64([[1]]), [1.0], [tf.shape(x)[0] + 1]), np.int32([1, 5])),
+    "tensor-is-not-cast": case(lambda tf, x: tf.convert_to_tensor(x, tf.float64), np.int32([1, 5]), in_function=False),
     "slice-from-data": case(lambda tf, x, i: [x[i : i + 2], x[:, i:], x[i:, :-1:2]], X, np.int32(1)),
     "slice-from-data-short": case(lambda tf, x, i: tf.sin(x[i : i + 2]), X, np.int32(2)),
     "index-and-slice": case(lambda tf, x, i: [x[i, 1:3], x[1:, i], x[..., i, None, :2], x[i, ::2] * 2.0], X, np.int32(1)),

@@ -28,6 +28,7 @@ CASES = {
     "reduce-join-axis": case(lambda tf, x: tf.reshape(tf.strings.reduce_join(x, axis=[0, 1], separator="-"), [1]), WORDS),
     "reduce-join-keepdims": case(lambda tf, x: tf.strings.reduce_join(x, axis=-1, keepdims=True), WORDS),
     "segment-join": case(lambda tf, x: tf.strings.unsorted_segment_join(x, [1, 1], 3, ","), WORDS),
+    "gather-at-computed-positions": case(lambda tf, x: tf.gather(x, tf.argsort([[0.5, -1.0], [1.0, 2.0]])), WORDS),
     "replace": case(lambda tf, x: tf.strings.regex_replace(x, "[ac]", r"(\0)"), WORDS),
     "replace-pattern-tensor": case(lambda tf, x: tf.strings.regex_replace(x, tf.constant("a"), "z"), WORDS),
     "full-match": case(lambda tf, x: tf.strings.regex_full_match(x, "[ab]"), WORDS),

@@ -19,7 +19,7 @@ def tell(label: str, *steps: Callable[[], Any]) -> None:
             found.append(repr(step()).replace(base, "BASE"))
         except (tf.errors.OpError, TypeError, UnicodeDecodeError) as error:
             found.append(type(error).__name__)
-    print(label, *found)
+    print(label, "=", *found)
 
 
 with g.GFile(file, "w") as f:
