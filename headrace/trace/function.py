@@ -250,7 +250,8 @@ class Function(Trackable):
                 spec = spec_for(leaf, leaf_name)
                 assert isinstance(spec, TensorSpec)
                 inputs.append(builder.add_argument(spec, spec.name or leaf_name))
-                specs.append(spec)
+                named = isinstance(leaf, TensorSpec) and leaf.name
+                specs.append(spec if named else TensorSpec(spec.shape, spec.dtype, inputs[-1].value.name))
                 leaves.append(inputs[-1])
             else:
                 specs.append(leaf)

@@ -67,14 +67,14 @@ class FunctionSpec:
         return bound.args, bound.kwargs
 
     def argument_names(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-        """A name for every leaf of `(args, kwargs)`: the parameter's, with the path inside it."""
+        """A name for every leaf of `(args, kwargs)`: the parameter's; the graph tells those of one parameter apart by numbers."""
         names: list[str] = []
         positional = [p.name for p in self.signature.parameters.values() if p.kind != p.KEYWORD_ONLY]
         for position, value in enumerate(args):
             stem = positional[min(position, len(positional) - 1)] if positional else f"arg{position}"
-            names += _leaf_names(stem, value)
+            names += [stem] * len(nest.flatten(value))
         for key in sorted(kwargs):
-            names += _leaf_names(key, kwargs[key])
+            names += [key] * len(nest.flatten(kwargs[key]))
         return names
 
     def full_args(self) -> tuple[list[str], str | None, str | None, list[Any], list[str], dict[str, Any]]:
@@ -95,10 +95,6 @@ class FunctionSpec:
                 if p.default is not p.empty:
                     defaults.append(p.default)
         return args, varargs, varkw, defaults, only, only_defaults
-
-
-def _leaf_names(stem: str, value: Any) -> list[str]:
-    return ["_".join(map(str, (stem, *path))) for path, _ in nest.flatten_with_path(value)]
 
 
 def is_tensor_argument(value: Any) -> bool:

@@ -11,10 +11,18 @@ from headrace.trace.concrete import ConcreteFunction
 from headrace.trace.function import Function
 
 _CHILDREN = "_self_headrace_children"
+_UNTRACKED = "_self_headrace_untracked"
 _TRACKING = "_self_setattr_tracking"
 
 
-class Trackable(tracking.Trackable):
+class _AnyTrackable(type):
+    """Counts everything that is trackable here as an instance of `Trackable`."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, tracking.Trackable) if cls is Trackable else super().__instancecheck__(instance)
+
+
+class Trackable(tracking.Trackable, metaclass=_AnyTrackable):
     """An object of the object graph whose children are named by `_trackable_children`."""
 
     def _track_trackable(self, trackable: Any, name: str, overwrite: bool = False) -> Any:
@@ -68,23 +76,31 @@ class AutoTrackable(Trackable, tracking.AutoTrackable):
 
     def _trackable_children(self, save_type: str = tracking.CHECKPOINT, **kwargs: Any) -> dict[str, Any]:
         """The children by the names of their edges."""
-        found = super()._trackable_children(save_type, **kwargs)
+        found = super()._trackable_children(save_type, **kwargs) | self._containers()
         if save_type == tracking.CHECKPOINT:
             return {name: child for name, child in found.items() if not isinstance(child, Function | ConcreteFunction)}
         declared = (name for name in dir(type(self)) if not name.startswith("__") and name not in found)
         functions = {name: getattr(self, name, None) for name in declared if _may_be_function(getattr(type(self), name, None))}
         return found | {name: value for name, value in functions.items() if isinstance(value, Function | ConcreteFunction)}
 
+    def _containers(self) -> dict[str, Any]:
+        """The attributes that are plain lists, tuples or dicts and hold trackable objects by now."""
+        left_out = vars(self).get(_UNTRACKED, ())
+        plain = {name: value for name, value in vars(self).items() if type(value) in (list, tuple, dict)}
+        return {name: value for name, value in plain.items() if name not in left_out and tracking.is_trackable(value)}
+
     def __delattr__(self, name: str) -> None:
         self._own_children().pop(name, None)
         super().__delattr__(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        own = self._own_children()
-        if getattr(self, _TRACKING, True) and tracking.is_trackable(value) and not name.startswith("_self_"):
+        own, tracked = self._own_children(), getattr(self, _TRACKING, True)
+        if tracked and isinstance(value, tracking.Trackable) and not name.startswith("_self_"):
             own[name] = value
         elif name in own and own[name] is not value:
             del own[name]
+        left_out: set[str] = vars(self).setdefault(_UNTRACKED, set())
+        (left_out.discard if tracked else left_out.add)(name)
         super().__setattr__(name, value)
 
 

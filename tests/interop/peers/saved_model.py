@@ -238,9 +238,10 @@ def differences(path: str) -> list[str]:
             compare(inner)
 
     for file in files:
+        if file.package != "tensorflow":
+            continue
         for message in ours.FindFileByName(file.name).message_types_by_name.values():
-            if file.package == "tensorflow":
-                compare(message)
+            compare(message)
         for name, enum in ours.FindFileByName(file.name).enum_types_by_name.items():
             theirs = descriptor_pool.Default().FindEnumTypeByName(f"tensorflow.{name}").values_by_name
             found += [value.name for value in enum.values if value.name not in theirs or theirs[value.name].number != value.number]
