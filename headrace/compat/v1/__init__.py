@@ -69,6 +69,7 @@ from headrace.compat.v1 import strings as strings
 from headrace.compat.v1 import summary as summary
 from headrace.compat.v1 import train as train
 from headrace.compat.v1.graphs import reset_default_graph as reset_default_graph
+from headrace.compat.v1.shapes import Dimension as Dimension
 from headrace.core.device_spec import DeviceSpec as DeviceSpec
 from headrace.core.errors import OpError as OpError
 from headrace.core.logs import get_logger as get_logger

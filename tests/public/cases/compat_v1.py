@@ -44,7 +44,20 @@ def files(tf: Any) -> Any:
         return tf.constant([str(item) for item in [*found, g.Exists(f"{base}/a")]])
 
 
+def dimensions(tf: Any) -> Any:
+    kind = tf.compat.v1.Dimension
+    known, unknown = kind(3), kind(None)
+    values = known == 3, int(kind(known)), (known == unknown) is None, unknown.value is None, [1, 2, 3][: kind(2)]
+    return [tf.constant(value) for value in values]
+
+
+def negative_dimension(tf: Any) -> Any:
+    return tf.compat.v1.Dimension(-1)
+
+
 CASES = {
+    "dimensions": case(dimensions),
+    "negative_dimension": case(negative_dimension),
     "variables": case(variables, in_function=False),
     "switches": case(switches, in_function=False),
     "files": case(files, in_function=False),
