@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax
+
 from headrace.core.errors import UnimplementedError
 from headrace.data.pipeline import storing
 from headrace.data.pipeline.batching import Batch, Unbatch
@@ -102,6 +104,14 @@ class Arranging:
             InvalidArgumentError: `index` is not in [0, num_shards).
         """
         return self._then(Shard(self.stage, number(num_shards, "num_shards"), number(index, "index")))
+
+    def shard_by_host(self, name: str | None = None) -> Dataset:
+        """The share of this host among those that `jax.distributed` joined; a name of Headrace's, not TensorFlow's.
+
+        A host may get one element more than another, which hangs a step that they take together: `repeat()` behind it, and a fixed
+        number of steps, keep them in step.
+        """
+        return self.shard(jax.process_count(), jax.process_index())
 
     def concatenate(self, dataset: Dataset, name: str | None = None) -> Dataset:
         """These elements, then those of another dataset.

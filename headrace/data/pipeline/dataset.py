@@ -15,6 +15,7 @@ from headrace.data.pipeline.arranging import Arranging, as_text
 from headrace.data.pipeline.choosing import Choose, Drawn, Sample
 from headrace.data.pipeline.counting import Numbers, Zip
 from headrace.data.pipeline.elements import are_subtypes, flat_specs, most_general, specs_equal, take_apart
+from headrace.data.pipeline.grain import Grain
 from headrace.data.pipeline.grouping import Grouping
 from headrace.data.pipeline.iterators import NumpyIterator, OwnedIterator, dataset_value
 from headrace.data.pipeline.options import Options
@@ -127,6 +128,23 @@ class Dataset(CompositeTensor, PerElement, Arranging, Grouping):
         spec = generated_spec(output_signature, output_types, output_shapes)
         arguments = [part for value in args or () for part in take_apart(value)[1]]
         return Dataset(Generated(generator, spec, arguments))
+
+    @staticmethod
+    def from_grain(source: Any, output_signature: Any = None, name: str | None = None) -> Dataset:
+        """A dataset over one of Grain, which works in several processes; a name of Headrace's, not TensorFlow's.
+
+        Args:
+            source: a grain.MapDataset, grain.IterDataset or grain.DataLoader; its elements are structures of numpy arrays.
+            output_signature: the structure of an element, of tf.TypeSpec objects; by default that of the first element, which is
+                then made twice. Needed where shapes differ between elements.
+
+        Raises:
+            UnimplementedError: Grain is not installed.
+            TypeError: `source` is nothing of Grain's.
+            ValueError: `output_signature` is missing, and there is no first element.
+            InvalidArgumentError: the first element cannot be made tensors.
+        """
+        return Dataset(Grain(source, output_signature))
 
     @staticmethod
     def range(*args: Any, output_type: Any = dtypes.int64, name: str | None = None) -> Dataset:

@@ -222,15 +222,21 @@ def assembled(structure: Any, parts: Sequence[Any]) -> Any:
     return nest.pack_sequence_as(structure, parts, expand_composites=True)
 
 
-def fitted(value: Any, structure: Any, what: str) -> Element:
+def fitted(value: Any, structure: Any, what: str, cast: bool = True) -> Element:
     """The components of a value that must have a given structure.
+
+    Args:
+        value: what a user's code gave.
+        structure: of specs.
+        what: who gave it, for messages.
+        cast: casts numbers to the dtype that is asked for, as TensorFlow does for generators; otherwise they must have it.
 
     Raises:
         InvalidArgumentError: structure, dtype or shape differ.
     """
     parts: list[Any] = []
     try:
-        nest.map_structure_up_to(structure, lambda spec, item: parts.extend(_fitted_leaf(spec, item, what)), value)
+        nest.map_structure_up_to(structure, lambda spec, item: parts.extend(_fitted_leaf(spec, item, what, cast)), value)
     except ValueError as error:
         if isinstance(error, InvalidArgumentError):
             raise
@@ -240,7 +246,7 @@ def fitted(value: Any, structure: Any, what: str) -> Element:
     return tuple(parts)
 
 
-def _fitted_leaf(spec: Any, item: Any, what: str) -> list[Any]:
+def _fitted_leaf(spec: Any, item: Any, what: str, cast: bool) -> list[Any]:
     if isinstance(spec, CompositeSpec):
         if not spec.is_compatible_with(item):
             raise InvalidArgumentError(f"{what} gave {item!r}; expected a value of {spec!r}")
@@ -250,16 +256,16 @@ def _fitted_leaf(spec: Any, item: Any, what: str) -> list[Any]:
         if found is not spec.dtype:
             raise InvalidArgumentError(f"{what} gave a tensor of {found.name}; expected {spec.dtype.name}; cast it")
     else:
-        array = _converted(item, spec, what)
+        array = _converted(item, spec, what, cast)
     if not spec.shape.is_compatible_with(array.shape):
         raise InvalidArgumentError(f"{what} gave an element of shape {TensorShape(array.shape)}; expected {spec.shape}")
     return [array]
 
 
-def _converted(item: Any, spec: TensorSpec, what: str) -> Any:
-    """A user's numbers or strings as an array of its own; numbers are cast, as in TensorFlow."""
+def _converted(item: Any, spec: TensorSpec, what: str, cast: bool) -> Any:
+    """A user's numbers or strings as an array of its own."""
     try:
-        if spec.dtype is dtypes.string:
+        if spec.dtype is dtypes.string or not cast:
             return np.array(to_numpy(item, spec.dtype)[0])
         return np.array(item, spec.dtype.np_dtype)
     except (TypeError, ValueError) as error:

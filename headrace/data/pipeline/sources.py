@@ -251,10 +251,18 @@ class Generated(Stage):
     def start(self, run: Run) -> Cursor:
         """See Stage.start."""
         arguments = [part[()] if part.ndim == 0 else part for part in self._arguments]
-        return _GeneratorCursor(self.name, self.element_spec, lambda: iter(self._generator(*arguments)))
+        return GeneratorCursor(self.name, self.element_spec, lambda: iter(self._generator(*arguments)))
 
 
-class _GeneratorCursor(Cursor):
+class GeneratorCursor(Cursor):
+    """What an iterator of Python gives, which is asked for when the first element is.
+
+    Args:
+        name: that of the stage.
+        spec: the structure of its elements.
+        make: begins a new pass.
+    """
+
     __slots__ = ("_iterator", "_make", "_name", "_position", "_simple", "_spec")
 
     def __init__(self, name: str, spec: Any, make: Callable[[], Iterator[Any]]) -> None:
@@ -266,12 +274,14 @@ class _GeneratorCursor(Cursor):
         self._position = 0
         self._simple = _simple_leaves(spec)
 
-    def next(self) -> Element:
-        """See Cursor.next."""
+    def pull(self) -> Any:
+        """The next element as it was given; an error of the iterator names the stage.
+
+        Raises:
+            Exhausted: there is none.
+        """
         try:
-            if self._iterator is None:
-                self._iterator = self._make()
-            value = next(self._iterator)
+            value = next(self._begun())
         except StopIteration:
             raise Exhausted from None
         except OpError:
@@ -281,6 +291,16 @@ class _GeneratorCursor(Cursor):
         except (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError) as error:
             raise UnknownError(f"{type(error).__name__}: {error} [in {self._name} at element {self._position}]") from error
         self._position += 1
+        return value
+
+    def _begun(self) -> Any:
+        if self._iterator is None:
+            self._iterator = self._make()
+        return self._iterator
+
+    def next(self) -> Element:
+        """See Cursor.next."""
+        value = self.pull()
         element = self._quick(value)
         return fitted(value, self._spec, f"{self._name} (element {self._position - 1})") if element is None else element
 
