@@ -10,9 +10,7 @@ from tests.interop.program_runs import Outcome, about, differences
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "programs.md"
 BEGIN, END = "| program | about | lines compared | runs |\n|---|---|---|---|\n", "\n<!-- end of the table -->"
 
-GAPS: dict[str, str] = {
-    "text/translation.py": "no: the static shape of `x[:n]` by a traced size `n` is taken for all of `x`, where that is short",
-}
+GAPS: dict[str, str] = {}
 """Why a program does not run as under TensorFlow, by name. Each line goes when its program does."""
 
 

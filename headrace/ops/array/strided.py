@@ -143,8 +143,11 @@ def _strided_shape(input: Dims, begin: Any, end: Any, strides: Any, **masks: int
     return tuple(result)
 
 
-def _range_size(piece: Piece, size: int) -> int:
+def _range_size(piece: Piece, size: int) -> int | None:
+    """The number of places that a range takes of a dimension; None where it ends at an unknown place of a known one."""
     first, last = (None if v is None else int(v) for v in (piece.begin, piece.end))
+    if not is_trial(size) and any(v is not None and is_trial(abs(v)) for v in (first, last)):
+        return None
     length = len(range(*slice(first, last, piece.stride).indices(size)))
     return of_unknown(length, size)
 
