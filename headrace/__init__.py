@@ -57,6 +57,7 @@ from headrace.core.shapes import broadcast_static_shape as broadcast_static_shap
 from headrace.core.spec import TensorSpec as TensorSpec
 from headrace.core.spec import TypeSpec as TypeSpec
 from headrace.dispatch.composite import IndexedSlices as IndexedSlices
+from headrace.dispatch.composite import IndexedSlicesSpec as IndexedSlicesSpec
 from headrace.dispatch.context import current_name_scope as get_current_name_scope
 from headrace.dispatch.context import executing_eagerly as executing_eagerly
 from headrace.dispatch.context import init_scope as init_scope

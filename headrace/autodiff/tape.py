@@ -14,9 +14,8 @@ from typing import Any
 from headrace.autodiff.reverse import Backward, CustomRule, Gradient, Record, backward, by_source, carries_gradient
 from headrace.core import nest
 from headrace.core.errors import InvalidArgumentError
-from headrace.core.spec import CompositeTensor
+from headrace.core.spec import CompositeTensor, is_only_composite
 from headrace.dispatch import context
-from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import NO_ATTRS, Attrs, OpDef, get
 from headrace.dispatch.tensor import Tensor
@@ -45,9 +44,7 @@ def _is_variable(value: Any) -> bool:
 def key_tensor(source: Any) -> Tensor:
     """The tensor that stands for a source on the tape: a variable's handle, or the tensor itself."""
     tensor = source.handle if _is_variable(source) else source
-    if isinstance(tensor, IndexedSlices):
-        tensor = tensor.values
-    elif isinstance(tensor, CompositeTensor):
+    if isinstance(tensor, CompositeTensor):
         tensor = tensor.gradient_tensor
     return context.state().executor.adopt(tensor)
 
@@ -141,7 +138,7 @@ class GradientTape:
             ValueError: something in it is neither.
         """
         for leaf in nest.flatten(tensor):
-            if not (isinstance(leaf, Tensor | IndexedSlices | CompositeTensor) or _is_variable(leaf)):
+            if not (isinstance(leaf, Tensor | CompositeTensor) or _is_variable(leaf)):
                 raise ValueError(
                     f"watch takes tensors and variables; got {leaf!r} ({type(leaf).__name__}); use tf.constant or tf.Variable"
                 )
@@ -201,7 +198,7 @@ class GradientTape:
         policy = UnconnectedGradients(unconnected_gradients)
         flat = nest.flatten(sources)
         for source in flat:
-            if not (isinstance(source, Tensor | IndexedSlices | CompositeTensor) or _is_variable(source)):
+            if not (isinstance(source, Tensor | CompositeTensor) or _is_variable(source)):
                 raise TypeError(f"sources must be tensors or variables; got {source!r} ({type(source).__name__})")
         keys = [id(key_tensor(source)) for source in flat]
         found = backward(self._records, seeds_of(target, output_gradients), set(keys))
@@ -296,9 +293,9 @@ def seeds_of(target: Any, output_gradients: Any) -> list[tuple[Tensor, Gradient]
         raise ValueError(f"{len(targets)} targets need as many output_gradients; got {len(given)}")
     seeds: list[tuple[Tensor, Gradient]] = []
     for item, gradient in zip(targets, given, strict=True):
-        if isinstance(item, CompositeTensor):
+        if is_only_composite(item):
             item = item.gradient_tensor
-        if isinstance(gradient, CompositeTensor):
+        if is_only_composite(gradient):
             gradient = gradient.gradient_tensor
         if not (isinstance(item, Tensor) or _is_variable(item)):
             raise TypeError(f"the target of a gradient must be a tensor; got {item!r} ({type(item).__name__})")
@@ -310,7 +307,7 @@ def seeds_of(target: Any, output_gradients: Any) -> list[tuple[Tensor, Gradient]
 
 
 def _completed(gradient: Gradient, source: Any, policy: UnconnectedGradients) -> Gradient:
-    if isinstance(source, CompositeTensor):
+    if is_only_composite(source):
         found = _completed(gradient, source.gradient_tensor, policy)
         return None if found is None else source.with_gradient_tensor(found)
     if gradient is not None or policy is UnconnectedGradients.NONE:

@@ -44,6 +44,11 @@ class CompositeTensor:
         raise NotImplementedError
 
 
+def is_only_composite(value: Any) -> bool:
+    """True for a composite tensor that converts to no dense one; IndexedSlices do."""
+    return isinstance(value, CompositeTensor) and not hasattr(value, "__tf_tensor__")
+
+
 class CompositeSpec(TypeSpec):
     """The spec of a CompositeTensor: hashable, equal where a trace for one value serves the other."""
 

@@ -13,6 +13,7 @@ from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.core.shapes import TensorShape
 from headrace.core.spec import CompositeSpec, TensorSpec
+from headrace.dispatch.composite import IndexedSlicesSpec
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import EagerTensor
 from headrace.proto.messages import StructuredValue
@@ -24,6 +25,7 @@ _MAX_DEPTH = 60
 
 _COMPOSITES: dict[type[Any], tuple[int, tuple[str, ...]]] = {
     SparseTensorSpec: (1, ("shape", "dtype")),
+    IndexedSlicesSpec: (2, ("shape", "dtype", "indices_dtype", "dense_shape_dtype", "indices_shape")),
     RaggedTensorSpec: (3, ("shape", "dtype", "ragged_rank", "row_splits_dtype")),
 }
 """The number of each class of composite specs in a TypeSpecProto, and the fields that stand there."""
@@ -98,7 +100,7 @@ def encode_composite(spec: CompositeSpec, proto: Any) -> None:
     """
     kind = next((kind for kind in _COMPOSITES if type(spec) is kind), None)
     if kind is None:
-        raise UnimplementedError(f"{spec!r} has no stored form; expected specs of sparse or ragged tensors")
+        raise UnimplementedError(f"{spec!r} has no stored form; expected specs of sparse or ragged tensors or of IndexedSlices")
     number, fields = _COMPOSITES[kind]
     proto.type_spec_class, proto.type_spec_class_name = number, kind.__name__
     _encode(tuple(getattr(spec, field) for field in fields), proto.type_state)
@@ -110,7 +112,8 @@ def decode_composite(proto: Any, what: str, depth: int = 0) -> CompositeSpec:
     kind = next((kind for kind, (number, _) in _COMPOSITES.items() if number == proto.type_spec_class), None)
     if kind is None:
         raise UnimplementedError(
-            f"{what} holds a {proto.type_spec_class_name or 'composite'}; only plain, sparse and ragged tensors are supported"
+            f"{what} holds a {proto.type_spec_class_name or 'composite'}; only plain, sparse and ragged tensors and IndexedSlices"
+            " are supported"
         )
     state = decode(proto.type_state, what, depth + 1)
     fields = _COMPOSITES[kind][1]

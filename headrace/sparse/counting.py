@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from headrace.core.dtypes import INDEX, as_dtype, int32, int64
-from headrace.core.spec import CompositeTensor
+from headrace.core.spec import is_only_composite
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
@@ -44,7 +44,7 @@ def bincount(
 
     See `headrace.ops.math.contraction.bincount`; weights are of the kind of `arr`.
     """
-    if not isinstance(arr, CompositeTensor):
+    if not is_only_composite(arr):
         return contraction.bincount(arr, weights, minlength, maxlength, dtype, name, axis, binary_output)
     _checked(weights, axis, binary_output)
     values, amounts = _flat(arr), None if weights is None else _flat(weights)
@@ -54,7 +54,7 @@ def bincount(
     amounts = convert_to_tensor(np.zeros(0, as_dtype(dtype).np_dtype)) if amounts is None else amounts
     if isinstance(arr, SparseTensor):
         return counting.sparse_bincount(arr.indices, values, arr.dense_shape, size, amounts, binary_output=binary_output, name=name)
-    splits = get("Cast")(arr.row_splits, DstT=int64)  # type: ignore[attr-defined]
+    splits = get("Cast")(arr.row_splits, DstT=int64)
     return counting.ragged_bincount(splits, values, size, amounts, binary_output=binary_output, name=name)
 
 
@@ -85,13 +85,13 @@ def sparse_bincount(
         InvalidArgumentError: a value is negative, or weights do not fit.
     """
     _checked(weights, axis, binary_output)
-    x: Any = values if isinstance(values, CompositeTensor) else convert_to_tensor(values)
+    x: Any = values if is_only_composite(values) else convert_to_tensor(values)
     if isinstance(x, Tensor) and x.dtype not in INDEX:
         x = get("Cast")(x, DstT=int64)
     amounts = weights
     if axis != -1:
         x, amounts = _flat(x), None if weights is None else _flat(weights)
-    elif isinstance(weights, CompositeTensor):
+    elif is_only_composite(weights):
         amounts = _flat(weights)
     amounts = convert_to_tensor(np.zeros(0, x.dtype.np_dtype)) if amounts is None else convert_to_tensor(amounts)
     options: dict[str, Any] = {

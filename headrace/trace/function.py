@@ -12,7 +12,6 @@ from typing import Any
 from headrace.core import nest
 from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec, TypeSpec
 from headrace.dispatch import context
-from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import GraphTensor, Tensor
 from headrace.runtime import executable
@@ -292,7 +291,7 @@ def _outputs(builder: GraphBuilder, result: Any, name: str) -> tuple[Any, list[G
             spec = value.type_spec
             outputs.extend(builder.adopt(part) for part in spec.components(value))
             return spec
-        if isinstance(value, Tensor | Variable | IndexedSlices) or not callable(value):
+        if isinstance(value, Tensor | Variable) or not callable(value):
             try:
                 outputs.append(builder.adopt(convert_to_tensor(value)))
             except (TypeError, ValueError) as error:

@@ -22,6 +22,8 @@ class Model(tf.Module):
         tf.SparseTensorSpec([None, 3], tf.int64),
         tf.RaggedTensorSpec([2, None, 5, None], tf.string, row_splits_dtype=tf.int32),
         tf.RaggedTensorSpec(None, tf.float32, 2),
+        tf.IndexedSlicesSpec([None, 2], tf.float32, tf.int32, None, [3]),
+        tf.IndexedSlicesSpec([4, 2], tf.bfloat16, tf.int64, tf.int32),
     ],
 )
 def test_specs_come_back(spec):
@@ -35,6 +37,16 @@ def test_a_model_comes_back(tmp_path):
     for wrong in (tf.constant([[1.0]]), tf.ragged.constant([[1]]), tf.ragged.constant([[[1.0]]])):
         with pytest.raises(InvalidArgumentError, match=r"the trace takes RaggedTensorSpec"):
             loaded.double(wrong)
+
+
+def test_a_model_of_indexed_slices_comes_back(tmp_path):
+    module = tf.Module()
+    spec = tf.IndexedSlicesSpec([None, 2], tf.float32, tf.int32, tf.int32)
+    module.double = tf.function(lambda x: tf.IndexedSlices(x.values * 2.0, x.indices, x.dense_shape), input_signature=[spec])
+    tf.saved_model.save(module, tmp_path / "m")
+    doubled = tf.saved_model.load(tmp_path / "m").double(tf.IndexedSlices(tf.ones([1, 2]), tf.constant([1]), tf.constant([2, 2])))
+    assert isinstance(doubled, tf.IndexedSlices)
+    assert np.array_equal(tf.convert_to_tensor(doubled).numpy(), [[0.0, 0.0], [2.0, 2.0]])
 
 
 def test_a_damaged_spec_is_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.core.spec import TensorSpec, TypeSpec
+from headrace.dispatch.composite import IndexedSlicesSpec
 from headrace.ragged.tensor import RaggedTensorSpec
 from headrace.sparse.tensor import SparseTensorSpec
 
@@ -10,6 +11,7 @@ _NAMES: dict[str, type[TypeSpec]] = {
     "tf.TensorSpec": TensorSpec,
     "tf.RaggedTensorSpec": RaggedTensorSpec,
     "tf.SparseTensorSpec": SparseTensorSpec,
+    "tf.IndexedSlicesSpec": IndexedSlicesSpec,
 }
 
 

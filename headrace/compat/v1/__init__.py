@@ -82,6 +82,7 @@ from headrace.core.version import GRAPH_DEF_VERSION as GRAPH_DEF_VERSION
 from headrace.core.version import VERSION as VERSION
 from headrace.core.version import VERSION as __version__
 from headrace.dispatch.composite import IndexedSlices as IndexedSlices
+from headrace.dispatch.composite import IndexedSlicesSpec as IndexedSlicesSpec
 from headrace.dispatch.context import executing_eagerly as executing_eagerly
 from headrace.dispatch.context import init_scope as init_scope
 from headrace.dispatch.convert import constant as constant

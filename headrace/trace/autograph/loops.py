@@ -8,7 +8,7 @@ from typing import Any
 from headrace.core import nest
 from headrace.core.errors import OperatorNotAllowedInGraphError
 from headrace.core.shapes import TensorShape
-from headrace.core.spec import CompositeSpec, CompositeTensor
+from headrace.core.spec import CompositeSpec, CompositeTensor, is_only_composite
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.tensor import GraphTensor, Tensor
 from headrace.ops.array.shaping import shape as shape_op
@@ -65,7 +65,7 @@ def for_stmt(
         _loop_over_dataset(loop, iterated, extra_test, body)
         return
     tensor, limits = iterated, None
-    if not isinstance(iterated, CompositeTensor):
+    if not is_only_composite(iterated):
         tensor = convert_to_tensor(iterated)
         limits = _range_limits(tensor)
     if limits is None and isinstance(tensor, CompositeTensor):

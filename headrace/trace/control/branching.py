@@ -9,6 +9,7 @@ from headrace.core import dtypes, nest
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.spec import CompositeTensor
 from headrace.dispatch import context
+from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import EagerTensor, Tensor
@@ -56,6 +57,7 @@ def _staged(selector: Tensor, functions: Sequence[tuple[str, Branch]], name: str
     order = list(functions) if what != "tf.cond" else list(reversed(functions))
     traced = [_trace(graph_name, function) for graph_name, function in order]
     structures, bodies = [t[0] for t in traced], [t[1] for t in traced]
+    structures = _with_like_indices(structures, bodies)
     specs = [leaf.type_spec if isinstance(leaf, CompositeTensor) else None for leaf in nest.flatten(structures[0])]
     for structure, body in zip(structures[1:], bodies[1:], strict=True):
         specs = _merged(what, specs, structures[0], bodies[0], structure, body)
@@ -77,6 +79,24 @@ def _trace(name: str, function: Branch) -> tuple[Any, Body]:
         return structure, [tensor for leaf in nest.flatten(structure) if leaf is not None for tensor in flows(leaf)]
 
     return trace(name, flat)
+
+
+def _with_like_indices(structures: list[Any], bodies: Sequence[Body]) -> list[Any]:
+    """The branches' results, with int64 indices where branches give IndexedSlices of several types at the same place."""
+    flat = [nest.flatten(structure) for structure in structures]
+    if len({len(leaves) for leaves in flat}) != 1:
+        return structures
+    ports = [0] * len(bodies)
+    for place, column in enumerate(zip(*flat, strict=True)):
+        if all(isinstance(leaf, IndexedSlices) for leaf in column) and len({leaf.indices.dtype for leaf in column}) > 1:
+            for leaves, leaf, body, port in zip(flat, column, bodies, ports, strict=True):
+                with context.using(body.builder, tapes=(body.builder.log,)):
+                    wide = body.builder.adopt(get("Cast")(leaf.indices, DstT=dtypes.int64))
+                body.outputs[port + 1] = wide
+                body.seal()
+                leaves[place] = IndexedSlices(leaf.values, wide, leaf.dense_shape)
+        ports = [port + (0 if leaf is None else len(flows(leaf))) for port, leaf in zip(ports, column, strict=True)]
+    return [nest.pack_sequence_as(structure, leaves) for structure, leaves in zip(structures, flat, strict=True)]
 
 
 def _merged(what: str, specs: list[Any], first: Any, first_body: Body, second: Any, second_body: Body) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What control flow carries: tensors, TensorArrays, and sparse and ragged tensors, which are several tensors each."""
+"""What control flow carries: tensors, TensorArrays, and sparse and ragged tensors and IndexedSlices, which are several tensors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace.core.shapes import TensorShape, as_shape
 from headrace.core.spec import CompositeSpec, CompositeTensor
+from headrace.dispatch.composite import IndexedSlices
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.dispatch.tensor import Tensor
@@ -41,13 +42,15 @@ def shapes(variable: Any) -> list[TensorShape]:
 
 
 def given_shapes(variable: Any, invariant: Any) -> list[TensorShape]:
-    """The shapes that a shape invariant (a shape or a spec) asks for.
+    """The shapes that a shape invariant (a shape or a spec; of IndexedSlices also the shape of their values) asks for.
 
     Raises:
         TypeError: a sparse or ragged tensor was not given a spec of its kind.
         ValueError: the variable does not fit it.
     """
     if isinstance(variable, CompositeTensor):
+        if isinstance(variable, IndexedSlices) and not isinstance(invariant, CompositeSpec):
+            invariant = variable.spec_of_rows(as_shape(getattr(invariant, "shape", invariant)))
         if not isinstance(invariant, CompositeSpec):
             raise TypeError(
                 f"the shape invariant of a {type(variable).__name__} is a {type(variable.type_spec).__name__}; got {invariant!r}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from headrace.core import dtypes
 from headrace.core.dtypes import DType, as_dtype
-from headrace.core.spec import CompositeTensor, TensorSpec
+from headrace.core.spec import CompositeTensor, TensorSpec, is_only_composite
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get
 from headrace.ops.array.selecting import where
@@ -18,7 +18,7 @@ from headrace.trace.control.tensor_array import TensorArray
 
 def as_rows(value: Any) -> Any:
     """A sparse or ragged tensor as it is, anything else as a tensor."""
-    return value if isinstance(value, CompositeTensor) else convert_to_tensor(value)
+    return value if is_only_composite(value) else convert_to_tensor(value)
 
 
 class Rows:
