@@ -267,7 +267,7 @@ def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list
 MOST_DIMENSIONS = 32
 """A tensor of more dimensions than this does not exist."""
 
-SIZED_BY = {"BroadcastTo": 1, "Empty": 0, "Fill": 0, "RandomStandardNormal": 0, "RandomUniform": 0, "Reshape": 1}
+SIZED_BY = {"BroadcastTo": 1, "Empty": 0, "Fill": 0, "RandomStandardNormal": 0, "RandomUniform": 0, "Reshape": 1, "ScatterNd": 2}
 """Ops of one output whose shape is the content of an input, by the position of that input."""
 
 

@@ -72,6 +72,9 @@ CASES = {
     "slice-to-an-unknown-size": _shapes(lambda tf, x, y: x[: tf.shape(y)[0]], M, ([None], "int32")),
     "slice-from-the-end": _shapes(lambda tf, x, y: x[-tf.shape(y)[0] :], M, ([None], "int32")),
     "slice-of-an-unknown-size": _shapes(lambda tf, x: x[: tf.shape(x)[0] - 1], ([None, 3], "float32")),
+    "scatter-to-an-unknown-size": _shapes(
+        lambda tf, i, x, y: tf.scatter_nd(i, x, (tf.shape(y)[0],)), ([4, 1], "int32"), ([4], "float32"), ([None], "int32")
+    ),
     "mask-of-mask": case(_twice, X, KEPT),
     "unique-of-mask": case(_distinct_positive, V, gradient=False),
     "gather-of-where-of-mask": case(_places, V),
