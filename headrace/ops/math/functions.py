@@ -284,8 +284,9 @@ def logical_xor(x: Any, y: Any, name: str = "LogicalXor") -> Tensor:
 
 @dispatches
 def round(x: Any, name: str | None = None) -> Tensor:
-    """The nearest whole number; halves go to the even one."""
-    return unary.round_op(x, name=name)
+    """The nearest whole number; halves go to the even one. Integers stay what they are."""
+    tensor = convert_to_tensor(x)
+    return tensor if tensor.dtype.is_integer else unary.round_op(tensor, name=name)
 
 
 def reciprocal_no_nan(x: Any, name: str | None = None) -> Tensor:

@@ -91,7 +91,12 @@ def _through_inputs(tf: Any, x: Any) -> Any:
     return slope(x)
 
 
+def rounded(tf: Any) -> Any:
+    return [tf.round(tf.constant([1, 2, 3], dtype)) for dtype in (tf.uint16, tf.uint32, tf.int8, tf.int64)]
+
+
 CASES = {
+    "rounded": case(rounded),
     "repeated": case(repeated, X, np.int32([2, 0, 1])),
     "kinds": case(kinds),
     "gradient-through-op-inputs": case(_through_inputs, np.float32([1, 2]), gradient=False, in_function=False),
