@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +20,10 @@ QUICK = (TESTS / "ops", TESTS / "public")
 # The executable cache is on, as it is for users, but not in the user's folder. Read when headrace is imported.
 os.environ.setdefault("HEADRACE_CACHE_DIR", str(TESTS.parent / ".pytest_cache" / "executables"))
 
+MEMORY_LIMIT = 3 << 30
+"""Bytes that a test process may hold before it forgets what it compiled; thousands of programs add up."""
+_finished = itertools.count(1)
+
 # The time that one example takes says more about the machine and its compiler cache than about the code.
 settings.register_profile("headrace", deadline=None)
 settings.load_profile("headrace")
@@ -31,6 +38,30 @@ def _compile_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if quick:
         jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(autouse=True)
+def _forget_programs() -> Iterator[None]:
+    """Now and then frees executables, of which a process that runs for hours would keep one a test and more."""
+    yield
+    if next(_finished) % 50 == 0 and _resident_bytes() > MEMORY_LIMIT:
+        from headrace.dispatch import opdef
+
+        for op in opdef.registered().values():
+            op.compiled.clear()
+            if op.fast is not None:
+                op.fast.clear()
+        jax.clear_caches()
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _resident_bytes() -> int:
+    """The memory of this process, 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 @pytest.hookimpl(tryfirst=True)
