@@ -45,6 +45,7 @@ def run(python: str, *arguments: str, peer: bool = False) -> dict[str, Any]:
     environment = clean_environment() if peer else dict(os.environ)
     # An installed package's bytecode is cached from its second import on; so it is here.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment.pop("TF_ENABLE_ONEDNN_OPTS", None)  # what is measured is TensorFlow as it comes
     done = subprocess.run(
         [python, *arguments], capture_output=True, text=True, timeout=900, check=False, env=environment, cwd=HERE.parent
     )

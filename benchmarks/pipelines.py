@@ -137,6 +137,7 @@ def compare() -> None:
     for _ in range(2):
         for module, python in peers.items():
             environment = environments.clean_environment() if module == "tensorflow" else dict(os.environ)
+            environment.pop("TF_ENABLE_ONEDNN_OPTS", None)  # what is measured is TensorFlow as it comes
             command = [python, "-m", "benchmarks.pipelines", module]
             done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True, env=environment, cwd=ROOT)
             seconds = json.loads(done.stdout.strip().splitlines()[-1])

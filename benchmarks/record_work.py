@@ -96,6 +96,7 @@ def compare(folder: Path) -> None:
     for _ in range(ROUNDS):
         for module, python in peers.items():
             environment = environments.clean_environment() if module == "tensorflow" else dict(os.environ)
+            environment.pop("TF_ENABLE_ONEDNN_OPTS", None)  # what is measured is TensorFlow as it comes
             command = [python, "-m", "benchmarks.record_work", module, str(folder)]
             done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True, env=environment, cwd=ROOT)
             found = json.loads(done.stdout.strip().splitlines()[-1])

@@ -9,6 +9,7 @@ so the content of integer tensors is computed for two small sizes as well, and c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -245,6 +246,10 @@ class _StringStruct(NamedTuple):
 def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list[Any], declared: Sequence[DType]) -> list[Probe]:
     known = all(isinstance(a, np.ndarray) for a in arguments)
     if op.host is not None and known:
+        if op.shape is not None and any(map(_holds_trial, arguments)):
+            shapes = _by_rule(op, attrs, arguments, complete)
+            if any(p.shape is not None and None not in p.shape and math.prod(p.shape) > MOST_CONTENT for p in shapes):
+                return shapes  # of the size of a trial: nothing that could be made to look at
         return [_content(r) for r in as_tuple(op.host(*op.group(arguments, complete), **attrs))]
     if any(a is None for a in arguments):
         raise Unknown
@@ -255,13 +260,29 @@ def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list
     if op.metadata:
         return [_content(np.asarray(r)) for r in as_tuple(op.kernel(*op.group(arguments, complete), **attrs))]
     if op.shape is not None:
-        described = [a if i in statics else _described(a, i in op.known) for i, a in enumerate(arguments)]
-        shapes = op.shape(*op.group(described, complete), **attrs)
-        return [Probe(None if s is None else tuple(s)) for s in (shapes if isinstance(shapes, list) else [shapes])]
+        return _by_rule(op, attrs, arguments, complete)
     if op.host_only:
         raise Unknown
     known_too = {i for i in op.known if isinstance(arguments[i], np.ndarray)}
     return _evaluate(op, complete, attrs, arguments, statics | known_too, declared)
+
+
+MOST_CONTENT = 1 << 16
+"""The content of a larger tensor is not looked at."""
+
+
+def _holds_trial(argument: Any) -> bool:
+    """True where the content of an input has the size of an unknown dimension."""
+    return argument.dtype.kind in "iu" and 0 < argument.size <= MOST_DIMENSIONS and int(argument.max()) >= SMALLEST_TRIAL
+
+
+def _by_rule(op: OpDef, attrs: Attrs, arguments: Sequence[Any], complete: Mapping[str, Any]) -> list[Probe]:
+    """What the op's own shape rule says."""
+    assert op.shape is not None
+    statics = op.static_positions(op.list_lengths(complete))
+    described = [a if i in statics else _described(a, i in op.known) for i, a in enumerate(arguments)]
+    shapes = op.shape(*op.group(described, complete), **attrs)
+    return [Probe(None if s is None else tuple(s)) for s in (shapes if isinstance(shapes, list) else [shapes])]
 
 
 MOST_DIMENSIONS = 32

@@ -79,7 +79,13 @@ def clean_environment() -> dict[str, str]:
     """Our environment without what would lead a peer to our packages or settings."""
     ours = ("PYTHON", "VIRTUAL_ENV", "JAX_", "XLA_", "TF_", "HEADRACE_", "PYTEST_", "COV_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
-    return kept | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "", "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    # Processors with AVX-512 VNNI have oneDNN's kernels, which round and shape scratch differently, by default; others have not.
+    plain = {"TF_ENABLE_ONEDNN_OPTS": "0"}
+    return (
+        kept
+        | plain
+        | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "", "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    )
 
 
 def run_peer(python: Path, script: str, *args: object, timeout: float = 300.0) -> Any:
