@@ -9,6 +9,7 @@ import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,10 @@ def test_a_function_flushes_when_it_runs(tmp_path: Path) -> None:
 def test_threads_have_their_own_writer_and_step(tmp_path: Path) -> None:
     shared = tf.summary.create_file_writer(str(tmp_path))
     seen = []
+    together = Barrier(4)
 
     def work(number: int) -> None:
+        together.wait(60)  # so that no thread does two of them
         seen.append((tf.summary.scalar("x", 1.0).numpy(), tf.summary.experimental.get_step()))
         shared.set_as_default(step=number)
         for _ in range(50):
