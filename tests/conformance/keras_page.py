@@ -48,6 +48,7 @@ def cause(message: str) -> str:
             return known
     lines = [line for line in message.splitlines() if line.strip()]
     text = re.sub(r"0x[0-9a-f]+", "0x...", lines[0] if lines else "no message")
+    text = re.sub(r"(?<![\w.])/(?:[^\s/]+/)+", "", text)  # files by their names: folders are this machine's
     return text.replace("|", "\\|")[:160]
 
 
