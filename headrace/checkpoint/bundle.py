@@ -13,13 +13,14 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from headrace.checkpoint import slices
-from headrace.checkpoint.table import get_varint, put_varint, read_table, write_table
+from headrace.checkpoint.table import read_table, write_table
 from headrace.core import dtypes, errors
 from headrace.core.dtypes import DType
 from headrace.core.shapes import TensorShape
 from headrace.proto.crc import crc32c, mask
 from headrace.proto.messages import BundleEntryProto, BundleHeaderProto, TensorSliceProto, parse, serialize
 from headrace.proto.tensors import Array, as_bytes, concrete_shape, dtype_from_proto, from_bytes, little_endian, shape_to_proto
+from headrace.proto.varint import get_varint, put_varint
 
 _VERSION = 1
 MAX_SHARDS = 1 << 16

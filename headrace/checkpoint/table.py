@@ -13,45 +13,17 @@ from collections.abc import Iterable
 
 from headrace.core import errors
 from headrace.proto.crc import masked_crc32c
+from headrace.proto.varint import get_varint, put_varint
 
 MAGIC = 0xDB4775248B80FB57
 FOOTER = 48
 _TRAILER = 5
 _BLOCK = 1 << 18
 _RESTART = 16
-_MAX_VARINT = 10
 _MAX_EXPANSION = 64
 """Snappy shrinks to about 1/21 at best; a block that claims more is damaged."""
 _MAX_KEYS = 1 << 28
 """Bytes of keys in one block; shared prefixes let a small block spell out far more."""
-
-
-def put_varint(out: bytearray, value: int) -> None:
-    """Appends `value` seven bits a byte, lowest first."""
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-
-
-def get_varint(data: bytes, at: int, what: str) -> tuple[int, int]:
-    """The number at `at` and the position after it.
-
-    Raises:
-        DataLossError: the data ends inside the number, or it is longer than 64 bits.
-    """
-    value = 0
-    for count in range(_MAX_VARINT):
-        if at >= len(data):
-            break
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << (7 * count)
-        if byte < 0x80:
-            if value >= 1 << 64:
-                break
-            return value, at
-    raise errors.DataLossError(f"{what} is damaged: a number is cut off or too long at byte {at}")
 
 
 class _BlockBuilder:

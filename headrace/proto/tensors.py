@@ -12,6 +12,7 @@ from headrace.core import dtypes, errors
 from headrace.core.dtypes import DType
 from headrace.core.shapes import TensorShape
 from headrace.proto.messages import TensorProto, TensorShapeProto
+from headrace.proto.varint import get_varint, put_varint
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -148,6 +149,7 @@ def from_proto(proto: Any, what: str = "a tensor") -> Array:
 
     Raises:
         InvalidArgumentError: the values do not fit the shape.
+        DataLossError: the content of strings is cut short.
         ResourceExhaustedError: filling up would take more than MAX_EXPANSION bytes.
         UnimplementedError: the tensor holds handles or variants.
     """
@@ -156,7 +158,9 @@ def from_proto(proto: Any, what: str = "a tensor") -> Array:
         raise errors.UnimplementedError(f"{what} holds {dtype.name} values, which cannot be read from a file")
     shape = concrete_shape(proto.tensor_shape, what)
     count = math.prod(shape)
-    if proto.tensor_content and dtype is not dtypes.string:
+    if proto.tensor_content:
+        if dtype is dtypes.string:
+            return _strings_of(proto.tensor_content, count, what).reshape(shape)
         return from_bytes(proto.tensor_content, dtype, shape, what)
     values = _listed(proto, dtype, what)
     if len(values) > count:
@@ -173,6 +177,33 @@ def from_proto(proto: Any, what: str = "a tensor") -> Array:
         values = np.concatenate([values, tail])
     shaped: Array = values.reshape(shape)
     return shaped
+
+
+def content_of(array: Array) -> bytes:
+    """The `tensor_content` of an array: little-endian numbers; of strings their lengths, then their bytes."""
+    if array.dtype != object:
+        return little_endian(array).tobytes()
+    items = [as_bytes(item) for item in array.ravel().tolist()]
+    lengths = bytearray()
+    for item in items:
+        put_varint(lengths, len(item))
+    return bytes(lengths) + b"".join(items)
+
+
+def _strings_of(content: bytes, count: int, what: str) -> Array:
+    """The strings of a `tensor_content`, [count]."""
+    lengths: list[int] = []
+    at = 0
+    while len(lengths) < count:
+        length, at = get_varint(content, at, what)
+        lengths.append(length)
+    if len(content) != at + sum(lengths):
+        raise errors.InvalidArgumentError(f"{what} holds {len(content)} bytes; its {count} strings take {at + sum(lengths)}")
+    items = np.empty(count, dtype=object)
+    for index, length in enumerate(lengths):
+        items[index] = content[at : at + length]
+        at += length
+    return items
 
 
 def from_bytes(content: bytes, dtype: DType, shape: tuple[int, ...], what: str) -> Array:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from headrace.checkpoint import table
 from headrace.core import errors
 from headrace.proto.crc import masked_crc32c
+from headrace.proto.varint import put_varint
 
 
 @settings(max_examples=50, deadline=None)
@@ -54,15 +55,15 @@ def _file(block: bytes, kind: int = 0) -> bytes:
     out = stored + struct.pack("<I", masked_crc32c(stored))
     index = bytearray()
     handle = bytearray()
-    table.put_varint(handle, 0)
-    table.put_varint(handle, len(block))
+    put_varint(handle, 0)
+    put_varint(handle, len(block))
     index += bytes([0, 1, len(handle)]) + b"z" + handle + struct.pack("<2I", 0, 1)
     at = len(out)
     stored = bytes(index) + b"\x00"
     out += stored + struct.pack("<I", masked_crc32c(stored))
     footer = bytearray(b"\x00\x00")
-    table.put_varint(footer, at)
-    table.put_varint(footer, len(index))
+    put_varint(footer, at)
+    put_varint(footer, len(index))
     return out + bytes(footer) + bytes(40 - len(footer)) + struct.pack("<Q", table.MAGIC)
 
 

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from headrace.core import dtypes, errors
 from headrace.core.shapes import TensorShape
 from headrace.proto.messages import TensorProto
-from headrace.proto.tensors import from_proto, shape_from_proto, shape_to_proto, to_proto
+from headrace.proto.tensors import content_of, from_proto, shape_from_proto, shape_to_proto, to_proto
 
 STORED = [d for d in dtypes.ALL if d.is_numpy_compatible]
 
@@ -123,3 +123,27 @@ def test_shapes_round_trip(shape) -> None:
 def test_small_floats_keep_their_bits() -> None:
     value = np.array(ml_dtypes.bfloat16(-0.0))
     assert from_proto(to_proto(value)).tobytes() == value.tobytes()
+
+
+def test_strings_may_stand_in_the_content() -> None:
+    """As SerializeSparse of TensorFlow writes them; the bytes are its own."""
+    proto = TensorProto(
+        dtype=dtypes.string.enum, tensor_shape=shape_to_proto(TensorShape([2, 2])), tensor_content=b"\x01\x01\x02\x00abcc"
+    )
+    array = from_proto(proto)
+    assert array.tolist() == [[b"a", b"b"], [b"cc", b""]]
+    assert content_of(array) == proto.tensor_content
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (b"\x01\x01", errors.DataLossError, "cut off"),
+        (b"\x01\x01\x02\x00abc", errors.InvalidArgumentError, "holds 7 bytes; its 4 strings take 8"),
+        (b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x00\x00\x00a", errors.InvalidArgumentError, "its 4 strings take"),
+    ],
+)
+def test_damaged_strings_in_the_content_are_named(content: bytes, error: type[Exception], message: str) -> None:
+    proto = TensorProto(dtype=dtypes.string.enum, tensor_shape=shape_to_proto(TensorShape([4])), tensor_content=content)
+    with pytest.raises(error, match=message):
+        from_proto(proto)

@@ -80,7 +80,7 @@ def approx_top_k_op(
 ) -> Any:
     """The k greatest or least elements along a dimension, most of them at least; exact on a CPU."""
     find = jax.lax.approx_max_k if is_max_k else jax.lax.approx_min_k
-    return find(
+    found = find(
         input,
         k,
         reduction_dimension=reduction_dimension,
@@ -88,6 +88,7 @@ def approx_top_k_op(
         reduction_input_size_override=reduction_input_size_override,
         aggregate_to_topk=aggregate_to_topk,
     )
+    return tuple(found)
 
 
 class ApproxTopK(NamedTuple):

@@ -18,4 +18,4 @@ from headrace.dispatch.opdef import op
 )
 def dynamic_update_slice_op(input: Any, update: Any, indices: Any) -> Any:
     """The input with a block in place of its own at `indices`, which move so far that the block fits."""
-    return jax.lax.dynamic_update_slice(input, update, tuple(indices))
+    return jax.lax.dynamic_update_slice(input, update, [indices[axis] for axis in range(input.ndim)], allow_negative_indices=False)

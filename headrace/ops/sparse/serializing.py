@@ -10,10 +10,11 @@ from google.protobuf.message import DecodeError
 
 from headrace.core.dtypes import DType, from_numpy, int64, string
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
+from headrace.core.shapes import TensorShape
 from headrace.dispatch.opdef import op
 from headrace.ops.strings.elements import strings
 from headrace.proto.messages import TensorProto
-from headrace.proto.tensors import from_proto, little_endian, to_proto
+from headrace.proto.tensors import content_of, from_proto, shape_to_proto
 
 Array = np.ndarray[Any, Any]
 
@@ -23,11 +24,9 @@ def _serialized(*parts: Array) -> list[bytes]:
 
 
 def _proto(array: Array) -> Any:
-    """A TensorProto whose numbers stand in `tensor_content`, as TensorFlow writes these, even a single one."""
-    proto = to_proto(array)
-    if array.size == 1 and array.dtype != object:
-        proto = TensorProto(dtype=proto.dtype, tensor_shape=proto.tensor_shape, tensor_content=little_endian(array).tobytes())
-    return proto
+    """A TensorProto whose elements stand in `tensor_content`, as TensorFlow writes these, even a single one, and strings."""
+    shape = shape_to_proto(TensorShape(array.shape))
+    return TensorProto(dtype=from_numpy(array.dtype).enum, tensor_shape=shape, tensor_content=content_of(array))
 
 
 def _only_strings(out_type: DType) -> None:

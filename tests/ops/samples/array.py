@@ -174,7 +174,21 @@ def _strided(x: Any, begin: Any, end: Any, strides: Any = None, /, **masks: int)
 
 
 LINE = np.arange(10, dtype=np.float32)
+
+
+def _updated(array: Any, update: Any, start: Any) -> Any:
+    """The array with a block in its place, moved so far that it fits."""
+    found = array.copy()
+    least = [min(max(at, 0), whole - part) for at, whole, part in zip(start, array.shape, update.shape, strict=True)]
+    found[tuple(slice(at, at + part) for at, part in zip(least, update.shape, strict=True))] = update
+    return found
+
+
 SLICES = [
+    *[  # TensorFlow has this op in compiled functions only
+        Sample("XlaDynamicUpdateSlice", (M, _floats(2, 3, seed=4), np.int32(start)), reference=_updated, oracle=False)
+        for start in ([0, 1], [2, -3])
+    ],
     _strided(LINE, [2], [7]),
     _strided(LINE, [-3], [100]),
     _strided(LINE, [-100], [-2]),
@@ -262,6 +276,11 @@ SELECTIONS = [
 
 ROWS = np.sort(_floats(2, 6), axis=1)
 SORTS = [
+    *[  # TensorFlow's kernel for the CPU has only the greatest, along the last dimension
+        Sample("ApproxTopK", (X,), {"k": 2, "reduction_dimension": d, "is_max_k": m}, oracle=m and d == -1)
+        for d in (0, -1)
+        for m in (False, True)
+    ],
     Sample("TopKV2", (M, 2)),
     Sample("TopKV2", (_ints(20, low=0, high=5), np.int64(7)), {"index_type": int64}),
     Sample("TopKV2", (X, 1), {"sorted": False}),

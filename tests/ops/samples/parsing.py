@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from typing import Any
 
 import numpy as np
 
-from headrace.core.dtypes import int32, int64, string
+from headrace.core.dtypes import float32, int32, int64, string
 from headrace.proto import messages
 from tests.ops.harness import Sample
 
@@ -34,7 +36,44 @@ NONE = _strings()
 DEFAULT = np.float32([])
 LINES = _strings(b"1,2.5,x", b'-,1e3,"a ""b"", c"', b"-7, 4 ,z")
 
+JSON = _strings(b'{"features": {"feature": {"i": {"int64List": {"value": ["1", "-5"]}}}}}', b"{}")
+
+
+def _sequence(context: bytes, **lists: Any) -> bytes:
+    """A sequence example of a context, which is an example's features, and lists of floats."""
+    kept = {
+        key: messages.FeatureList(feature=[messages.Feature(float_list=messages.FloatList(value=step)) for step in steps])
+        for key, steps in lists.items()
+    }
+    features = messages.Example.FromString(context).features
+    return messages.SequenceExample(context=features, feature_lists=messages.FeatureLists(feature_list=kept)).SerializeToString()
+
+
+SEQUENCES = _strings(
+    _sequence(ROWS[0], dense=[[1, 2], [3, 4]], loose=[[1], [], [2, 3]], rows=[[], [7]]),
+    _sequence(ROWS[1], dense=[[5, 6]], loose=[[4, 5, 6]]),
+)
+SEQUENCE_KEYS = (_strings(b"i"), _strings(b"f"), _strings(b"s"), _strings(b"loose"), _strings(b"dense"), _strings(b"rows"))
+SEQUENCE_ATTRS = {
+    "Ncontext_sparse": 1,
+    "context_sparse_types": (int64,),
+    "context_ragged_value_types": (string,),
+    "context_ragged_split_types": (int32,),
+    "context_dense_shapes": ([2],),
+    "Nfeature_list_sparse": 1,
+    "Nfeature_list_dense": 1,
+    "feature_list_dense_types": (float32,),
+    "feature_list_sparse_types": (float32,),
+    "feature_list_ragged_value_types": (float32,),
+    "feature_list_ragged_split_types": (int64,),
+    "feature_list_dense_shapes": ([2],),
+}
+
 SAMPLES = [
+    Sample("ParseSequenceExampleV2", (SEQUENCES, NONE, *SEQUENCE_KEYS, np.array([False]), [DEFAULT]), SEQUENCE_ATTRS),
+    Sample("DecodeCompressed", (_strings(zlib.compress(b"abc" * 9), b""),), {"compression_type": "ZLIB"}),
+    Sample("DecodeCompressed", (_strings(gzip.compress(b"abc", mtime=0)),), {"compression_type": "GZIP"}),
+    Sample("DecodeJSONExample", (JSON,), reference=lambda _: _strings(_example(i=[1, -5]), b""), oracle=False),
     Sample(
         "ParseExampleV2",
         (ROWS, NONE, _strings(b"s"), _strings(b"f"), _strings(b"i"), [DEFAULT]),

@@ -79,4 +79,16 @@ CROSSES = [
     Sample("SparseCrossV2", ([A, B], [WORDS, np.int64([1, 2, 3])], [SHAPE, SHAPE], [], np.array(b"_X_", object))),
 ]
 
-SAMPLES = [*DENSE_OPS, *ARRANGING, *ARITHMETIC, *CROSSES]
+ROWS = tf.io.serialize_many_sparse(tf.SparseTensor(A, AV, SHAPE)).numpy()
+NAMES = tf.io.serialize_sparse(tf.SparseTensor(A, WORDS, SHAPE)).numpy()
+SERIALIZED = [
+    Sample("SerializeSparse", (A, AV, SHAPE)),
+    Sample("SerializeSparse", (A, WORDS, SHAPE)),
+    Sample("SerializeManySparse", (A, AV, SHAPE)),
+    Sample("SerializeManySparse", (NONE, AV[:0], SHAPE)),
+    Sample("DeserializeSparse", (ROWS.reshape(1, 3, 3),), {"dtype": tf.float32}),
+    Sample("DeserializeSparse", (NAMES,), {"dtype": tf.string}),
+    Sample("DeserializeManySparse", (ROWS,), {"dtype": tf.float32}),
+]
+
+SAMPLES = [*DENSE_OPS, *ARRANGING, *ARITHMETIC, *CROSSES, *SERIALIZED]

@@ -132,6 +132,7 @@ HASHING = [
     Sample("StringToHashBucketFast", (GRID,), {"num_buckets": 10}),
     Sample("StringToHashBucket", (LONG,), {"num_buckets": 1 << 60}),
     Sample("StringToHashBucketStrong", (LONG,), {"num_buckets": 1 << 60, "key": [123456789, -987654321]}),
+    *[Sample("Fingerprint", (data, one(b"farmhash64"))) for data in (LONG, GRID, np.float32([[1, 2], [3, 4]]), np.int8([5, 6]))],
 ]
 
 FORMATTING = [
