@@ -1,4 +1,4 @@
-"""Compiles `texts/*.proto` to `descriptors.binpb`: `python -m headrace.proto.build` (needs grpcio-tools)."""
+"""Compiles `texts/**/*.proto` to `descriptors.binpb`: `python -m headrace.proto.build` (needs grpcio-tools)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def compile_texts() -> bytes:
     """
     protoc = importlib.import_module("grpc_tools.protoc")
     well_known = importlib.resources.files("grpc_tools") / "_proto"
-    texts = sorted(path.name for path in TEXTS.glob("*.proto"))
+    texts = sorted(path.relative_to(TEXTS).as_posix() for path in TEXTS.rglob("*.proto"))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "set.binpb"
         code = protoc.main(["protoc", f"-I{TEXTS}", f"-I{well_known}", "--include_imports", f"--descriptor_set_out={out}", *texts])

@@ -1,0 +1,28 @@
+"""The message classes of TensorFlow Serving's protocol, under its names."""
+
+from __future__ import annotations
+
+from headrace.proto.messages import message
+
+ModelSpec = message("tensorflow.serving.ModelSpec")
+ExampleList = message("tensorflow.serving.ExampleList")
+ExampleListWithContext = message("tensorflow.serving.ExampleListWithContext")
+Input = message("tensorflow.serving.Input")
+
+ClassificationRequest = message("tensorflow.serving.ClassificationRequest")
+ClassificationResponse = message("tensorflow.serving.ClassificationResponse")
+ClassificationResult = message("tensorflow.serving.ClassificationResult")
+RegressionRequest = message("tensorflow.serving.RegressionRequest")
+RegressionResponse = message("tensorflow.serving.RegressionResponse")
+RegressionResult = message("tensorflow.serving.RegressionResult")
+InferenceResult = message("tensorflow.serving.InferenceResult")
+InferenceTask = message("tensorflow.serving.InferenceTask")
+MultiInferenceRequest = message("tensorflow.serving.MultiInferenceRequest")
+MultiInferenceResponse = message("tensorflow.serving.MultiInferenceResponse")
+PredictRequest = message("tensorflow.serving.PredictRequest")
+PredictResponse = message("tensorflow.serving.PredictResponse")
+GetModelMetadataRequest = message("tensorflow.serving.GetModelMetadataRequest")
+GetModelMetadataResponse = message("tensorflow.serving.GetModelMetadataResponse")
+SignatureDefMap = message("tensorflow.serving.SignatureDefMap")
+
+PredictionLog = message("tensorflow.serving.PredictionLog")
