@@ -26,3 +26,9 @@ GetModelMetadataResponse = message("tensorflow.serving.GetModelMetadataResponse"
 SignatureDefMap = message("tensorflow.serving.SignatureDefMap")
 
 PredictionLog = message("tensorflow.serving.PredictionLog")
+
+ModelConfig = message("tensorflow.serving.ModelConfig")
+ModelConfigList = message("tensorflow.serving.ModelConfigList")
+ModelServerConfig = message("tensorflow.serving.ModelServerConfig")
+MonitoringConfig = message("tensorflow.serving.MonitoringConfig")
+SSLConfig = message("tensorflow.serving.SSLConfig")
