@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from headrace.core import dtypes
@@ -18,6 +19,16 @@ def wanted(dtype: Any) -> DType | None:
     if dtype is None or isinstance(dtype, DType):
         return dtype
     return dtypes.from_numpy(np.dtype(dtype))
+
+
+def finfo(dtype: Any) -> Any:
+    """The limits of a floating dtype, NumPy's or TensorFlow's, as numpy.finfo; bfloat16 and float8 as well."""
+    return ml_dtypes.finfo(dtypes.as_dtype(dtype).np_dtype)
+
+
+def iinfo(int_type: Any) -> Any:
+    """The limits of an integer dtype, NumPy's or TensorFlow's, as numpy.iinfo."""
+    return ml_dtypes.iinfo(dtypes.as_dtype(int_type).np_dtype)
 
 
 def array(val: Any, dtype: Any = None) -> Tensor:

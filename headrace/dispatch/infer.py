@@ -255,6 +255,8 @@ def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list
         raise Unknown
     statics = op.static_positions(op.list_lengths(complete))
     if any(not isinstance(arguments[i], np.ndarray) for i in statics):
+        if op.name in RESIZING and op.shape is not None:
+            return _by_rule(op, attrs, arguments, complete)
         unknown: tuple[Any, ...] = (None,) * _rank_alone(op, arguments)
         return [Probe(unknown)]
     if op.metadata:
@@ -280,7 +282,7 @@ def _by_rule(op: OpDef, attrs: Attrs, arguments: Sequence[Any], complete: Mappin
     """What the op's own shape rule says."""
     assert op.shape is not None
     statics = op.static_positions(op.list_lengths(complete))
-    described = [a if i in statics else _described(a, i in op.known) for i, a in enumerate(arguments)]
+    described = [_described(a, True) if i in statics else _described(a, i in op.known) for i, a in enumerate(arguments)]
     shapes = op.shape(*op.group(described, complete), **attrs)
     return [Probe(None if s is None else tuple(s)) for s in (shapes if isinstance(shapes, list) else [shapes])]
 
@@ -290,6 +292,13 @@ MOST_DIMENSIONS = 32
 
 SIZED_BY = {"BroadcastTo": 1, "Empty": 0, "Fill": 0, "RandomStandardNormal": 0, "RandomUniform": 0, "Reshape": 1, "ScatterNd": 2}
 """Ops of one output whose shape is the content of an input, by the position of that input."""
+
+
+RESIZING = frozenset({
+    "CropAndResize", "ImageProjectiveTransformV2", "ImageProjectiveTransformV3", "ResizeArea", "ResizeBicubic", "ResizeBilinear",
+    "ResizeNearestNeighbor", "ScaleAndTranslate",
+})  # fmt: skip
+"""Ops whose shape rules take None for a size that is not known."""
 
 
 def _rank_alone(op: OpDef, arguments: Sequence[Any]) -> int:

@@ -5,11 +5,9 @@ import math as _math
 from numpy import bool_ as bool_
 from numpy import complex64 as complex64
 from numpy import complex128 as complex128
-from numpy import finfo as finfo
 from numpy import float16 as float16
 from numpy import float32 as float32
 from numpy import float64 as float64
-from numpy import iinfo as iinfo
 from numpy import inexact as inexact
 from numpy import int8 as int8
 from numpy import int16 as int16
@@ -90,6 +88,8 @@ from headrace.arrays.elementwise import var as var
 from headrace.arrays.elementwise import where as where
 from headrace.arrays.promotion import asarray as asanyarray
 from headrace.arrays.promotion import asarray as asarray
+from headrace.arrays.promotion import finfo as finfo
+from headrace.arrays.promotion import iinfo as iinfo
 from headrace.arrays.promotion import new_array as array
 from headrace.arrays.promotion import result_type as result_type
 from headrace.arrays.shaping import arange as arange

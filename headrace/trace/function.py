@@ -159,8 +159,8 @@ class Function(Trackable):
         if not self._autograph:
             return self._python_function(*args, **kwargs)
         if self._owner is None:
-            return convert(self._python_function)(*args, **kwargs)
-        return convert(self._python_function.__wrapped__)(  # type: ignore[attr-defined]
+            return convert(self._python_function, requested=True)(*args, **kwargs)
+        return convert(self._python_function.__wrapped__, requested=True)(  # type: ignore[attr-defined]
             self._owner(), *args, **kwargs
         )
 

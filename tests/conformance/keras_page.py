@@ -20,6 +20,9 @@ CAUSES = {
     r"no module named 'torch'|No module named 'torch'": "the test needs PyTorch",
     r"tf2onnx|onnx": "ONNX export is not there",
     r"tensorflow\.lite|TFLiteConverter": "the TensorFlow Lite converter is not there yet",
+    r"ValueError not raised": "TensorFlow refuses patches that are strided and dilated; Headrace gives them",
+    r"fixture missing": "the wheel of Keras lacks a file that the test reads",
+    r"'_serialize'": "type specs are not written as JSON (`_serialize`)",
     r"ExtensionType": "tf.experimental.ExtensionType is not there",
 }
 """What a failure's message says of its cause, by pattern."""

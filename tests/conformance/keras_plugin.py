@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -62,16 +63,39 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keeps the named tests."""
     wanted = set(WANTED.read_text().split("\n"))
-    items[:] = [item for item in items if item.nodeid in wanted]
+    items[:] = [item for item in items if _name(item.nodeid) in wanted]
+
+
+def _name(nodeid: str) -> str:
+    """The id of a test as the list has it: where an object lies is not its name."""
+    return re.sub(r"0x[0-9a-f]+", "0xADDR", nodeid)
+
+
+def _write(lines: list[dict[str, Any]]) -> None:
+    with _results.open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def _message(report: Any) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(getattr(crash, "message", report.longrepr))[-600:]
+
+
+def pytest_collectreport(report: Any) -> None:
+    """Writes down the tests of a file that cannot be imported as failed."""
+    if report.failed:
+        lost = [test for test in WANTED.read_text().split("\n") if test.partition("::")[0] == report.nodeid]
+        _write([{"id": test, "outcome": "failed", "seconds": 0.0, "message": _message(report)} for test in lost])
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    """Says which test runs, in case that it ends the process."""
+    WANTED.with_suffix(".running").write_text(_name(nodeid))
 
 
 def pytest_runtest_logreport(report: Any) -> None:
     """Writes down how a test ended; the first of its phases that did not pass decides."""
     if report.when != "call" and report.outcome == "passed":
         return
-    line = {"id": report.nodeid, "outcome": report.outcome, "seconds": round(report.duration, 3)}
-    if report.failed:
-        crash = getattr(report.longrepr, "reprcrash", None)
-        line["message"] = str(getattr(crash, "message", report.longrepr))[-600:]
-    with _results.open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    line = {"id": _name(report.nodeid), "outcome": report.outcome, "seconds": round(report.duration, 3)}
+    _write([line | {"message": _message(report)} if report.failed else line])

@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.conformance import keras_page
 from tests.interop import environments
 
@@ -24,6 +26,8 @@ BASELINE = Path(__file__).with_name("keras_baseline.txt")
 KERAS = "3.15.1"
 BESIDE = ("pytest>=8.3", "pytest-timeout>=2.3", "pandas", "scikit-learn", "orbax-checkpoint", "grain", "requests")
 """What Keras's tests import besides Keras and what Headrace needs."""
+TORCH = "torch==2.13.0"
+"""For the tests that compare with it; taken by pip, since a machine may keep it where uv does not look; left out if not found."""
 TEST_SECONDS = 300
 
 
@@ -43,15 +47,16 @@ def environment() -> Path:
     """The Python of an environment with Keras, what its tests import, and what Headrace needs, but not Headrace itself."""
     folder = environments.folder("keras-suite")
     python, stamp = folder / "bin" / "python", folder / environments.STAMP
-    wanted = f"{KERAS} {BESIDE} {(ROOT / 'pyproject.toml').read_text().partition('[tool.')[0]}"
+    wanted = f"{KERAS} {BESIDE} {TORCH} {(ROOT / 'pyproject.toml').read_text().partition('[tool.')[0]}"
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
     uv = str(Path(sys.executable).with_name("uv"))
     extras = [option for extra in ("keras", "image", "text", "files") for option in ("--extra", extra)]
     needed = [f"keras=={KERAS}", *BESIDE]
-    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], check=True)
+    subprocess.run([uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, str(folder)], check=True)
     install = [uv, "pip", "install", "--quiet", "--python", str(python), "--requirements", str(ROOT / "pyproject.toml")]
     subprocess.run([*install, *extras, *needed], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", TORCH], check=False)
     stamp.write_text(wanted)
     return python
 
@@ -70,11 +75,30 @@ def run(python: Path, wanted: Sequence[str], folder: Path) -> None:
         kept = {"PYTHONPATH": str(ROOT), "KERAS_TESTS": str(ids), "KERAS_BACKEND": "tensorflow", "KERAS_HOME": str(folder / "home")}
         with ids.with_suffix(".log").open("w") as log:
             command = [str(python), "-m", "pytest", *options, *limits, *files]
-            subprocess.run(command, cwd=site, env=os.environ | kept, stdout=log, stderr=subprocess.STDOUT, check=False)
+            code = subprocess.run(
+                command, cwd=site, env=os.environ | kept, stdout=log, stderr=subprocess.STDOUT, check=False
+            ).returncode
         done = keras_page.results(folder)
-        before, left = left, [test for test in left if test not in done]
-        if left and len(left) == len(before):
-            keras_page.note(folder, left.pop(0), "the process ended before a result, or the file could not be imported")
+        left = [test for test in left if test not in done]
+        lost, why = _lost(left, ids.with_suffix(".running"), ended=code not in _TO_THE_END)
+        for test in lost:
+            keras_page.note(folder, test, why)
+        left = [test for test in left if test not in lost]
+
+
+_TO_THE_END = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+def _lost(left: Sequence[str], running: Path, ended: bool) -> tuple[list[str], str]:
+    """Of the tests without a result those that will have none, and why."""
+    if not ended:
+        return list(left), "pytest found no test of this name"
+    last = running.read_text() if running.exists() else ""
+    if last in left:
+        return [last], "the test ended the process"
+    return [
+        test for test in left if test.partition("::")[0] == left[0].partition("::")[0]
+    ], "the process ended while it read the file"
 
 
 def spread(tests: Iterable[str], jobs: int) -> list[list[str]]:

@@ -100,6 +100,10 @@ class _Ended(Cursor):
 _ENDED = _Ended()
 
 
+MOST_UNROLLED = 32
+"""How often Python may take the next element while a graph is traced, as in TensorFlow: more is a loop without an end."""
+
+
 class IteratorSpec(CompositeSpec):
     """The spec of an iterator: what its elements are."""
 
@@ -155,6 +159,7 @@ class OwnedIterator(CompositeTensor, PositionOwner):
         self._stage = stage
         self._spec = IteratorSpec(element_spec)
         self._specs = flat_specs(element_spec)
+        self._unrolled = 0
         self._source = handle.array.source if isinstance(handle, ResourceTensor) else None  # type: ignore[attr-defined]
 
     @classmethod
@@ -194,6 +199,12 @@ class OwnedIterator(CompositeTensor, PositionOwner):
 
     def __next__(self) -> Any:
         if self._source is None or not context.executing_eagerly():
+            self._unrolled += 1
+            if self._unrolled > MOST_UNROLLED:
+                raise ValueError(
+                    f"an iterator was asked for more than {MOST_UNROLLED} elements while one graph was traced: a Python loop over a"
+                    " dataset does not end there; let AutoGraph convert the function that holds the loop, or use Dataset.reduce"
+                )
             return self._get_next_in_graph()
         element = self._source.take()
         if element is None:

@@ -11,7 +11,7 @@ import numpy as np
 from headrace.core.dtypes import DType, float16, float32, float64, int8, int16, int32, int64, uint8, uint16
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
-from headrace.ops.image.resizing import check_images, sizes_of
+from headrace.ops.image.resizing import check_images, shape_of, sizes_of
 
 _PIXELS = (uint8, uint16, int8, int16, int32, int64, float16, float32, float64)
 
@@ -65,7 +65,7 @@ def _check_indices(image: Any, boxes: Any, box_ind: Any, crop_size: Any, **_: An
 
 def _crop_shape(image: tuple[int, ...], boxes: tuple[int, ...], box_ind: tuple[int, ...], crop_size: Any, **_: Any) -> Any:
     check_images(image)
-    return (boxes[0], *sizes_of(crop_size), image[3])
+    return (boxes[0], *shape_of(crop_size), image[3])
 
 
 @op(

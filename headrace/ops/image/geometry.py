@@ -118,7 +118,7 @@ def crop_to_bounding_box(image: Any, offset_height: Any, offset_width: Any, targ
         require(target + offset <= size, f"{what} {size} is less than the window's offset {offset} and target {target} together")
     shape = get("Shape")(x)
     cropped = get("Slice")(x, [0, offset_height, offset_width, 0], [shape[0], target_height, target_width, shape[3]])
-    return _unbatched(cropped, single)
+    return _unbatched(_of_size(cropped, x, target_height, target_width), single)
 
 
 def pad_to_bounding_box(image: Any, offset_height: Any, offset_width: Any, target_height: Any, target_width: Any) -> Tensor:
@@ -137,7 +137,14 @@ def pad_to_bounding_box(image: Any, offset_height: Any, offset_width: Any, targe
         require(offset >= 0, f"offset_{what} must be 0 or more; got {offset}")
         require(rest >= 0, f"the image of shape {x.shape} at offset {offset} exceeds target_{what} {target}")
     padded = get("Pad")(x, [[0, 0], [offset_height, below], [offset_width, right], [0, 0]])
-    return _unbatched(padded, single)
+    return _unbatched(_of_size(padded, x, target_height, target_width), single)
+
+
+def _of_size(made: Tensor, source: Tensor, height: Any, width: Any) -> Tensor:
+    """Images made of others, with what is known of their shape beforehand."""
+    known = [None if isinstance(size, Tensor) else int(size) for size in (height, width)]
+    made.set_shape([source.shape[0], *known, source.shape[3]])
+    return made
 
 
 def _greater(a: Any, b: Any) -> Any:

@@ -58,9 +58,14 @@ def check_images(shape: tuple[int, ...]) -> None:
         raise InvalidArgumentError(f"images need at least one pixel; got shape {list(shape)}")
 
 
-def _resized_shape(images: tuple[int, ...], size: Any, *_: Any, **__: Any) -> tuple[int, ...]:
+def shape_of(size: Any) -> tuple[int | None, int | None]:
+    """The new height and width for a shape rule: unknown where `size` is a tensor of a graph."""
+    return sizes_of(size) if isinstance(size, np.ndarray) else (None, None)
+
+
+def _resized_shape(images: tuple[int, ...], size: Any, *_: Any, **__: Any) -> tuple[int | None, ...]:
     check_images(images)
-    return (images[0], *sizes_of(size), images[3])
+    return (images[0], *shape_of(size), images[3])
 
 
 def _positions(before: int, after: int, align_corners: bool, half_pixel: bool, offset: float = 0.5) -> np.ndarray[Any, Any]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from headrace.core.dtypes import float32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
-from headrace.ops.image.resizing import IMAGE, check_images, filter_axis, sizes_of
+from headrace.ops.image.resizing import IMAGE, check_images, filter_axis, shape_of, sizes_of
 
 
 def _lanczos(radius: float) -> Callable[[Any], Any]:
@@ -94,9 +94,9 @@ def _resample(images: Any, size: tuple[int, int], scale: Any, translation: Any, 
     return x
 
 
-def _scaled_shape(images: tuple[int, ...], size: Any, *_: Any, **__: Any) -> tuple[int, ...]:
+def _scaled_shape(images: tuple[int, ...], size: Any, *_: Any, **__: Any) -> tuple[int | None, ...]:
     check_images(images)
-    return (images[0], *sizes_of(size), images[3])
+    return (images[0], *shape_of(size), images[3])
 
 
 @op(

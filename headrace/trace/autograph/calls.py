@@ -18,8 +18,9 @@ from headrace.trace.autograph.variables import Undefined, UndefinedReturnValue, 
 
 _LOG = logging.getLogger("headrace.autograph")
 _MARK = "_headrace_autograph_leaves_alone"
-_LIBRARIES = frozenset(sys.stdlib_module_names) | {
-    "headrace", "malt", "numpy", "jax", "jaxlib", "ml_dtypes", "keras", "pandas", "scipy", "matplotlib", "PIL", "pytest", "_pytest",
+_OURS = frozenset({"headrace", "malt"})
+_LIBRARIES = _OURS | frozenset(sys.stdlib_module_names) | {
+    "numpy", "jax", "jaxlib", "ml_dtypes", "keras", "pandas", "scipy", "matplotlib", "PIL", "pytest", "_pytest",
 }  # fmt: skip
 
 
@@ -85,19 +86,24 @@ def _target(function: Any) -> tuple[FunctionType, tuple[Any, ...]] | None:
     return (call, (function,)) if isinstance(call, FunctionType) else None
 
 
-def _is_users(function: FunctionType) -> bool:
+def _is_users(function: FunctionType, libraries: frozenset[str] = _LIBRARIES) -> bool:
     module = str(function.__globals__.get("__name__", ""))
-    if module.partition(".")[0] in _LIBRARIES:
+    if module.partition(".")[0] in libraries:
         return False
     return not (
         inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     )
 
 
-def convert(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The converted form of a Python function; the function itself, with a line in the log, where it cannot be converted."""
+def convert(function: Callable[..., Any], requested: bool = False) -> Callable[..., Any]:
+    """The converted form of a Python function; the function itself, with a line in the log, where it cannot be converted.
+
+    Args:
+        function: any callable.
+        requested: whether a tf.function is made of it: then it is converted even in a library that is called as it is.
+    """
     target = _target(function)
-    if target is None or not _is_users(target[0]) or getattr(target[0], _MARK, False):
+    if target is None or not _is_users(target[0], _OURS if requested else _LIBRARIES) or getattr(target[0], _MARK, False):
         return function
     # Deferred on purpose: malt takes as long to import as a tenth of Headrace, and only a traced function needs it.
     from headrace.trace.autograph import conversion  # noqa: PLC0415

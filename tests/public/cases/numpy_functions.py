@@ -122,6 +122,14 @@ def products(tf: Any, x: Any) -> Any:
 
 
 CASES = {
+    "finfo": case(
+        lambda tf: [
+            tf.constant(float(getattr(tf.experimental.numpy.finfo(dtype), limit)), tf.float64)
+            for dtype in (tf.float32, np.float64, tf.float16)
+            for limit in ("eps", "max", "tiny")
+        ]
+    ),
+    "iinfo": case(lambda tf: [tf.constant(int(tf.experimental.numpy.iinfo(dtype).max), tf.int64) for dtype in (np.int8, np.int64)]),
     "constructors": case(constructors),
     "arithmetic": case(arithmetic, X, I, gradient=False),
     "reductions": case(reductions, X, I, gradient=False),

@@ -46,6 +46,7 @@ def _ngrams(tf: Any, data: Any, splits: Any) -> Any:
     return tf.raw_ops.StringNGrams(data=data, data_splits=splits, separator=" ", left_pad="", right_pad="", **widths)
 
 
+PAIR = ([2], "int32")
 M, ROWS, STRINGS = ([4, 5], "float32"), ([4], "int32"), ([2, 3], "string")
 
 CASES = {
@@ -57,6 +58,19 @@ CASES = {
     "unique-no-axis": _shapes(lambda tf, x: tf.raw_ops.UniqueV2(x=x, axis=tf.zeros([0], tf.int32)), ([4], "float32")),
     "unique-with-counts": _shapes(lambda tf, x: tf.unique_with_counts(x), ([4], "float32")),
     "list-diff": _shapes(lambda tf, x: tf.raw_ops.ListDiff(x=x, y=x), ([4], "float32")),
+    **{
+        f"resize-{method}": _shapes(lambda tf, x, s, m=method: tf.image.resize(x, s, method=m), ([None, None, 3], "uint8"), PAIR)
+        for method in ("nearest", "area", "bilinear", "bicubic", "lanczos3")
+    },
+    "resize-with-pad": _shapes(lambda tf, x: tf.image.resize_with_pad(x, 10, 12), ([None, None, 3], "uint8")),
+    "crop-to-box": _shapes(
+        lambda tf, x, s: tf.image.crop_to_bounding_box(x, s[0], s[1], 3, s[0]), ([None, None, 3], "uint8"), PAIR
+    ),
+    "crop-and-resize": _shapes(
+        lambda tf, x, s: tf.image.crop_and_resize(x, tf.zeros([5, 4]), tf.zeros([5], tf.int32), s),
+        ([2, 4, None, 3], "float32"),
+        PAIR,
+    ),
     "dynamic-partition": _shapes(lambda tf, x, p: tf.dynamic_partition(x, p, 2), M, ROWS),
     "dynamic-stitch": _shapes(lambda tf, i, x: tf.dynamic_stitch([i, i], [x, x]), ROWS, M),
     "boolean-mask": _shapes(lambda tf, x, kept: tf.boolean_mask(x, kept), M, ([4], "bool")),
