@@ -51,6 +51,12 @@ def dtype_from_proto(number: int, what: str) -> DType:
         raise errors.InvalidArgumentError(f"{what} has DataType {number}; Headrace has no such element type") from None
 
 
+def enum_name(dtype: DType) -> str:
+    """The name of a dtype in `DataType`, such as DT_FLOAT."""
+    name: str = TensorProto.DESCRIPTOR.fields_by_name["dtype"].enum_type.values_by_number[dtype.enum].name
+    return name
+
+
 def shape_to_proto(shape: TensorShape) -> Any:
     """A TensorShapeProto; unknown dimensions become -1."""
     proto = TensorShapeProto()

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from headrace.core import dtypes
-from headrace.core.errors import FailedPreconditionError, InternalError, InvalidArgumentError, OpError, ResourceExhaustedError
-from headrace.core.shapes import TensorShape
-from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array, Signature
+from headrace.core.errors import FailedPreconditionError, InternalError, OpError, ResourceExhaustedError
+from headrace.serving.checks import check_inputs, complete_inputs, wanted_outputs
+from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelSpec
 from headrace.serving.servable import Handle
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,54 +53,46 @@ class Dataplane:
         with self.models.acquire(spec) as handle:
             return self.run(handle, spec.signature, inputs, output_filter)
 
-    def run(self, handle: Handle, name: str, inputs: Mapping[str, Array], output_filter: Sequence[str] = ()) -> Prediction:
-        """Runs one signature of a version that the caller holds; see `predict`."""
+    def run(
+        self, handle: Handle, name: str, inputs: Mapping[str, Array], output_filter: Sequence[str] = (), api: str = "Predict"
+    ) -> Prediction:
+        """Runs one signature of a version that the caller holds; see `predict`. `api` is what metrics call it."""
         name = name or DEFAULT_SIGNATURE
         signature = handle.signatures.get(name)
         if signature is None:
             raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
-        inputs = {**{key: value for key, value in signature.defaults.items() if key not in inputs}, **inputs}
-        check_inputs(signature, inputs)
-        wanted = _wanted_outputs(signature, output_filter)
+        inputs = complete_inputs(signature, inputs)
+        wanted = wanted_outputs(signature, output_filter)
         started = time.perf_counter()
-        outputs = _run(handle, name, inputs)
-        self._metrics.ran(handle.model, handle.version, "Predict", time.perf_counter() - started)
+        outputs = _guarded(handle, name, lambda: handle.run(name, inputs))
+        self._metrics.ran(handle.model, handle.version, api, time.perf_counter() - started)
         missing = [output for output in wanted if output not in outputs]
         if missing:
             raise InternalError(f"model {handle.model} version {handle.version} did not return {missing} of signature {name!r}")
         return Prediction({output: outputs[output] for output in wanted}, handle.version, name)
 
+    def run_together(self, handle: Handle, names: Sequence[str], inputs: Mapping[str, Array]) -> Mapping[str, Mapping[str, Array]]:
+        """Runs several signatures of a version that the caller holds on the same inputs; see `LoadedModel.run_together`.
 
-def check_inputs(signature: Signature, inputs: Mapping[str, Array]) -> None:
-    """Raises InvalidArgumentError unless names, dtypes and shapes of `inputs` match the signature."""
-    expected = signature.inputs
-    if inputs.keys() != expected.keys():
-        extra, missing = inputs.keys() - expected.keys(), expected.keys() - inputs.keys()
-        raise InvalidArgumentError(
-            f"input size does not match signature: {len(inputs)}!={len(expected)} len({_set(inputs)}) != len({_set(expected)}). "
-            f"Sent extra: {_set(extra)}. Missing but required: {_set(missing)}."
-        )
-    for name, value in inputs.items():
-        spec = expected[name]
-        given = dtypes.from_numpy(value.dtype)
-        if given is not spec.dtype:
-            raise InvalidArgumentError(f'input "{name}" has dtype {given.name}; expected {spec.dtype.name}')
-        if not spec.shape.is_compatible_with(value.shape):
-            raise InvalidArgumentError(f'input "{name}" has shape {TensorShape(value.shape)}; expected {spec.shape}')
+        Raises:
+            InvalidArgumentError: names, dtypes or shapes do not match one of the signatures.
+        """
+        for name in names:
+            check_inputs(handle.signatures[name], inputs)
+        started = time.perf_counter()
+        outputs = _guarded(handle, ",".join(names), lambda: handle.run_together(names, inputs))
+        self._metrics.ran(handle.model, handle.version, "MultiInference", time.perf_counter() - started)
+        return outputs
 
-
-def _wanted_outputs(signature: Signature, output_filter: Sequence[str]) -> list[str]:
-    for position, name in enumerate(output_filter):
-        if name not in signature.outputs:
-            raise InvalidArgumentError(f'output_filter names "{name}"; expected some of {_set(signature.outputs)}')
-        if name in output_filter[:position]:
-            raise InvalidArgumentError(f'output_filter names "{name}" twice; expected each output once')
-    return list(output_filter) or sorted(signature.outputs)
+    def count_examples(self, handle: Handle, count: int) -> None:
+        """Notes that a request with `count` tf.Examples was run."""
+        self._metrics.examples(handle.model, count)
 
 
-def _run(handle: Handle, name: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+def _guarded(handle: Handle, name: str, run: Callable[[], T]) -> T:
+    """`run()`, where whatever a model raises becomes an OpError."""
     try:
-        return handle.run(name, inputs)
+        return run()
     except OpError:
         raise
     except MemoryError as error:
@@ -107,7 +101,3 @@ def _run(handle: Handle, name: str, inputs: Mapping[str, Array]) -> dict[str, Ar
         details = fields(model=handle.model, version=handle.version, signature=name)
         logger.exception("a run failed", extra=details)
         raise InternalError(f"model {handle.model} version {handle.version} failed: {type(error).__name__}: {error}") from error
-
-
-def _set(names: Mapping[str, object] | set[str]) -> str:
-    return "{" + ",".join(sorted(names)) + "}"

@@ -23,6 +23,10 @@ class ServingMetrics:
         self._runtime = Histogram(
             f"{_PREFIX}runtime_latency", "Time of a model run (us).", ["model_name", "API", "runtime"], _MICROSECOND_BOUNDS
         )
+        self._example_counts = Histogram(
+            f"{_PREFIX}request_example_counts", "tf.Examples in a request.", ["model"], [float(1 << n) for n in range(15)]
+        )
+        self._example_total = Counter(f"{_PREFIX}request_example_count_total", "tf.Examples in all requests.", ["model"])
         # Ours: times in seconds, by version.
         self._requests = Counter(
             "headrace_serving_requests_total", "Requests by outcome.", ["model", "version", "api", "protocol", "code"]
@@ -61,6 +65,11 @@ class ServingMetrics:
         """A model ran."""
         self._runtime.observe((model, api, "Headrace"), seconds * 1e6)
         self._run.observe((model, str(version), api), seconds)
+
+    def examples(self, model: str, count: int) -> None:
+        """A request with `count` tf.Examples was run."""
+        self._example_counts.observe((model,), count)
+        self._example_total.add((model,), count)
 
     def queued(self, protocol: str, seconds: float) -> None:
         """A request waited `seconds` for a thread."""

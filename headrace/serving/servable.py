@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -86,6 +86,10 @@ class Servable:
             self._shapes[key] = None
         return outputs
 
+    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """Runs several signatures on the same inputs; see LoadedModel.run_together."""
+        return self._loaded.run_together(signatures, inputs)
+
     def served_shapes(self) -> list[tuple[str, Shapes]]:
         """The signatures and input shapes that requests have used so far, at most 32."""
         return list(self._shapes)
@@ -121,6 +125,10 @@ class Handle:
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Runs one signature of this version."""
         return self._servable.run(signature, inputs)
+
+    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """Runs several signatures of this version on the same inputs."""
+        return self._servable.run_together(signatures, inputs)
 
     def __enter__(self) -> Handle:
         return self

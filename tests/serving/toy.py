@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,9 @@ class ToyModel:
         assert not self.closed, "a model was unloaded during a request"
         return outputs
 
+    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        return {signature: self.run(signature, inputs) for signature in signatures}
+
     def close(self) -> None:
         self.closed = True
 
@@ -90,6 +93,8 @@ class ToyModel:
 class ToyEngine:
     """Loads what `write_version` writes. `gate`, when set, holds loads back until it is opened."""
 
+    model = ToyModel
+
     def __init__(self) -> None:
         self.models: dict[Path, ToyModel] = {}
         self.loads: list[Path] = []
@@ -105,7 +110,7 @@ class ToyEngine:
         text = (path / "saved_model.pb").read_text()
         if not text.endswith("\n"):
             raise DataLossError(f"{path} is truncated")
-        self.models[path] = ToyModel(json.loads(text)["scale"])
+        self.models[path] = self.model(json.loads(text)["scale"])
         return self.models[path]
 
 

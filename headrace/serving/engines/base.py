@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,6 +51,17 @@ class LoadedModel(Protocol):
 
         Returns:
             The signature's outputs by name.
+        """
+
+    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """Runs several signatures on the same inputs, doing what they have in common once where that is possible.
+
+        Args:
+            signatures: names from `signatures`, each but once, of signatures that have the same inputs.
+            inputs: as for `run`.
+
+        Returns:
+            The outputs of each signature, by its name.
         """
 
     def close(self) -> None:

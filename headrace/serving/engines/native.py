@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,14 @@ from headrace.core.spec import TensorSpec
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.saved_model.restored import UnavailableFunction
 from headrace.serving.engines.base import PREDICT_METHOD, Array, Signature
+from headrace.trace.function import function
 
 _TAGS = ("serve",)
 """Of a SavedModel with several graphs, the one that TensorFlow Serving takes."""
+
+
+_MAX_PROGRAMS = 16
+"""Programs kept of signatures that run together: a request may ask for any set of them."""
 
 
 class NativeModel:
@@ -24,6 +30,8 @@ class NativeModel:
 
     def __init__(self, loaded: Any) -> None:
         self._functions: dict[str, Any] = {name: f for name, f in loaded.signatures.items() if _can_be_served(f)}
+        self._programs: dict[tuple[str, ...], Any] = {}
+        self._lock = threading.Lock()
         self._signatures = {name: _signature(function) for name, function in self._functions.items()}
 
     @property
@@ -37,9 +45,29 @@ class NativeModel:
         tensors = {name: convert_to_tensor(value, specs[name].dtype) for name, value in inputs.items()}
         return {name: np.asarray(value) for name, value in self._functions[signature](**tensors).items()}
 
+    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """Runs several signatures as one program, in which what they share is computed once; see LoadedModel.run_together."""
+        specs = self._signatures[signatures[0]].inputs
+        tensors = {name: convert_to_tensor(value, specs[name].dtype) for name, value in inputs.items()}
+        found = self._program(tuple(sorted(signatures)))(**tensors)
+        return {key: {name: np.asarray(value) for name, value in outputs.items()} for key, outputs in found.items()}
+
+    def _program(self, names: tuple[str, ...]) -> Any:
+        with self._lock:
+            program = self._programs.get(names)
+            if program is None:
+                functions = {name: self._functions[name] for name in names}
+                together = function(lambda **tensors: {name: each(**tensors) for name, each in functions.items()})
+                program = together.get_concrete_function(**self._signatures[names[0]].inputs)
+                if len(self._programs) >= _MAX_PROGRAMS:
+                    del self._programs[next(iter(self._programs))]
+                self._programs[names] = program
+            return program
+
     def close(self) -> None:
         """Drops the functions, and with them their variables and compiled programs."""
         self._functions.clear()
+        self._programs.clear()
 
 
 class NativeEngine:

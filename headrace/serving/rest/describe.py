@@ -7,14 +7,11 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from headrace.core.dtypes import DType
 from headrace.core.spec import TensorSpec
 from headrace.proto.messages import POOL
-from headrace.proto.tensors import to_proto
+from headrace.proto.tensors import enum_name, to_proto
 from headrace.serving.engines.base import Array, Signature
 from headrace.serving.servable import Handle, VersionStatus
-
-_ENUM_NAMES = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
 
 
 def status_json(statuses: list[VersionStatus]) -> dict[str, Any]:
@@ -65,14 +62,10 @@ def _default(spec: TensorSpec, value: Array) -> dict[str, Any]:
 def _tensor(name: str, spec: TensorSpec) -> dict[str, Any]:
     dims = spec.shape.dims
     return {
-        "dtype": _enum_name(spec.dtype),
+        "dtype": enum_name(spec.dtype),
         "tensor_shape": {
             "dim": [{"size": str(-1 if dim is None else dim), "name": ""} for dim in dims or []],
             "unknown_rank": dims is None,
         },
         "name": spec.name or name,
     }
-
-
-def _enum_name(dtype: DType) -> str:
-    return _ENUM_NAMES.get(dtype.name, f"DT_{dtype.name.upper()}")
