@@ -6,9 +6,6 @@ something wrong, the values are walked one by one to name the first fault.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import math
 from dataclasses import dataclass
 from itertools import chain
@@ -16,19 +13,17 @@ from typing import Any, Literal, NoReturn
 
 import ml_dtypes
 import numpy as np
-import orjson
 
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.serving.engines.base import Array, Signature
+from headrace.serving.rest.values import from_base64, is_base64, kind, load, show
 
 Layout = Literal["row", "columnar"]
 
 _MAX_RANK = 32
-_SHOWN = 1024
 _NAMES = {"float32": "float", "float64": "double", "float16": "half"}
-_KINDS = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +44,12 @@ def parse(body: bytes) -> Document:
     Raises:
         InvalidArgumentError: not JSON, not an object, or its `signature_name` is not a string.
     """
-    content = _load(body)
+    content = load(body)
     if not isinstance(content, dict):
-        raise InvalidArgumentError(f"JSON Value: {_show(content)} Is not object")
+        raise InvalidArgumentError(f"JSON Value: {show(content)} Is not object")
     name = content.get("signature_name", "")
     if not isinstance(name, str):
-        raise InvalidArgumentError(f"JSON Value: {_show(name)} is not a valid 'signature_name'; expected a string")
+        raise InvalidArgumentError(f"JSON Value: {show(name)} is not a valid 'signature_name'; expected a string")
     return Document(name, content)
 
 
@@ -80,41 +75,9 @@ def to_arrays(document: Document, signature: Signature) -> tuple[dict[str, Array
     raise InvalidArgumentError("Missing 'inputs' or 'instances' key")
 
 
-def _load(body: bytes) -> Any:
-    if not body:
-        raise InvalidArgumentError("JSON Parse error: The document is empty")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        if b"NaN" in body or b"Infinity" in body:
-            return _load_with_nan(body)
-        raise InvalidArgumentError(f"JSON Parse error: Invalid value. {error.msg} at offset: {error.pos}") from None
-
-
-def _load_with_nan(body: bytes) -> Any:
-    """Python's own parser takes bare NaN, Infinity and -Infinity, which orjson refuses."""
-    try:
-        return json.loads(body, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        raise InvalidArgumentError(f"JSON Parse error: Invalid value. {error.msg} at offset: {error.pos}") from None
-    except UnicodeDecodeError as error:
-        raise InvalidArgumentError(f"JSON Parse error: Invalid value. not UTF-8 at offset: {error.start}") from None
-    except RecursionError:
-        raise InvalidArgumentError("JSON Parse error: Invalid value. nested too deep") from None
-    except ValueError as error:  # an integer of thousands of digits
-        raise InvalidArgumentError(f"JSON Parse error: Invalid value. {error}") from None
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise InvalidArgumentError(f"JSON Parse error: Invalid value. {text[:40]} is too large for a double")
-    return value
-
-
 def _rows(rows: Any, signature: Signature) -> dict[str, Array]:
     if not isinstance(rows, list) or not rows:
-        raise InvalidArgumentError(f"JSON Value: {_show(rows)} under 'instances'; expected a list of at least one element")
+        raise InvalidArgumentError(f"JSON Value: {show(rows)} under 'instances'; expected a list of at least one element")
     specs = signature.inputs
     if _is_record(rows[0]):
         columns = _columns_of_records(rows, signature)
@@ -137,10 +100,10 @@ def _columns_of_records(rows: list[Any], signature: Signature) -> dict[str, list
     names = rows[0].keys() if required <= rows[0].keys() <= allowed else allowed
     for index, row in enumerate(rows):
         if not _is_record(row):
-            raise InvalidArgumentError(f"item {index} of 'instances' is a {_kind(row)}; expected an object like those before it")
+            raise InvalidArgumentError(f"item {index} of 'instances' is a {kind(row)}; expected an object like those before it")
         if row.keys() != names:
             raise InvalidArgumentError(
-                f"Failed to process element: {index} of 'instances' list. JSON object: {_show(row)} "
+                f"Failed to process element: {index} of 'instances' list. JSON object: {show(row)} "
                 f"keys must be equal to: {','.join(sorted(names))}"
             )
     return {name: [row[name] for row in rows] for name in names}
@@ -243,13 +206,9 @@ def _to_bytes(value: Any) -> bytes:
             return value.encode()
         except UnicodeEncodeError:  # a lone surrogate
             raise _FaultError from None
-    if not _is_base64(value):
+    if not is_base64(value):
         raise _FaultError
-    text = "".join(value["b64"].split()).rstrip("=")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidArgumentError(f"Unable to base64 decode {_show(value)}") from None
+    return from_base64(value)
 
 
 # The slow way, taken only to name a fault.
@@ -291,7 +250,7 @@ def _walk(value: Any, shape: tuple[int, ...], level: int, dtype: DType, where: s
         raise InvalidArgumentError(f"{where}lists nested {len(shape)} deep; expected at most {_MAX_RANK}")
     if not isinstance(value, list):
         if level != len(shape):
-            raise InvalidArgumentError(f"{where}JSON Value: {_show(value)} found at level {level}; expected a list, as before it")
+            raise InvalidArgumentError(f"{where}JSON Value: {show(value)} found at level {level}; expected a list, as before it")
         _check_leaf(value, dtype, where)
         return
     if level >= len(shape):
@@ -306,29 +265,21 @@ def _walk(value: Any, shape: tuple[int, ...], level: int, dtype: DType, where: s
 
 def _check_leaf(value: Any, dtype: DType, where: str) -> None:
     if dtype.is_floating and type(value) in (int, float) and not _float_fits(value, dtype):
-        raise InvalidArgumentError(f"{where}Cannot convert JSON value: {_show(value)} to {_name(dtype)} without loss of precision.")
-    if dtype is dtypes.string and isinstance(value, dict) and not _is_base64(value):
+        raise InvalidArgumentError(f"{where}Cannot convert JSON value: {show(value)} to {_name(dtype)} without loss of precision.")
+    if dtype is dtypes.string and isinstance(value, dict) and not is_base64(value):
         raise InvalidArgumentError(
-            f'{where}JSON Value: {_show(value)} not formatted correctly for base64 data; expected {{"b64": "..."}}'
+            f'{where}JSON Value: {show(value)} not formatted correctly for base64 data; expected {{"b64": "..."}}'
         )
     try:
         _convert([value], {type(value)}, dtype)
     except _FaultError:
         raise InvalidArgumentError(
-            f"{where}JSON Value: {_show(value)} Type: {_kind(value)} is not of expected type: {_name(dtype)}"
+            f"{where}JSON Value: {show(value)} Type: {kind(value)} is not of expected type: {_name(dtype)}"
         ) from None
 
 
-def _is_base64(value: Any) -> bool:
-    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
-
-
 def _is_record(value: Any) -> bool:
-    return isinstance(value, dict) and not _is_base64(value)
-
-
-def _kind(value: Any) -> str:
-    return str(value) if isinstance(value, bool) else _KINDS[type(value)]
+    return isinstance(value, dict) and not is_base64(value)
 
 
 def _name(dtype: DType) -> str:
@@ -337,9 +288,3 @@ def _name(dtype: DType) -> str:
 
 def _brackets(shape: tuple[int, ...]) -> str:
     return "[" + ",".join(map(str, shape)) + "]"
-
-
-def _show(value: Any) -> str:
-    """The value as JSON, cut short."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
