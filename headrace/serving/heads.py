@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from headrace.core import dtypes
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.proto.tensors import enum_name
@@ -39,6 +41,24 @@ class Classification:
 
     classes: Array | None
     scores: Array | None
+
+    def labels(self) -> list[list[str]]:
+        """The classes as text; empty ones where the head gives none.
+
+        Raises:
+            InvalidArgumentError: a class is not UTF-8.
+        """
+        if self.classes is None:
+            assert self.scores is not None
+            return [[""] * self.scores.shape[1]] * len(self.scores)
+        return [[_text(item) for item in row] for row in self.classes.tolist()]
+
+    def score_rows(self) -> Array:
+        """The scores; zeros where the head gives none."""
+        if self.scores is not None:
+            return self.scores
+        assert self.classes is not None
+        return np.zeros(self.classes.shape, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +188,15 @@ def _regression(outputs: Mapping[str, Array], count: int) -> Regression:
 
 _OUTPUTS_OF: Mapping[str, Callable[[Signature], list[str]]] = {CLASSIFY: _classify_outputs, REGRESS: _regress_outputs}
 _RESULT_OF: Mapping[str, Callable[[Mapping[str, Array], int], Result]] = {CLASSIFY: _classification, REGRESS: _regression}
+
+
+def _text(item: bytes | str) -> str:
+    if isinstance(item, str):
+        return item
+    try:
+        return item.decode()
+    except UnicodeDecodeError:
+        raise InvalidArgumentError(f"class {item[:40]!r} is not UTF-8; expected labels that are text") from None
 
 
 def _describe(signature: Signature) -> str:

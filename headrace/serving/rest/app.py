@@ -17,9 +17,12 @@ from starlette.types import Receive, Scope, Send
 from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, InvalidArgumentError, OpError
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
+from headrace.serving.examples import batch_of
 from headrace.serving.exposition import CONTENT_TYPE
+from headrace.serving.heads import CLASSIFY, REGRESS, Head
+from headrace.serving.inference import APIS, run_head
 from headrace.serving.metrics import ServingMetrics
-from headrace.serving.rest import decode, describe, encode, paths
+from headrace.serving.rest import decode, describe, encode, examples, paths
 from headrace.serving.rest.bodies import inflate, read_body
 from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
 from headrace.serving.workers import Workers
@@ -27,6 +30,9 @@ from headrace.serving.workers import Workers
 logger = logging.getLogger(__name__)
 
 _PROTOCOL = "REST"
+_METHODS = {"classify": CLASSIFY, "regress": REGRESS}
+_APIS = {"predict": "Predict", **{action: APIS[method] for action, method in _METHODS.items()}}
+"""What metrics call each action that runs a model."""
 _UNKNOWN_MODEL = "(unknown)"
 
 
@@ -87,8 +93,8 @@ class RestApp:
                 raise MethodNotAllowedError(f"{request.method} is not allowed on {path}; use GET")
             return page()
         target = paths.parse(request.method, path)
-        if target.action == "predict":
-            return await self._predict(request, target)
+        if target.action in _APIS:
+            return await self._infer(request, target)
         if target.action == "list":
             return _json(describe.list_json(self._models.overview()))
         if target.action == "status":
@@ -96,7 +102,7 @@ class RestApp:
         with self._models.acquire(target.spec) as handle:
             return _json(describe.metadata_json(handle))
 
-    async def _predict(self, request: Request, target: paths.Target) -> Response:
+    async def _infer(self, request: Request, target: paths.Target) -> Response:
         call = _Call()
         code = "OK"
         started = time.perf_counter()
@@ -115,7 +121,7 @@ class RestApp:
         finally:
             self._metrics.in_flight(_PROTOCOL, -1)
             model = target.spec.name if target.spec.name in self._models else _UNKNOWN_MODEL
-            self._metrics.request(model, call.version, "Predict", _PROTOCOL, code, time.perf_counter() - started)
+            self._metrics.request(model, call.version, _APIS[target.action], _PROTOCOL, code, time.perf_counter() - started)
 
     async def _in_time(self, request: Request, target: paths.Target, call: _Call) -> bytes:
         limit = self._options.timeout_seconds
@@ -130,8 +136,12 @@ class RestApp:
             raise DeadlineExceededError(f"the request took longer than {limit:g} s") from None
 
     def _run(self, target: paths.Target, body: bytes, encoding: str, call: _Call, deadline: float) -> bytes:
-        """The part of a predict request that takes time; on a thread of the pool."""
+        """The part of a request for a run that takes time; on a thread of the pool."""
         document = decode.parse(inflate(body, encoding, self._options.max_body_bytes))
+        answer = self._predict if target.action == "predict" else self._examples
+        return answer(target, document, call, deadline)
+
+    def _predict(self, target: paths.Target, document: decode.Document, call: _Call, deadline: float) -> bytes:
         with self._models.acquire(target.spec) as handle:
             call.version = handle.version
             name = document.signature or DEFAULT_SIGNATURE
@@ -139,10 +149,18 @@ class RestApp:
             if signature is None:
                 raise InvalidArgumentError(f'Serving signature name: "{name}" not found in signature def')
             inputs, layout = decode.to_arrays(document, signature)
-            if time.monotonic() > deadline:
-                raise DeadlineExceededError("the time for this request ran out before the model could run")
+            _check_time(deadline)
             prediction = self._dataplane.run(handle, name, inputs)
         return encode.from_arrays(prediction.outputs, layout)
+
+    def _examples(self, target: paths.Target, document: decode.Document, call: _Call, deadline: float) -> bytes:
+        found, context = examples.to_examples(document, target.action)
+        with self._models.acquire(target.spec) as handle:
+            call.version = handle.version
+            _check_time(deadline)
+            head = Head(_METHODS[target.action], document.signature)
+            answer = run_head(self._dataplane, handle, head, batch_of(found, context))
+        return examples.from_result(answer.result)
 
     def _live(self) -> Response:
         return _json({"live": True})
@@ -153,6 +171,11 @@ class RestApp:
 
     def _metrics_page(self) -> Response:
         return Response(self._metrics.page(self._models), headers={"content-type": CONTENT_TYPE})
+
+
+def _check_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise DeadlineExceededError("the time for this request ran out before the model could run")
 
 
 def _json(content: Any, status: int = 200) -> Response:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import unquote_to_bytes
 
 from headrace.core.errors import InvalidArgumentError
 from headrace.serving.models import ModelSpec
 from headrace.serving.rest.errors import PathNotFoundError
 
-Action = Literal["predict", "status", "metadata", "list"]
+Action = Literal["predict", "classify", "regress", "status", "metadata", "list"]
 
 _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
-_POST = re.compile(_MODEL + r":(?P<action>predict)", re.IGNORECASE | re.ASCII)
+_POST = re.compile(_MODEL + r":(?P<action>predict|classify|regress)", re.IGNORECASE | re.ASCII)
 _GET = re.compile(_MODEL + r"(?:/(?P<action>metadata))?", re.IGNORECASE | re.ASCII)
 _LIST = re.compile(r"/v1/models", re.IGNORECASE)
 
@@ -45,7 +45,7 @@ def parse(method: str, path: str) -> Target:
     match = {"GET": _GET, "POST": _POST}[method].fullmatch(path) if method in ("GET", "POST") else None
     if match is None:
         raise InvalidArgumentError(f"Malformed request: {method} {path}")
-    action: Action = "predict" if method == "POST" else "metadata" if match["action"] else "status"
+    action = cast("Action", (match["action"] or "status").lower())
     return Target(action, ModelSpec(_decode(match["name"]), _version(match["version"]), _decode(match["label"] or "")))
 
 
