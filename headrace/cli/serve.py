@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import functools
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from headrace.core.errors import OpError
 from headrace.serving import logs
+from headrace.serving.configuration.monitoring import DEFAULT_PATH, metrics_path
 from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.rest.app import RestOptions
 from headrace.serving.server import ModelServer, ServerOptions, announce, default_threads
 
+logger = logging.getLogger(__name__)
+
 _MICROSECONDS = 1_000_000
+_BOOLEAN: dict[str, Any] = {"type": bool, "is_flag": False, "flag_value": True, "default": False, "show_default": True}
+"""A flag that is given as --flag, --flag=true or --flag=false."""
+
+_WITHOUT_EFFECT = (
+    "enable_profiler",
+    "enforce_session_run_timeout",
+    "flush_filesystem_caches",
+    "num_unload_threads",
+    "per_process_gpu_memory_fraction",
+    "remove_unused_fields_from_bundle_metagraph",
+    "tensorflow_inter_op_parallelism",
+    "tensorflow_intra_op_parallelism",
+    "tensorflow_session_parallelism",
+)
+"""TensorFlow Serving's flags for parts of its runtime that have no counterpart here: taken, so that its command lines work."""
+
+
+def _without_effect(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the flags that are taken and not used."""
+    for name in _WITHOUT_EFFECT:
+        command = click.option(f"--{name}", is_flag=False, flag_value="true", hidden=True)(command)
+    return command
 
 
 def _port(_: click.Context, __: click.Parameter, value: str) -> int | None:
@@ -34,45 +62,91 @@ def _sizes(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
     return tuple(int(part) for part in parts)
 
 
-@click.command()
-@click.option("--model_base_path", type=click.Path(path_type=Path), required=True, help="Holds one numbered directory a version.")
+def _tags(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    """The tags of a list parted by commas."""
+    return tuple(tag for tag in value.split(",") if tag)
+
+
+def _underscores(name: str) -> str:
+    """--rest-api-port is --rest_api_port."""
+    return name.replace("-", "_")
+
+
+@click.command(context_settings={"token_normalize_func": _underscores})
+@click.version_option(package_name="headrace", message="Headrace model server: %(version)s")
+@click.option("--model_base_path", type=click.Path(path_type=Path), help="Holds one numbered directory a version.")
 @click.option("--model_name", default="default", show_default=True, help="What requests call the model.")
+@click.option("--model_config_file", type=click.Path(path_type=Path), help="A ModelServerConfig text; lists several models.")
+@click.option(
+    "--model_config_file_poll_wait_seconds", type=click.FloatRange(0), default=0.0, show_default=True, help="0 reads it once."
+)
+@click.option("--allow_version_labels_for_unavailable_models", **_BOOLEAN, help="For labels that are not in use yet.")
+@click.option(
+    "--saved_model_tags", callback=_tags, default="serve", show_default=True, help="Of the graph to serve, parted by commas."
+)
 @click.option("--rest_api_port", callback=_port, default="0", help="Port of the REST API; 0 is off, auto takes a free one.")
 @click.option("--rest_api_host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--rest_api_timeout_in_ms", type=click.IntRange(1), default=30_000, show_default=True, help="For one request.")
 @click.option("--rest_api_num_threads", type=click.IntRange(1), default=default_threads, help="Requests that run at once.")
 @click.option("--rest_api_max_waiting", type=click.IntRange(1), default=1024, show_default=True, help="Requests that may wait.")
 @click.option("--rest_api_max_body_bytes", type=click.IntRange(1), default=128 << 20, show_default=True, help="Of one request.")
-@click.option("--file_system_poll_wait_seconds", type=float, default=1.0, show_default=True, help="0 looks for versions once.")
+@click.option("--rest_api_enable_cors_support", **_BOOLEAN, help="Scripts on pages of any site may read the answers.")
+@click.option("--file_system_poll_wait_seconds", type=click.FloatRange(0), default=1.0, show_default=True, help="0 looks once.")
+@click.option("--num_load_threads", type=click.IntRange(0), default=0, show_default=True, help="Loads at once; 0 is one.")
 @click.option("--max_num_load_retries", type=click.IntRange(0), default=5, show_default=True, help="After a failed load.")
-@click.option("--load_retry_interval_micros", type=click.IntRange(0), default=60 * _MICROSECONDS, show_default=True)
-@click.option("--enable_model_warmup", type=bool, is_flag=False, flag_value=True, default=True, show_default=True)
+@click.option("--load_retry_interval_micros", type=int, default=60 * _MICROSECONDS, show_default=True, help="Below 0 is 0.")
+@click.option("--enable_model_warmup", **{**_BOOLEAN, "default": True})
 @click.option("--warmup_batch_sizes", callback=_sizes, default="1", show_default=True, help="Batches to run before serving.")
-@click.option("--prometheus_path", default="/monitoring/prometheus/metrics", show_default=True, help="Where metrics are read.")
+@click.option("--monitoring_config_file", type=click.Path(path_type=Path), help="A MonitoringConfig text.")
+@click.option("--prometheus_path", default=DEFAULT_PATH, show_default=True, help="Where metrics are read.")
 @click.option("--shutdown_grace_seconds", type=click.FloatRange(0), default=25.0, show_default=True, help="For work in progress.")
 @click.option("--public_key", type=click.Path(path_type=Path), help="PEM file; only versions signed with its key are served.")
 @click.option("--expected_digest", help="Only a version with this digest, which `headrace inspect` prints, is served.")
 @click.option("--log_level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default="INFO", show_default=True)
-def serve(**flags: Any) -> None:
-    """Serve the newest version of a SavedModel; newer ones are swapped in as they appear.
+@_without_effect
+@click.pass_context
+def serve(context: click.Context, /, **flags: Any) -> None:
+    """Serve SavedModels; new versions are swapped in as they appear.
 
-    The port opens when the first version is ready or has failed to load. SIGTERM ends the server after the requests in
-    progress.
+    The port opens when the first version of every model is ready or has failed to load. SIGTERM ends the server after the
+    requests in progress.
     """
     logs.configure(flags["log_level"])
-    if flags["rest_api_port"] == 0:
-        raise click.UsageError("nothing to serve on: give --rest_api_port=8501, or auto for a free port")
-    server = ModelServer(_options(flags), on_ready=functools.partial(announce, model=flags["model_name"]))
+    given = {name for name in flags if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    _check(flags, given)
     try:
-        server.run()
+        ready = functools.partial(announce, model=None if flags["model_config_file"] else flags["model_name"])
+        ModelServer(_options(flags), on_ready=ready).run()
     except OpError as error:
         raise click.ClickException(error.message) from error
 
 
+def _check(flags: dict[str, Any], given: set[str]) -> None:
+    """Refuses flags that contradict one another, and says in the log which ones are not used."""
+    if not (flags["model_base_path"] or flags["model_config_file"]):
+        raise click.UsageError("no model to serve: give --model_base_path, or --model_config_file for several models")
+    if flags["rest_api_port"] == 0:
+        raise click.UsageError("nothing to serve on: give --rest_api_port=8501, or auto for a free port")
+    if flags["model_config_file_poll_wait_seconds"] and not flags["model_config_file"]:
+        raise click.UsageError("--model_config_file_poll_wait_seconds needs the file to poll: give --model_config_file")
+    if flags["monitoring_config_file"] and "prometheus_path" in given:
+        raise click.UsageError("both --monitoring_config_file and --prometheus_path name the metrics page; give one of them")
+    unused = [*_WITHOUT_EFFECT, *(("model_base_path", "model_name") if flags["model_config_file"] else ())]
+    for name in sorted(given.intersection(unused)):
+        because = "--model_config_file is given" if name.startswith("model_") else "it has no counterpart here"
+        logger.warning("--%s is not used: %s", name, because)
+
+
 def _options(flags: dict[str, Any]) -> ServerOptions:
+    monitoring = flags["monitoring_config_file"]
     return ServerOptions(
         base_path=flags["model_base_path"],
         model_name=flags["model_name"],
+        config_file=flags["model_config_file"],
+        config_poll_seconds=flags["model_config_file_poll_wait_seconds"],
+        allow_unavailable_labels=flags["allow_version_labels_for_unavailable_models"],
+        load_threads=flags["num_load_threads"],
+        saved_model_tags=flags["saved_model_tags"],
         rest_host=flags["rest_api_host"],
         rest_port=flags["rest_api_port"] or 0,
         rest_threads=flags["rest_api_num_threads"],
@@ -83,13 +157,14 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         lifecycle=LifecycleOptions(
             poll_seconds=flags["file_system_poll_wait_seconds"],
             max_load_retries=flags["max_num_load_retries"],
-            retry_seconds=flags["load_retry_interval_micros"] / _MICROSECONDS,
+            retry_seconds=max(flags["load_retry_interval_micros"], 0) / _MICROSECONDS,
             warm_up=flags["enable_model_warmup"],
             warm_up_batches=flags["warmup_batch_sizes"],
         ),
         rest=RestOptions(
             timeout_seconds=flags["rest_api_timeout_in_ms"] / 1000,
             max_body_bytes=flags["rest_api_max_body_bytes"],
-            metrics_path=flags["prometheus_path"],
+            metrics_path=metrics_path(monitoring) if monitoring else flags["prometheus_path"],
+            cross_origin=flags["rest_api_enable_cors_support"],
         ),
     )

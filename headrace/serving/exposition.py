@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _MAX_SERIES = 1000
@@ -34,6 +34,10 @@ class Family:
         """The lines of the current values."""
         raise NotImplementedError
 
+    def keep(self, wanted: Callable[[Labels], bool]) -> None:
+        """Drops the sets of label values that are not `wanted`."""
+        raise NotImplementedError
+
     def _pairs(self, values: Labels) -> str:
         return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(self.labels, values, strict=True))
 
@@ -52,6 +56,11 @@ class _Scalar(Family):
             if values not in self._values and len(self._values) >= _MAX_SERIES:
                 del self._values[next(iter(self._values))]
             self._values[values] = self._values.get(values, 0.0) + amount
+
+    def keep(self, wanted: Callable[[Labels], bool]) -> None:
+        """Drops the sets of label values that are not `wanted`."""
+        with self._lock:
+            self._values = {labels: value for labels, value in self._values.items() if wanted(labels)}
 
     def samples(self) -> Iterator[str]:
         """One line for each set of labels."""
@@ -104,6 +113,11 @@ class Histogram(Family):
                 series = self._series[values] = ([0] * len(self._edges), [0.0])
             series[0][bucket] += 1
             series[1][0] += amount
+
+    def keep(self, wanted: Callable[[Labels], bool]) -> None:
+        """Drops the sets of label values that are not `wanted`."""
+        with self._lock:
+            self._series = {labels: series for labels, series in self._series.items() if wanted(labels)}
 
     def samples(self) -> Iterator[str]:
         """The buckets (each counts those below it too), sum and count of each set of labels."""

@@ -9,20 +9,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from headrace.core.errors import NotFoundError, OpError, UnknownError
 from headrace.serving.engines.base import Engine
+from headrace.serving.loads import LoadSlots
 from headrace.serving.logs import fields
 from headrace.serving.servable import Handle, Servable, State, VersionStatus
-from headrace.serving.storage import Fingerprint, Latest, VersionPolicy, fingerprint, list_versions
+from headrace.serving.storage import Fingerprint, Latest, Specific, VersionPolicy, fingerprint, list_versions
 from headrace.serving.warmup import warm_up
 
 logger = logging.getLogger(__name__)
 _KEPT_ENDED = 128
 _LIVE = (State.LOADING, State.AVAILABLE, State.UNLOADING)
+_SLOT_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,17 @@ LoadListener = Callable[[str, int, float, OpError | None], None]
 
 
 class ModelLifecycle:
-    """Keeps the wanted versions of one model available."""
+    """Keeps the wanted versions of one model available.
+
+    Args:
+        name: the model's name.
+        base_path: holds one numbered directory a version.
+        engine: what loads a version.
+        options: how versions are found and loaded.
+        policy: which versions are wanted; the newest by default.
+        on_load: told of every load.
+        slots: shared by all lifecycles of a server; a load waits until one is free.
+    """
 
     def __init__(
         self,
@@ -75,16 +87,20 @@ class ModelLifecycle:
         options: LifecycleOptions | None = None,
         policy: VersionPolicy | None = None,
         on_load: LoadListener | None = None,
+        slots: LoadSlots | None = None,
     ) -> None:
         self.name = name
         self.base_path = base_path
+        self.policy = policy or Latest()
         self._engine = engine
         self._options = options or LifecycleOptions()
-        self._policy = policy or Latest()
         self._on_load = on_load
+        self._slots = slots or LoadSlots(1)
+        self._slot_missed = False
         self._lock = threading.Lock()
         self._versions: dict[int, _Version] = {}
         self._next_scan = 0.0
+        self._rescan = False
         self._complaint = ""
         self._stopping = False
         self._wake = threading.Event()
@@ -106,10 +122,24 @@ class ModelLifecycle:
             return [self._versions[number].status() for number in sorted(self._versions, reverse=True)]
 
     @property
+    def available_versions(self) -> list[int]:
+        """The versions that can serve, highest first."""
+        return [status.version for status in self.statuses() if status.state is State.AVAILABLE]
+
+    @property
     def available(self) -> bool:
         """True when some version can serve."""
         with self._lock:
             return any(v.state is State.AVAILABLE for v in self._versions.values())
+
+    def trouble(self) -> str | None:
+        """Why no version is AVAILABLE: the error of a load, or what is wrong with the base path. None while that is open."""
+        with self._lock:
+            wanted = [v for v in self._versions.values() if v.wanted]
+            if any(v.state is State.AVAILABLE for v in wanted):
+                return None
+            errors = [v.error.message for v in sorted(wanted, key=lambda v: -v.number) if v.error is not None]
+            return errors[0] if len(errors) == len(wanted) and errors else self._complaint or None
 
     def wait_settled(self, timeout: float) -> bool:
         """Waits until every wanted version is AVAILABLE or has failed for good; false when that takes more than `timeout` s."""
@@ -120,6 +150,12 @@ class ModelLifecycle:
     def start(self) -> None:
         """Starts the background thread."""
         self._thread.start()
+
+    def reconfigure(self, policy: VersionPolicy) -> None:
+        """Takes another policy. Versions it wants are loaded before those it does not want are unloaded."""
+        self.policy = policy
+        self._rescan = True
+        self._wake.set()
 
     def stop(self, grace: float) -> bool:
         """Stops loading, drains every version and unloads it.
@@ -165,19 +201,31 @@ class ModelLifecycle:
         Returns:
             Seconds until there may be more to do.
         """
-        if time.monotonic() >= self._next_scan:
+        if self._rescan or time.monotonic() >= self._next_scan:
+            self._rescan = False
             poll = self._options.poll_seconds
             self._next_scan = time.monotonic() + poll if poll > 0 else float("inf")
             self._scan()
             self._notice_changes()
         self._reap()
         self._unload_unwanted()
-        while not self._stopping and (version := self._next_to_load()) is not None:
-            self._load(version)
-            self._unload_unwanted()
+        self._load_due()
         self._reap()
         self._check_settled()
         return self._delay()
+
+    def _load_due(self) -> None:
+        """Loads what is due, one version after the other, as long as a slot is free."""
+        self._slot_missed = False
+        while not self._stopping and (version := self._next_to_load()) is not None:
+            if not self._slots.take():
+                self._slot_missed = True
+                return
+            try:
+                self._load(version)
+            finally:
+                self._slots.give_back()
+            self._unload_unwanted()
 
     def _scan(self) -> None:
         try:
@@ -188,14 +236,25 @@ class ModelLifecycle:
             return
         known = {number for number, version in self._versions.items() if version.state in _LIVE}
         usable = {number: path for number, path in found.items() if number in known or self._engine.is_complete(path)}
-        self._complain("" if usable else f"no complete version under base path {self.base_path}; expected a directory such as 1/")
-        wanted = self._policy.choose(usable)
+        wanted = self.policy.choose(usable)
+        self._complain(self._lack(usable, wanted))
+        if usable and not wanted:
+            return  # a policy ahead of the files must not take down what serves
         with self._lock:
             for version in self._versions.values():
                 version.wanted = version.number in wanted
             for number in wanted:
                 version = self._versions.setdefault(number, _Version(number, usable[number]))
                 version.path = usable[number]
+
+    def _lack(self, usable: Collection[int], wanted: Collection[int]) -> str:
+        """What the base path lacks; empty when it lacks nothing."""
+        if not usable:
+            return f"no complete version under base path {self.base_path}; expected a directory such as 1/"
+        if isinstance(self.policy, Specific) and (missing := sorted(self.policy.versions.difference(usable))):
+            named = ", ".join(map(str, missing))
+            return f"the version policy names {named}, which base path {self.base_path} lacks; it has {sorted(usable)}"
+        return ""
 
     def _complain(self, text: str) -> None:
         """Logs a trouble with the base path once, not at every look."""
@@ -316,4 +375,6 @@ class ModelLifecycle:
     def _delay(self) -> float:
         waiting = [v.retry_at for v in self._versions.values() if v.wanted and v.state is State.LOADING and v.servable is None]
         due = min([self._next_scan, *waiting])
+        if self._slot_missed:
+            due = min(due, time.monotonic() + _SLOT_WAIT_SECONDS)
         return min(max(due - time.monotonic(), 0.0), 3600.0)

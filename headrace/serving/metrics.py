@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+
 from headrace.core.errors import OpError
-from headrace.serving.exposition import Counter, Family, Gauge, Histogram, render
+from headrace.serving.exposition import Counter, Family, Gauge, Histogram, Labels, render
 from headrace.serving.models import Models
 
+UNKNOWN_MODEL = "(unknown)"
+"""What requests for models that are not there are counted under, so that no caller can fill the memory."""
+
 _PREFIX = ":tensorflow:serving:"
+_MODEL_LABELS = ("model", "model_name")
 _MICROSECOND_BOUNDS = [float(f"{10 * 1.8**n:.6g}") for n in range(33)]
 _SECOND_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]
 
@@ -51,6 +57,9 @@ class ServingMetrics:
             ["model"],
             [0.1, 0.3, 1, 3, 10, 30, 100, 300],
         )
+        self._reloads = Counter("headrace_serving_config_reloads_total", "Tries to take a new list of models.", ["code"])
+        self._reload_ok = Gauge("headrace_serving_config_last_reload_successful", "1 unless the last try failed.")
+        self._reload_ok.replace({(): 1.0})
         self._versions = Gauge("headrace_serving_model_version_available", "1 for each AVAILABLE version.", ["model", "version"])
 
     def request(self, model: str, version: int | None, api: str, protocol: str, code: str, seconds: float) -> None:
@@ -84,8 +93,32 @@ class ServingMetrics:
         self._loads.add((model, error.code if error is not None else "OK"))
         self._load_time.observe((model,), seconds)
 
+    def reloaded(self, error: OpError | None) -> None:
+        """A new list of models was taken or refused; a listener for Models."""
+        self._reloads.add((error.code if error is not None else "OK",))
+        self._reload_ok.replace({(): float(error is None)})
+
     def page(self, models: Models) -> str:
-        """All of it, in Prometheus' text format."""
+        """All of it, in Prometheus' text format. Series of models and versions that are no longer listed are dropped."""
         available = models.available_versions()
         self._versions.replace({(name, str(version)): 1.0 for name, found in available.items() for version in found})
-        return render([family for family in vars(self).values() if isinstance(family, Family)])
+        families = [family for family in vars(self).values() if isinstance(family, Family)]
+        known = {name: {str(status.version) for status in found} for name, found in models.overview().items()}
+        for family in families:
+            _drop_unlisted(family, known)
+        return render(families)
+
+
+def _drop_unlisted(family: Family, known: Mapping[str, Set[str]]) -> None:
+    """Drops the series of models, and of versions of models, that are not `known`."""
+    model = next((place for place, label in enumerate(family.labels) if label in _MODEL_LABELS), None)
+    if model is None:
+        return
+    version = family.labels.index("version") if "version" in family.labels else None
+
+    def listed(labels: Labels) -> bool:
+        if labels[model] not in known:
+            return labels[model] == UNKNOWN_MODEL
+        return version is None or labels[version] == "" or labels[version] in known[labels[model]]
+
+    family.keep(listed)

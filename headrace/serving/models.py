@@ -1,19 +1,29 @@
-"""The models that a server serves, and how a request names one of them."""
+"""The models that a server serves, how a request names one of them, and how the list of them is replaced."""
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from headrace.core.errors import InvalidArgumentError, NotFoundError
+from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, OpError, UnavailableError
+from headrace.serving.configuration.model_list import TENSORFLOW, ModelConfig, check_platforms, read_models
+from headrace.serving.departures import Departures, stop_all
 from headrace.serving.lifecycle import ModelLifecycle
-from headrace.serving.servable import Handle, State, VersionStatus
+from headrace.serving.logs import fields
+from headrace.serving.reload import Change, Outcome, ReloadResult, changes, check_labels, missing_label
+from headrace.serving.servable import Handle, VersionStatus
+
+logger = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Names a model. Without `version` the highest AVAILABLE one is meant; an empty signature is `serving_default`."""
+    """Names a model. Without version and label the highest AVAILABLE one is meant; an empty signature is `serving_default`."""
 
     name: str
     version: int | None = None
@@ -21,83 +31,285 @@ class ModelSpec:
     signature: str = ""
 
 
-class Models:
-    """All models of a server, by name."""
+@dataclass(frozen=True, slots=True)
+class ModelsOptions:
+    """How lists of models are taken.
 
-    def __init__(self, lifecycles: Iterable[ModelLifecycle]) -> None:
-        self._lifecycles = {lifecycle.name: lifecycle for lifecycle in lifecycles}
+    Attributes:
+        platforms: the model platforms that can be served.
+        allow_unavailable_labels: lets a label that is not in use yet name a version that is not AVAILABLE.
+        reload_seconds: how long a reload waits for its new models; they go on loading after that.
+    """
+
+    platforms: tuple[str, ...] = (TENSORFLOW,)
+    allow_unavailable_labels: bool = False
+    reload_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A model of the list. `joining` while a reload waits for it: it may be asked, but does not count as not ready."""
+
+    config: ModelConfig
+    lifecycle: ModelLifecycle
+    joining: bool = False
+
+
+Build = Callable[[ModelConfig], ModelLifecycle]
+"""Makes the lifecycle of a model, not started yet."""
+
+ReloadListener = Callable[[OpError | None], None]
+"""Told of every reload, with the error of one that was refused or left a model unavailable."""
+
+
+class Models:
+    """All models of a server, by name. The list is replaced as a whole; requests see the old one or the new one.
+
+    Args:
+        lifecycles: the first models; those of a configuration come by `configure`.
+        build: makes the lifecycle of a model that a configuration adds.
+        options: how configurations are taken.
+        on_reload: told of every reload.
+    """
+
+    def __init__(
+        self,
+        lifecycles: Iterable[ModelLifecycle] = (),
+        build: Build | None = None,
+        options: ModelsOptions | None = None,
+        on_reload: ReloadListener | None = None,
+    ) -> None:
+        self._table: Mapping[str, _Model] = {
+            each.name: _Model(ModelConfig(each.name, each.base_path, policy=each.policy), each) for each in lifecycles
+        }
+        self._build = build
+        self._options = options or ModelsOptions()
+        self._on_reload = on_reload
+        self._configured = bool(self._table)
+        self._reloading = threading.Lock()
+        self._ending = threading.Event()
+        self._departures = Departures()
 
     def __contains__(self, name: object) -> bool:
-        return name in self._lifecycles
+        return name in self._table
 
     @property
     def names(self) -> list[str]:
         """The names of all models, sorted."""
-        return sorted(self._lifecycles)
+        return sorted(self._table)
+
+    # Called by requests.
 
     def acquire(self, spec: ModelSpec) -> Handle:
         """A handle on the version that `spec` means.
 
         Raises:
-            InvalidArgumentError: no name, or an unknown label.
+            InvalidArgumentError: no name, a version and a label, or an unknown label.
             NotFoundError: no such model, or no such version that is AVAILABLE.
         """
-        self._check(spec)
-        lifecycle = self._lifecycles.get(spec.name)
-        handle = lifecycle.acquire(spec.version) if lifecycle is not None else None
-        if handle is None:
-            request = f"Latest({spec.name})" if spec.version is None else f"Specific({spec.name}, {spec.version})"
-            raise NotFoundError(f"Servable not found for request: {request}")
-        return handle
+        while True:
+            table = self._table
+            version = self._version(table, spec)
+            model = table.get(spec.name)
+            handle = model.lifecycle.acquire(version) if model is not None else None
+            if handle is not None:
+                return handle
+            if table is self._table:  # else a reload took the version away in between, and the new list has another
+                request = f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"
+                raise NotFoundError(f"Servable not found for request: {request}")
 
     def statuses(self, spec: ModelSpec) -> list[VersionStatus]:
         """The state of every version of a model, highest first, or of the one version that `spec` names.
 
         Raises:
-            InvalidArgumentError: no name, or an unknown label.
+            InvalidArgumentError: no name, a version and a label, or an unknown label.
             NotFoundError: no such model or version was ever seen.
         """
-        self._check(spec)
-        lifecycle = self._lifecycles.get(spec.name)
-        found = lifecycle.statuses() if lifecycle is not None else []
-        if spec.version is not None:
-            found = [status for status in found if status.version == spec.version]
+        table = self._table
+        version = self._version(table, spec)
+        model = table.get(spec.name)
+        found = model.lifecycle.statuses() if model is not None else []
+        if version is not None:
+            found = [status for status in found if status.version == version]
             if not found:
-                raise NotFoundError(f"Could not find version {spec.version} of model {spec.name}")
+                raise NotFoundError(f"Could not find version {version} of model {spec.name}")
         if not found:
             raise NotFoundError(f"Could not find any versions of model {spec.name}")
         return found
 
     def overview(self) -> dict[str, list[VersionStatus]]:
         """Every model with the state of its versions, models without one included."""
-        return {name: self._lifecycles[name].statuses() for name in self.names}
+        table = self._table
+        return {name: table[name].lifecycle.statuses() for name in sorted(table)}
+
+    def labels(self) -> dict[str, dict[str, int]]:
+        """The version of every label, by model."""
+        return {name: dict(model.config.labels) for name, model in sorted(self._table.items())}
 
     def unready(self) -> list[str]:
-        """The models that have no AVAILABLE version."""
-        return [name for name in self.names if not self._lifecycles[name].available]
+        """The models that have no AVAILABLE version, less those that a reload is still adding."""
+        return sorted(name for name, model in self._table.items() if not (model.joining or model.lifecycle.available))
+
+    def available_versions(self) -> dict[str, list[int]]:
+        """The AVAILABLE versions of every model."""
+        table = self._table
+        return {name: table[name].lifecycle.available_versions for name in sorted(table)}
+
+    # Called by the server.
+
+    def configure(self, config: Any) -> None:
+        """Takes the first ModelServerConfig; its models load once `start` is called.
+
+        Raises:
+            OpError: the configuration is refused; see `reload`.
+        """
+        wanted = self._read(config)
+        check_labels({}, wanted, {}, self._options.allow_unavailable_labels)
+        self._table = {model.name: _Model(model, self._make(model)) for model in wanted}
+        self._configured = config.WhichOneof("config") is not None
 
     def start(self) -> None:
         """Starts to load every model."""
-        for lifecycle in self._lifecycles.values():
-            lifecycle.start()
+        for model in self._table.values():
+            model.lifecycle.start()
 
     def wait_settled(self, timeout: float) -> bool:
         """Waits until the first versions of every model are AVAILABLE or have failed; false after `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        return all(each.wait_settled(max(0.0, deadline - time.monotonic())) for each in self._lifecycles.values())
+        models = list(self._table.values())
+        return all(each.joining or each.lifecycle.wait_settled(max(0.0, deadline - time.monotonic())) for each in models)
+
+    def reload(self, config: Any) -> ReloadResult:
+        """Replaces the list of models, and answers when that is done.
+
+        The whole of `config` is checked before anything changes. Then new models load, each until it is AVAILABLE or its
+        first try has failed. Then the list is replaced in one step, and models that are no longer in it are unloaded
+        after their last request. A model whose base path changes is served from the old one until the new one is
+        AVAILABLE; when that fails it stays as it was. New models that fail stay in the list and are tried again.
+
+        Args:
+            config: a tensorflow.serving.ModelServerConfig message.
+
+        Returns:
+            What came of each model.
+
+        Raises:
+            InvalidArgumentError: a name is empty or listed twice, a base path is relative, a platform is unknown or
+                changes, or a policy or a label makes no sense.
+            FailedPreconditionError: a label names a version that is not AVAILABLE, or `config` is no list of models.
+            UnavailableError: another reload takes too long, or the server is ending.
+        """
+        try:
+            result = self._reload(config)
+        except OpError as error:
+            self._tell(error)
+            raise
+        self._tell(result.error)
+        return result
 
     def stop(self, grace: float) -> bool:
         """Drains and unloads every model within `grace` seconds in all; true when that worked out."""
         deadline = time.monotonic() + grace
-        stopped = [each.stop(max(0.0, deadline - time.monotonic())) for each in self._lifecycles.values()]
-        return all(stopped)
+        self._ending.set()
+        if self._reloading.acquire(timeout=max(0.0, grace)):
+            self._reloading.release()
+        stopped = stop_all([model.lifecycle for model in self._table.values()], deadline)
+        return self._departures.wait(deadline) and stopped
 
-    def available_versions(self) -> dict[str, list[int]]:
-        """The AVAILABLE versions of every model."""
-        return {name: [s.version for s in found if s.state is State.AVAILABLE] for name, found in self.overview().items()}
+    # A reload, step by step.
 
-    def _check(self, spec: ModelSpec) -> None:
+    def _reload(self, config: Any) -> ReloadResult:
+        deadline = time.monotonic() + self._options.reload_seconds
+        if not self._reloading.acquire(timeout=self._options.reload_seconds):
+            raise UnavailableError("another reload is still waiting for its models; try again later")
+        try:
+            kind = config.WhichOneof("config")
+            if self._configured and kind != "model_config_list":
+                raise FailedPreconditionError(
+                    f"Cannot transition to requested config with {kind or 'nothing set'}. It is only legal to transition from"
+                    " one ModelConfigList to another."
+                )
+            old = {name: model.config for name, model in self._table.items()}
+            wanted = self._read(config)
+            check_platforms(old, wanted)
+            check_labels(old, wanted, self.available_versions(), self._options.allow_unavailable_labels)
+            result = self._apply({model.name: model for model in wanted}, changes(old, wanted), deadline)
+            self._configured = self._configured or kind is not None
+            return result
+        finally:
+            self._reloading.release()
+
+    def _apply(self, wanted: Mapping[str, ModelConfig], plan: Mapping[str, Change], deadline: float) -> ReloadResult:
+        old = self._table
+        fresh = {name: self._make(wanted[name]) for name, change in plan.items() if change in ("added", "moved")}
+        joining = {name: _Model(wanted[name], fresh[name], joining=True) for name in fresh if plan[name] == "added"}
+        self._table = {**old, **joining}
+        for lifecycle in fresh.values():
+            lifecycle.start()
+        self._await(list(fresh.values()), deadline)
+        errors = {name: _failure(wanted[name], lifecycle, plan[name]) for name, lifecycle in fresh.items()}
+        kept = {name for name, error in errors.items() if error is not None and plan[name] == "moved"}
+        table = {
+            name: old[name] if name in kept else _Model(config, fresh[name] if name in fresh else old[name].lifecycle)
+            for name, config in wanted.items()
+        }
+        self._table = table  # from here on requests see the new list, so what it lacks may go
+        for name, change in plan.items():
+            if change == "updated":
+                old[name].lifecycle.reconfigure(wanted[name].policy)
+            elif change in ("removed", "moved"):
+                self._departures.add(fresh[name] if name in kept else old[name].lifecycle)
+        outcomes = tuple(Outcome(name, change, errors.get(name)) for name, change in plan.items())
+        _log(outcomes)
+        return ReloadResult(outcomes)
+
+    def _await(self, lifecycles: Sequence[ModelLifecycle], deadline: float) -> None:
+        """Waits until each has a version AVAILABLE or a trouble, at most until `deadline`, or until the server ends."""
+        pending = list(lifecycles)
+        while pending and time.monotonic() < deadline and not self._ending.is_set():
+            pending = [each for each in pending if not (each.wait_settled(0.0) or each.trouble() is not None)]
+            if pending:
+                pending[0].wait_settled(_LOOK_SECONDS)
+
+    def _read(self, config: Any) -> tuple[ModelConfig, ...]:
+        if self._ending.is_set():
+            raise UnavailableError("the server is ending; it takes no new list of models")
+        return read_models(config, self._options.platforms)
+
+    def _make(self, config: ModelConfig) -> ModelLifecycle:
+        if self._build is None:
+            raise FailedPreconditionError("this server has a fixed list of models; start it with a configuration to change it")
+        return self._build(config)
+
+    def _tell(self, error: OpError | None) -> None:
+        if self._on_reload is not None:
+            self._on_reload(error)
+
+    def _version(self, table: Mapping[str, _Model], spec: ModelSpec) -> int | None:
+        """The version that `spec` asks for, by number or by label."""
         if not spec.name:
             raise InvalidArgumentError("ModelSpec has no name specified.")
-        if spec.label:
+        if not spec.label:
+            return spec.version
+        if spec.version is not None:
+            raise InvalidArgumentError(f"version {spec.version} and label {spec.label} are both given; expected one of them")
+        labels = table[spec.name].config.labels if spec.name in table else {}
+        if spec.label not in labels:
             raise InvalidArgumentError(f"Unrecognized servable version label: {spec.label}")
+        return labels[spec.label]
+
+
+def _failure(config: ModelConfig, lifecycle: ModelLifecycle, change: Change) -> OpError | None:
+    """Why a new model cannot take its place; None when it can."""
+    if not lifecycle.available:
+        return UnavailableError(lifecycle.trouble() or f"model {config.name} is still loading")
+    return missing_label(config, lifecycle.available_versions) if change == "moved" else None
+
+
+def _log(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        details = fields(model=outcome.model, change=outcome.change)
+        if outcome.error is not None:
+            logger.error("model did not become available: %s", outcome.error.message, extra=details)
+        elif outcome.change != "unchanged":
+            logger.info("list of models changed", extra=details)

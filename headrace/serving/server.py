@@ -14,18 +14,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
-from headrace.core.errors import UnavailableError
+from headrace.core.errors import InvalidArgumentError, UnavailableError
+from headrace.proto.serving import ModelServerConfig
+from headrace.serving.configuration import model_list, text
+from headrace.serving.configuration.model_list import ModelConfig
+from headrace.serving.configuration.watch import ConfigWatcher
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import Engine
 from headrace.serving.engines.native import NativeEngine
 from headrace.serving.lifecycle import LifecycleOptions, ModelLifecycle
+from headrace.serving.loads import LoadSlots
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
-from headrace.serving.models import Models
+from headrace.serving.models import Models, ModelsOptions
 from headrace.serving.rest.app import RestApp, RestOptions
+from headrace.serving.rest.cors import allow_cross_origin
 from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -43,8 +50,13 @@ class ServerOptions:
     """What to serve and how.
 
     Attributes:
-        base_path: holds one numbered directory a version.
+        base_path: holds one numbered directory a version; not used when there is a `config_file`.
         model_name: what requests call the model.
+        config_file: a text of a ModelServerConfig, which lists the models.
+        config_poll_seconds: wait between two looks at that file; 0 reads it once, at the start.
+        allow_unavailable_labels: lets labels that are not in use yet name versions that are not AVAILABLE.
+        load_threads: how many versions load at once after the start; 0 is 1. At the start as many load as there are cores.
+        saved_model_tags: of a SavedModel with several graphs, those of the one to serve.
         rest_host: the address to listen on.
         rest_port: 0 takes a free one.
         rest_threads: requests that run at once.
@@ -54,8 +66,13 @@ class ServerOptions:
         expected_digest: only a version with this digest is served.
     """
 
-    base_path: Path
+    base_path: Path | None = None
     model_name: str = "default"
+    config_file: Path | None = None
+    config_poll_seconds: float = 0.0
+    allow_unavailable_labels: bool = False
+    load_threads: int = 0
+    saved_model_tags: tuple[str, ...] = ("serve",)
     rest_host: str = "127.0.0.1"
     rest_port: int = 0
     rest_threads: int = field(default_factory=default_threads)
@@ -68,12 +85,15 @@ class ServerOptions:
 
 
 class ModelServer:
-    """Serves one model over REST until it is told to end.
+    """Serves models over REST until it is told to end.
 
     Args:
         options: what to serve and how.
-        engine: what runs the model; Headrace's own runtime by default.
+        engine: what runs the models; Headrace's own runtime by default.
         on_ready: called with the URL once requests are answered.
+
+    Raises:
+        OpError: the configuration cannot be read or is refused.
     """
 
     def __init__(self, options: ServerOptions, engine: Engine | None = None, on_ready: Callable[[str], None] = print) -> None:
@@ -82,14 +102,17 @@ class ModelServer:
         self._ending = threading.Event()
         self._deadline = math.inf
         self._metrics = ServingMetrics()
-        lifecycle = ModelLifecycle(
-            options.model_name,
-            options.base_path,
-            engine or NativeEngine(options.public_key, options.expected_digest),
-            options.lifecycle,
-            on_load=self._metrics.loaded,
-        )
-        self.models = Models([lifecycle])
+        self._engine = engine or NativeEngine(options.public_key, options.expected_digest, options.saved_model_tags)
+        self._slots = LoadSlots(max(os.cpu_count() or 1, options.load_threads))
+        models = ModelsOptions(allow_unavailable_labels=options.allow_unavailable_labels)
+        self.models = Models((), self._lifecycle, models, self._metrics.reloaded)
+        config = _configuration(options)
+        self.models.configure(config)
+        self._watcher: ConfigWatcher | None = None
+        if options.config_file is not None and options.config_poll_seconds > 0:
+            self._watcher = ConfigWatcher(
+                options.config_file, options.config_poll_seconds, config, self.models.reload, self._metrics.reloaded
+            )
         self._http: _HttpServer | None = None
 
     def run(self) -> None:
@@ -101,13 +124,18 @@ class ModelServer:
         options = self._options
         with _bound_socket(options.rest_host, options.rest_port) as listener, self._signals():
             self.models.start()
+            if self._watcher is not None:
+                self._watcher.start()
             try:
                 while not self._ending.is_set() and not self.models.wait_settled(0.1):
                     pass
+                self._slots.limit = max(options.load_threads, 1)
                 if not self._ending.is_set():
                     self._serve(listener)
             finally:
                 self.end()
+                if self._watcher is not None:
+                    self._watcher.stop(0.0)  # a reload in progress ends with the models
                 self.models.stop(max(self._deadline - time.monotonic(), _LEAST_GRACE_SECONDS))
         logger.info("ended")
 
@@ -119,12 +147,24 @@ class ModelServer:
         if self._http is not None:
             self._http.should_exit = True
 
+    def _lifecycle(self, model: ModelConfig) -> ModelLifecycle:
+        """The life of a model that the configuration lists."""
+        return ModelLifecycle(
+            model.name,
+            model.base_path,
+            self._engine,
+            self._options.lifecycle,
+            model.policy,
+            on_load=self._metrics.loaded,
+            slots=self._slots,
+        )
+
     def _serve(self, listener: socket.socket) -> None:
         options = self._options
         workers = Workers(options.rest_threads, options.rest_max_waiting, lambda seconds: self._metrics.queued("REST", seconds))
         app = RestApp(Dataplane(self.models, self._metrics), self._metrics, workers, options.rest)
         config = uvicorn.Config(
-            app,
+            allow_cross_origin(app) if options.rest.cross_origin else app,
             lifespan="off",
             ws="none",
             log_config=None,
@@ -183,9 +223,19 @@ class _HttpServer(uvicorn.Server):
             self._tell_ready()
 
 
-def announce(url: str, model: str) -> None:
-    """Prints the one line that says the server is ready."""
-    print(f"Headrace serves model {model!r} on {url}/v1/models/{model}", flush=True)
+def announce(url: str, model: str | None) -> None:
+    """Prints the one line that says the server is ready; without a model, for all of them."""
+    told = f"the models of its configuration on {url}/v1/models" if model is None else f"model {model!r} on {url}/v1/models/{model}"
+    print(f"Headrace serves {told}", flush=True)
+
+
+def _configuration(options: ServerOptions) -> Any:
+    """The ModelServerConfig that the options name."""
+    if options.config_file is not None:
+        return text.read(options.config_file, ModelServerConfig)
+    if options.base_path is not None:
+        return model_list.single(options.model_name, options.base_path)
+    raise InvalidArgumentError("no model to serve: expected a base path or a configuration file")
 
 
 def _bound_socket(host: str, port: int) -> socket.socket:

@@ -77,3 +77,23 @@ class Latest:
     def choose(self, versions: Iterable[int]) -> set[int]:
         """The highest ones of `versions`."""
         return set(sorted(versions, reverse=True)[: max(self.num_versions, 1)])
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Serves every version."""
+
+    def choose(self, versions: Iterable[int]) -> set[int]:
+        """All of `versions`."""
+        return set(versions)
+
+
+@dataclass(frozen=True, slots=True)
+class Specific:
+    """Serves the versions named, as far as they are there."""
+
+    versions: frozenset[int]
+
+    def choose(self, versions: Iterable[int]) -> set[int]:
+        """Those of `versions` that are named."""
+        return set(versions) & self.versions

@@ -17,10 +17,6 @@ from headrace.saved_model.restored import UnavailableFunction
 from headrace.serving.engines.base import PREDICT_METHOD, Array, Signature
 from headrace.trace.function import function
 
-_TAGS = ("serve",)
-"""Of a SavedModel with several graphs, the one that TensorFlow Serving takes."""
-
-
 _MAX_PROGRAMS = 16
 """Programs kept of signatures that run together: a request may ask for any set of them."""
 
@@ -76,9 +72,13 @@ class NativeEngine:
     Args:
         public_key: a PEM file; a version that no signature of its key covers is refused.
         expected_digest: of the content; any other version is refused.
+        tags: of a SavedModel with several graphs, those of the one to load.
     """
 
-    def __init__(self, public_key: Path | None = None, expected_digest: str | None = None) -> None:
+    def __init__(
+        self, public_key: Path | None = None, expected_digest: str | None = None, tags: Sequence[str] = ("serve",)
+    ) -> None:
+        self._tags = tuple(tags)
         self._required: dict[str, Any] = {"public_key": public_key, "expected_digest": expected_digest}
 
     def is_complete(self, path: Path) -> bool:
@@ -87,7 +87,7 @@ class NativeEngine:
 
     def load(self, path: Path) -> NativeModel:
         """Loads the SavedModel at `path`; see Engine.load."""
-        model = NativeModel(saved_model.load(str(path), tags=_TAGS, **self._required))
+        model = NativeModel(saved_model.load(str(path), tags=self._tags, **self._required))
         if not model.signatures:
             raise FailedPreconditionError(
                 f"the SavedModel at {path} has no signature that could be served; save it with signatures={{'serving_default':"

@@ -15,13 +15,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, InvalidArgumentError, OpError
+from headrace.serving.configuration.monitoring import DEFAULT_PATH
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.examples import batch_of
 from headrace.serving.exposition import CONTENT_TYPE
 from headrace.serving.heads import CLASSIFY, REGRESS, Head
 from headrace.serving.inference import APIS, run_head
-from headrace.serving.metrics import ServingMetrics
+from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.rest import decode, describe, encode, examples, paths
 from headrace.serving.rest.bodies import inflate, read_body
 from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
@@ -33,7 +34,6 @@ _PROTOCOL = "REST"
 _METHODS = {"classify": CLASSIFY, "regress": REGRESS}
 _APIS = {"predict": "Predict", **{action: APIS[method] for action, method in _METHODS.items()}}
 """What metrics call each action that runs a model."""
-_UNKNOWN_MODEL = "(unknown)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,14 @@ class RestOptions:
     Attributes:
         timeout_seconds: for one request, from its first byte to its answer.
         max_body_bytes: of a request, compressed and inflated.
-        metrics_path: where Prometheus reads.
+        metrics_path: where Prometheus reads; None for nowhere.
+        cross_origin: lets scripts of other sites' pages read the answers (CORS).
     """
 
     timeout_seconds: float = 30.0
     max_body_bytes: int = 128 << 20
-    metrics_path: str = "/monitoring/prometheus/metrics"
+    metrics_path: str | None = DEFAULT_PATH
+    cross_origin: bool = False
 
 
 @dataclass(slots=True)
@@ -67,7 +69,9 @@ class RestApp:
         self._metrics = metrics
         self._workers = workers
         self._options = options or RestOptions()
-        self._pages = {"/livez": self._live, "/readyz": self._ready, self._options.metrics_path: self._metrics_page}
+        self._pages = {"/livez": self._live, "/readyz": self._ready}
+        if self._options.metrics_path is not None:
+            self._pages[self._options.metrics_path] = self._metrics_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request (ASGI)."""
@@ -96,7 +100,7 @@ class RestApp:
         if target.action in _APIS:
             return await self._infer(request, target)
         if target.action == "list":
-            return _json(describe.list_json(self._models.overview()))
+            return _json(describe.list_json(self._models.overview(), self._models.labels()))
         if target.action == "status":
             return _json(describe.status_json(self._models.statuses(target.spec)))
         with self._models.acquire(target.spec) as handle:
@@ -120,7 +124,7 @@ class RestApp:
             raise
         finally:
             self._metrics.in_flight(_PROTOCOL, -1)
-            model = target.spec.name if target.spec.name in self._models else _UNKNOWN_MODEL
+            model = target.spec.name if target.spec.name in self._models else UNKNOWN_MODEL
             self._metrics.request(model, call.version, _APIS[target.action], _PROTOCOL, code, time.perf_counter() - started)
 
     async def _in_time(self, request: Request, target: paths.Target, call: _Call) -> bytes:

@@ -19,9 +19,9 @@ def status_json(statuses: list[VersionStatus]) -> dict[str, Any]:
     return {"model_version_status": [_version(status) for status in statuses]}
 
 
-def list_json(models: Mapping[str, list[VersionStatus]]) -> dict[str, Any]:
+def list_json(models: Mapping[str, list[VersionStatus]], labels: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     """The answer to a request for all models, which TensorFlow Serving does not have."""
-    return {"models": [{"name": name, **status_json(statuses)} for name, statuses in models.items()]}
+    return {"models": [_listed(name, statuses, labels.get(name, {})) for name, statuses in models.items()]}
 
 
 def metadata_json(handle: Handle) -> dict[str, Any]:
@@ -31,6 +31,11 @@ def metadata_json(handle: Handle) -> dict[str, Any]:
         "model_spec": {"name": handle.model, "signature_name": "", "version": str(handle.version)},
         "metadata": {"signature_def": {"signature_def": signatures}},
     }
+
+
+def _listed(name: str, statuses: list[VersionStatus], labels: Mapping[str, int]) -> dict[str, Any]:
+    listed = {"name": name, **status_json(statuses)}
+    return listed | {"version_labels": {label: str(version) for label, version in sorted(labels.items())}} if labels else listed
 
 
 def _version(status: VersionStatus) -> dict[str, Any]:

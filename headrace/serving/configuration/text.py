@@ -1,0 +1,56 @@
+"""Reads a configuration file: a protocol buffer in text format."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+
+from headrace.core.errors import InvalidArgumentError, NotFoundError, OpError, PermissionDeniedError, UnavailableError
+from headrace.proto.messages import POOL
+
+MAX_BYTES = 8 << 20
+"""Of a configuration file."""
+
+
+def read(path: Path, kind: Any) -> Any:
+    """The message of class `kind` whose text `path` holds.
+
+    Raises:
+        NotFoundError, PermissionDeniedError, UnavailableError: the file cannot be read.
+        InvalidArgumentError: it is longer than 8 MiB, or is no text of such a message; the error names line and column.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return parse(data, kind, str(path))
+
+
+def parse(data: bytes, kind: Any, source: str) -> Any:
+    """The message of class `kind` that a text stands for; `source` names the text in errors (see `read`)."""
+    name = kind.DESCRIPTOR.full_name
+    if len(data) > MAX_BYTES:
+        raise InvalidArgumentError(f"{source} is longer than {MAX_BYTES} bytes; expected a text of {name}")
+    try:
+        return text_format.Parse(data.decode(), kind(), descriptor_pool=POOL)
+    except UnicodeDecodeError as error:
+        raise InvalidArgumentError(f"{source} is not UTF-8 at byte {error.start}; expected a text of {name}") from None
+    except RecursionError:
+        raise InvalidArgumentError(f"{source} is nested too deep; expected a text of {name}") from None
+    except text_format.ParseError as error:
+        line, column = error.GetLine(), error.GetColumn()
+        place = source if line is None else f"{source}:{line}:{column or 1}"
+        text = str(error).removeprefix(f"{line}:{column} : ").rstrip(".")
+        raise InvalidArgumentError(f"{place}: {text}; expected a text of {name}") from None
+
+
+def _unreadable(path: Path, error: OSError) -> OpError:
+    text = f"cannot read {path}: {os.strerror(error.errno) if error.errno else error}; expected a readable file"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return NotFoundError(text)
+    return PermissionDeniedError(text) if error.errno in (errno.EACCES, errno.EPERM) else UnavailableError(text)
