@@ -96,6 +96,7 @@ def _underscores(name: str) -> str:
 @click.option("--max_num_load_retries", type=click.IntRange(0), default=5, show_default=True, help="After a failed load.")
 @click.option("--load_retry_interval_micros", type=int, default=60 * _MICROSECONDS, show_default=True, help="Below 0 is 0.")
 @click.option("--enable_model_warmup", **{**_BOOLEAN, "default": True})
+@click.option("--num_request_iterations_for_warmup", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--warmup_batch_sizes", callback=_sizes, default="1", show_default=True, help="Batches to run before serving.")
 @click.option("--monitoring_config_file", type=click.Path(path_type=Path), help="A MonitoringConfig text.")
 @click.option("--prometheus_path", default=DEFAULT_PATH, show_default=True, help="Where metrics are read.")
@@ -159,6 +160,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
             max_load_retries=flags["max_num_load_retries"],
             retry_seconds=max(flags["load_retry_interval_micros"], 0) / _MICROSECONDS,
             warm_up=flags["enable_model_warmup"],
+            warm_up_iterations=flags["num_request_iterations_for_warmup"],
             warm_up_batches=flags["warmup_batch_sizes"],
         ),
         rest=RestOptions(

@@ -102,9 +102,11 @@ def infer_together(signatures: Mapping[str, Signature], heads: Sequence[Head], e
     """Runs several heads on the same examples; see `infer`.
 
     Raises:
-        InvalidArgumentError: also when a signature is named twice, or two take different inputs.
+        InvalidArgumentError: also when there is no head, a signature is named twice, or two take different inputs.
         UnimplementedError: a method other than classify and regress.
     """
+    if not heads:
+        raise InvalidArgumentError("the request has no tasks; expected at least one")
     names: list[str] = []
     for head in heads:
         name = head.signature or DEFAULT_SIGNATURE

@@ -20,6 +20,7 @@ from headrace.serving.logs import fields
 from headrace.serving.servable import Handle, Servable, State, VersionStatus
 from headrace.serving.storage import Fingerprint, Latest, Specific, VersionPolicy, fingerprint, list_versions
 from headrace.serving.warmup import warm_up
+from headrace.serving.warmup_requests import replay
 
 logger = logging.getLogger(__name__)
 _KEPT_ENDED = 128
@@ -35,14 +36,16 @@ class LifecycleOptions:
         poll_seconds: wait between two looks at the base path; 0 looks once, at the start.
         max_load_retries: further tries after a load that failed.
         retry_seconds: wait before such a try; cut short when the directory's content changes.
-        warm_up: run every signature before a version becomes AVAILABLE.
-        warm_up_batches: the batch sizes of those runs.
+        warm_up: run a version's warm-up requests and every signature before it becomes AVAILABLE.
+        warm_up_iterations: how often each warm-up request is run.
+        warm_up_batches: the batch sizes of the signatures' runs.
     """
 
     poll_seconds: float = 1.0
     max_load_retries: int = 5
     retry_seconds: float = 60.0
     warm_up: bool = True
+    warm_up_iterations: int = 1
     warm_up_batches: tuple[int, ...] = (1,)
 
 
@@ -65,6 +68,9 @@ class _Version:
 LoadListener = Callable[[str, int, float, OpError | None], None]
 """Told of every load: model, version, seconds, and the error of a load that failed."""
 
+WarmUpListener = Callable[[Path, float, OpError | None], None]
+"""Told of every warm-up file that was run: the version's directory, seconds, and the error of one that failed."""
+
 
 class ModelLifecycle:
     """Keeps the wanted versions of one model available.
@@ -76,6 +82,7 @@ class ModelLifecycle:
         options: how versions are found and loaded.
         policy: which versions are wanted; the newest by default.
         on_load: told of every load.
+        on_warm_up: told of every warm-up file that was run.
         slots: shared by all lifecycles of a server; a load waits until one is free.
     """
 
@@ -87,6 +94,7 @@ class ModelLifecycle:
         options: LifecycleOptions | None = None,
         policy: VersionPolicy | None = None,
         on_load: LoadListener | None = None,
+        on_warm_up: WarmUpListener | None = None,
         slots: LoadSlots | None = None,
     ) -> None:
         self.name = name
@@ -97,6 +105,7 @@ class ModelLifecycle:
         self._on_load = on_load
         self._slots = slots or LoadSlots(1)
         self._slot_missed = False
+        self._on_warm_up = on_warm_up
         self._lock = threading.Lock()
         self._versions: dict[int, _Version] = {}
         self._next_scan = 0.0
@@ -288,6 +297,7 @@ class ModelLifecycle:
         version.content = fingerprint(version.path)
         try:
             servable = Servable(self.name, version.number, self._engine.load(version.path))
+            self._warm_up(servable, version.path)
         except OpError as error:
             self._failed(version, error, time.monotonic() - started)
             return
@@ -295,14 +305,31 @@ class ModelLifecycle:
             logger.exception("load failed in an unforeseen way", extra=details)
             self._failed(version, UnknownError(f"{type(error).__name__}: {error}"), time.monotonic() - started)
             return
-        if self._options.warm_up and not self._stopping:
-            warm_up(servable, self._options.warm_up_batches, self._served_shapes())
         seconds = time.monotonic() - started
         with self._lock:
             version.servable, version.error, version.failures, version.state = servable, None, 0, State.AVAILABLE
         logger.info("available", extra=fields(model=self.name, version=version.number, seconds=round(seconds, 3)))
         if self._on_load is not None:
             self._on_load(self.name, version.number, seconds, None)
+
+    def _warm_up(self, servable: Servable, path: Path) -> None:
+        """Runs what warms a version; when one of its own requests fails, it is unloaded and the error goes on."""
+        if not self._options.warm_up or self._stopping:
+            return
+        started = time.monotonic()
+        try:
+            count = replay(servable, path, self._options.warm_up_iterations, lambda: self._stopping)
+        except OpError as error:
+            self._close(servable)
+            self._tell_warm_up(path, started, error)
+            raise
+        if count:
+            self._tell_warm_up(path, started, None)
+        warm_up(servable, self._options.warm_up_batches, self._served_shapes())
+
+    def _tell_warm_up(self, path: Path, started: float, error: OpError | None) -> None:
+        if self._on_warm_up is not None:
+            self._on_warm_up(path, time.monotonic() - started, error)
 
     def _served_shapes(self) -> list[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]]]:
         """What requests asked of the highest version now serving."""
@@ -354,18 +381,22 @@ class ModelLifecycle:
         return draining
 
     def _unload(self, version: _Version, servable: Servable) -> None:
-        error: OpError | None = None
-        try:
-            servable.close()
-        except Exception as fault:  # the version is gone for requests either way
-            error = UnknownError(f"{type(fault).__name__}: {fault}")
-            logger.exception("unloading failed", extra=fields(model=self.name, version=version.number))
+        error = self._close(servable)
         with self._lock:
             version.servable, version.error, version.state = None, error, State.END
             ended = sorted(v.number for v in self._versions.values() if v.state is State.END and not v.wanted)
             for number in ended[:-_KEPT_ENDED]:
                 del self._versions[number]
         logger.info("unloaded", extra=fields(model=self.name, version=version.number))
+
+    def _close(self, servable: Servable) -> OpError | None:
+        """Unloads a version, which no request uses; gives the error of a model that does not let itself be unloaded."""
+        try:
+            servable.close()
+        except Exception as fault:  # the version is gone for requests either way
+            logger.exception("unloading failed", extra=fields(model=self.name, version=servable.version))
+            return UnknownError(f"{type(fault).__name__}: {fault}")
+        return None
 
     def _check_settled(self) -> None:
         wanted = [v for v in self._versions.values() if v.wanted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from pathlib import Path
 
 from headrace.core.errors import OpError
 from headrace.serving.exposition import Counter, Family, Gauge, Histogram, Labels, render
@@ -33,6 +34,12 @@ class ServingMetrics:
             f"{_PREFIX}request_example_counts", "tf.Examples in a request.", ["model"], [float(1 << n) for n in range(15)]
         )
         self._example_total = Counter(f"{_PREFIX}request_example_count_total", "tf.Examples in all requests.", ["model"])
+        self._warm_up = Histogram(
+            f"{_PREFIX}model_warmup_latency",
+            "Time of a version's warm-up file (us).",
+            ["model_path", "status"],
+            _MICROSECOND_BOUNDS,
+        )
         # Ours: times in seconds, by version.
         self._requests = Counter(
             "headrace_serving_requests_total", "Requests by outcome.", ["model", "version", "api", "protocol", "code"]
@@ -97,6 +104,10 @@ class ServingMetrics:
         """A new list of models was taken or refused; a listener for Models."""
         self._reloads.add((error.code if error is not None else "OK",))
         self._reload_ok.replace({(): float(error is None)})
+
+    def warmed(self, path: Path, seconds: float, error: OpError | None) -> None:
+        """A version's warm-up file was run; a listener for ModelLifecycle."""
+        self._warm_up.observe((str(path), error.code if error is not None else "OK"), seconds * 1e6)
 
     def page(self, models: Models) -> str:
         """All of it, in Prometheus' text format. Series of models and versions that are no longer listed are dropped."""

@@ -156,6 +156,7 @@ class ModelServer:
             self._options.lifecycle,
             model.policy,
             on_load=self._metrics.loaded,
+            on_warm_up=self._metrics.warmed,
             slots=self._slots,
         )
 

@@ -143,7 +143,9 @@ class Service:
     ) -> None:
         self.engine = engine or ToyEngine()
         self.metrics = ServingMetrics()
-        self.lifecycle = ModelLifecycle("m", base_path, self.engine, lifecycle, on_load=self.metrics.loaded)
+        self.lifecycle = ModelLifecycle(
+            "m", base_path, self.engine, lifecycle, on_load=self.metrics.loaded, on_warm_up=self.metrics.warmed
+        )
         self.models = Models([self.lifecycle])
         self.workers = Workers(threads, 8, lambda seconds: self.metrics.queued("REST", seconds))
         self.app = RestApp(Dataplane(self.models, self.metrics), self.metrics, self.workers, rest)
