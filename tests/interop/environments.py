@@ -23,8 +23,8 @@ from typing import Any
 
 PACKAGES = {"tensorflow": "2.21.0", "openvino": "2026.4.1"}
 """The peers: an environment of this name holds the package of this name in this version."""
-BESIDE = {"tensorflow": ["tensorboard==2.21.0"]}
-"""What else an environment holds: of tf.summary, TensorFlow has only the lower half."""
+BESIDE = {"tensorflow": ["tensorboard==2.21.0", "tensorflow-serving-api==2.21.0"]}
+"""What else an environment holds: of tf.summary, TensorFlow has only the lower half; the clients of its model server."""
 
 PEERS = Path(__file__).parent / "peers"
 """The scripts that run under a peer's Python: arguments in, one JSON document on standard output."""

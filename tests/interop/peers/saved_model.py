@@ -218,8 +218,11 @@ def read_bundle(prefix: str) -> dict[str, Any]:
     return {name: [types[name].name, shapes[name], value] for name, value in zip(names, plains, strict=True)}
 
 
-def differences(path: str) -> list[str]:
-    """Fields and enum values of a compiled FileDescriptorSet that TensorFlow declares otherwise."""
+def differences(path: str, package: str = "tensorflow") -> list[str]:
+    """Fields and enum values of a compiled FileDescriptorSet that TensorFlow declares otherwise.
+
+    Of packages other than `tensorflow`, messages that the imported modules do not have are passed over.
+    """
     importlib.import_module("tensorflow.core.protobuf.tensor_bundle_pb2")
     importlib.import_module("tensorflow.core.protobuf.fingerprint_pb2")
     ours = descriptor_pool.DescriptorPool()
@@ -228,8 +231,18 @@ def differences(path: str) -> list[str]:
         ours.Add(file)
     found: list[str] = []
 
+    def known(find: Any, name: str) -> Any:
+        try:
+            return find(name)
+        except KeyError:
+            if package == "tensorflow":
+                raise
+            return None
+
     def compare(message: Any) -> None:
-        theirs = descriptor_pool.Default().FindMessageTypeByName(message.full_name)
+        theirs = known(descriptor_pool.Default().FindMessageTypeByName, message.full_name)
+        if theirs is None:
+            return
         for field in message.fields:
             other = theirs.fields_by_name.get(field.name)
             if other is None or _nature(field) != _nature(other):
@@ -238,12 +251,13 @@ def differences(path: str) -> list[str]:
             compare(inner)
 
     for file in files:
-        if file.package != "tensorflow":
+        if file.package != package:
             continue
         for message in ours.FindFileByName(file.name).message_types_by_name.values():
             compare(message)
-        for name, enum in ours.FindFileByName(file.name).enum_types_by_name.items():
-            theirs = descriptor_pool.Default().FindEnumTypeByName(f"tensorflow.{name}").values_by_name
+        for enum in ours.FindFileByName(file.name).enum_types_by_name.values():
+            other = known(descriptor_pool.Default().FindEnumTypeByName, enum.full_name)
+            theirs = other.values_by_name if other is not None else enum.values_by_name
             found += [value.name for value in enum.values if value.name not in theirs or theirs[value.name].number != value.number]
     return found
 
