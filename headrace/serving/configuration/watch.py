@@ -55,7 +55,8 @@ class ConfigWatcher:
     def stop(self, timeout: float) -> None:
         """Ends the thread; waits `timeout` seconds for a reload in progress."""
         self._ending.set()
-        self._thread.join(timeout)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
 
     def look(self) -> bool:
         """Looks at the file once. Returns true when it was applied."""

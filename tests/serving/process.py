@@ -1,0 +1,118 @@
+"""`headrace serve` in a process of its own, and clients that load it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+QUICK = ["--file_system_poll_wait_seconds=0.05", "--max_num_load_retries=1", "--load_retry_interval_micros=20000"]
+BODY = {"instances": [[1.0, 2.0]]}
+READY = r"Headrace serves (?:model 'm'|the models of its configuration) on (http://127\.0\.0\.1:\d+)/v1/models(?:/m)?\n"
+
+
+class Server:
+    """A running server. `url` is set once it said that it is ready."""
+
+    def __init__(self, *flags: str) -> None:
+        command = [sys.executable, "-m", "tests.serving.toy_server", "serve"]
+        self.process = subprocess.Popen(
+            [*command, "--rest_api_port=auto", *QUICK, *flags],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.log: list[str] = []
+        assert self.process.stderr is not None
+        self._reader = threading.Thread(target=self.log.extend, args=(self.process.stderr,))
+        self._reader.start()
+        self.url = ""
+
+    def ready(self) -> Server:
+        """Waits for the one line on stdout."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        found = re.fullmatch(READY, line)
+        assert found, (line, self.log)
+        self.url = found[1]
+        return self
+
+    def statuses(self, model: str = "m") -> dict[str, str]:
+        content = httpx.get(f"{self.url}/v1/models/{model}").json()
+        return {each["version"]: each["state"] for each in content["model_version_status"]}
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Sends a signal and waits; returns the exit status."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        code = self.process.wait(60)
+        self._reader.join(60)
+        return code
+
+
+@contextlib.contextmanager
+def serving(base_path: Path, *flags: str) -> Iterator[Server]:
+    """A server of one model, `m`."""
+    with running(f"--model_base_path={base_path}", "--model_name", "m", *flags) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running(*flags: str) -> Iterator[Server]:
+    """A server with these flags."""
+    server = Server(*flags)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.wait()
+        for pipe in (server.process.stdout, server.process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+class Load:
+    """Clients that ask without a pause, each on one kept connection; `answers` holds status and scale in order."""
+
+    def __init__(self, url: str, clients: int = 4, model: str = "m") -> None:
+        self.answers: list[list[tuple[int, Any]]] = [[] for _ in range(clients)]
+        self.faults: list[str] = []
+        self._url = url
+        self._path = f"/v1/models/{model}:predict"
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(answers,)) for answers in self.answers]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def _ask(self, answers: list[tuple[int, Any]]) -> None:
+        with httpx.Client(base_url=self._url) as client:
+            while not self._stop.is_set():
+                try:
+                    response = client.post(self._path, json=BODY)
+                except httpx.HTTPError as error:
+                    self.faults.append(repr(error))
+                    return
+                answers.append((response.status_code, response.json().get("predictions")))
