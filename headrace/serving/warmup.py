@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from headrace.core import dtypes
-from headrace.core.errors import InvalidArgumentError
+from headrace.core.errors import InvalidArgumentError, OpError
 from headrace.core.spec import TensorSpec
 from headrace.serving.engines.base import Array, Signature
 from headrace.serving.logs import fields
@@ -64,6 +64,9 @@ def _attempt(servable: Servable, name: str, shapes: dict[str, tuple[int, ...] | 
         return False
     try:
         servable.run(name, inputs)
+    except OpError as error:
+        logger.warning("warm-up run failed (%s: %s); the version is used all the same", error.code, error.message, extra=details)
+        return False
     except Exception:  # whatever the model makes of invented input, it must not stop the load
         logger.warning("warm-up run failed; the version is used all the same", extra=details, exc_info=True)
         return False

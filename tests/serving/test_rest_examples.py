@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headrace.core.errors import InvalidArgumentError
 from headrace.proto.messages import Example
@@ -186,6 +188,25 @@ class TestDecoding:
         with pytest.raises(InvalidArgumentError) as caught:
             to_examples(parse(body.encode()), "regress")
         assert caught.value.message == message
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just({"b64": "AP8="})),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+    max_leaves=10,
+)
+
+
+@given(st.lists(st.one_of(JSON, st.dictionaries(st.text(), JSON))), JSON)
+def test_any_json_gives_examples_or_a_named_error(rows: list[Any], context: Any) -> None:
+    body = json.dumps({"examples": rows, "context": context}).encode()
+    try:
+        examples, merged = to_examples(parse(body), "classify")
+    except InvalidArgumentError as error:
+        assert error.message
+    else:
+        assert [sorted(Example.FromString(data).features.feature) for data in examples] == [sorted(row) for row in rows]
+        assert sorted(Example.FromString(merged).features.feature) == sorted(context)
 
 
 class TestResults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import orjson
 
 from headrace.core import dtypes
 from headrace.core.errors import InvalidArgumentError
-from headrace.proto.messages import Example, Feature
+from headrace.proto.messages import Example
 from headrace.serving.heads import Classification, Result
 from headrace.serving.rest.decode import Document
 from headrace.serving.rest.values import from_base64, is_base64, kind, show
@@ -72,30 +73,28 @@ def _example(value: Any) -> bytes:
     features = example.features.feature
     for name, content in value.items():
         try:
-            name.encode()
+            feature = features[name]
         except UnicodeEncodeError:
             raise InvalidArgumentError(f"Feature: {show(name)} has a name that is not valid Unicode") from None
-        features[name].CopyFrom(_feature(name, content if isinstance(content, list) else [content]))
+        _fill(feature, name, content if isinstance(content, list) else [content])
     data: bytes = example.SerializeToString(deterministic=True)
     return data
 
 
-def _feature(name: str, values: list[Any]) -> Any:
-    """A Feature message; the list it has is that of the first value's kind."""
-    feature = Feature()
+def _fill(feature: Any, name: str, values: list[Any]) -> None:
+    """Puts values into a Feature message; the list it gets is that of the first value's kind."""
     if set(map(type, values)) == {float}:  # the usual long list
         _check_floats(values)
         feature.float_list.value.extend(values)
-        return feature
+        return
     found = [_element(name, value) for value in values]
-    for field, item in found:
+    for (field, _), value in zip(found, values, strict=True):
         if field != found[0][0]:
             raise InvalidArgumentError(
-                f"Unexpected element type in feature: {name} expecting type: {_LISTS[found[0][0]]}; got {show(item)}"
+                f"Unexpected element type in feature: {name} expecting type: {_LISTS[found[0][0]]}; got {show(value)}"
             )
     if found:
         getattr(feature, found[0][0]).value.extend(item for _, item in found)
-    return feature
 
 
 def _element(name: str, value: Any) -> tuple[str, Any]:
@@ -122,10 +121,9 @@ def _element(name: str, value: Any) -> tuple[str, Any]:
 
 
 def _check_floats(values: list[Any]) -> None:
-    wide = np.array(values, np.float64)
-    too_large = np.isfinite(wide) & (np.abs(wide) > _LARGEST_FLOAT)
-    if too_large.any():
-        raise _too_large(values[int(too_large.argmax())])
+    for value in values:
+        if not -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT and math.isfinite(value):
+            raise _too_large(value)
 
 
 def _too_large(value: float) -> InvalidArgumentError:
