@@ -13,7 +13,11 @@ from click.core import ParameterSource
 
 from headrace.core.errors import OpError
 from headrace.serving import logs
+from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions
+from headrace.serving.batching.parameters import read_parameters
+from headrace.serving.cache import CacheOptions
 from headrace.serving.configuration.monitoring import DEFAULT_PATH, metrics_path
+from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.rest.app import RestOptions
 from headrace.serving.server import ModelServer, ServerOptions, announce, default_threads
@@ -67,6 +71,14 @@ def _tags(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
     return tuple(tag for tag in value.split(",") if tag)
 
 
+def _signatures(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    """Pairs of model and signature; without a slash the default signature is meant."""
+    pairs = [value.partition("/") for value in values]
+    if not all(model for model, _, _ in pairs):
+        raise click.BadParameter(f"{', '.join(values)!r} names no model; expected such as fashion or fashion/serving_default")
+    return frozenset((model, signature or DEFAULT_SIGNATURE) for model, _, signature in pairs)
+
+
 def _underscores(name: str) -> str:
     """--rest-api-port is --rest_api_port."""
     return name.replace("-", "_")
@@ -98,6 +110,13 @@ def _underscores(name: str) -> str:
 @click.option("--enable_model_warmup", **{**_BOOLEAN, "default": True})
 @click.option("--num_request_iterations_for_warmup", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--warmup_batch_sizes", callback=_sizes, default="1", show_default=True, help="Batches to run before serving.")
+@click.option("--enable_batching", **_BOOLEAN, help="Run requests that wait at the same time as one batch.")
+@click.option("--batching_parameters_file", type=click.Path(path_type=Path), help="BatchingParameters text; else adaptive.")
+@click.option("--enable_per_model_batching_parameters", **_BOOLEAN, help="Read batching_params.pbtxt of each version.")
+@click.option("--batching_latency_target_ms", type=click.FloatRange(0), default=50.0, show_default=True, help="If adaptive.")
+@click.option("--batching_max_batch_size", type=click.IntRange(1), default=64, show_default=True, help="If adaptive.")
+@click.option("--response_cache_bytes", type=click.IntRange(1), default=64 << 20, show_default=True, help="Of answers kept.")
+@click.option("--response_cacheable", multiple=True, callback=_signatures, help="MODEL[/SIGNATURE] whose answers are kept.")
 @click.option("--monitoring_config_file", type=click.Path(path_type=Path), help="A MonitoringConfig text.")
 @click.option("--prometheus_path", default=DEFAULT_PATH, show_default=True, help="Where metrics are read.")
 @click.option("--shutdown_grace_seconds", type=click.FloatRange(0), default=25.0, show_default=True, help="For work in progress.")
@@ -132,6 +151,10 @@ def _check(flags: dict[str, Any], given: set[str]) -> None:
         raise click.UsageError("--model_config_file_poll_wait_seconds needs the file to poll: give --model_config_file")
     if flags["monitoring_config_file"] and "prometheus_path" in given:
         raise click.UsageError("both --monitoring_config_file and --prometheus_path name the metrics page; give one of them")
+    if not flags["enable_batching"]:
+        for name in ("batching_parameters_file", "enable_per_model_batching_parameters"):
+            if flags[name]:
+                raise click.UsageError(f"--{name} is set without --enable_batching; set both or neither")
     unused = [*_WITHOUT_EFFECT, *(("model_base_path", "model_name") if flags["model_config_file"] else ())]
     for name in sorted(given.intersection(unused)):
         because = "--model_config_file is given" if name.startswith("model_") else "it has no counterpart here"
@@ -169,4 +192,14 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
             metrics_path=metrics_path(monitoring) if monitoring else flags["prometheus_path"],
             cross_origin=flags["rest_api_enable_cors_support"],
         ),
+        batching=_batching(flags) if flags["enable_batching"] else None,
+        cache=CacheOptions(flags["response_cache_bytes"], cacheable) if (cacheable := flags["response_cacheable"]) else None,
     )
+
+
+def _batching(flags: dict[str, Any]) -> BatchingOptions:
+    file, per_model = flags["batching_parameters_file"], flags["enable_per_model_batching_parameters"]
+    if file is not None:
+        return BatchingOptions(read_parameters(file), per_model)
+    adaptive = AdaptiveBatching(flags["batching_latency_target_ms"] / 1000, flags["batching_max_batch_size"])
+    return BatchingOptions(adaptive, per_model)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headrace.core.errors import NotFoundError, OpError, UnknownError
+from headrace.serving.batching.versions import Batching
 from headrace.serving.engines.base import Engine
 from headrace.serving.loads import LoadSlots
 from headrace.serving.logs import fields
@@ -84,6 +85,7 @@ class ModelLifecycle:
         on_load: told of every load.
         on_warm_up: told of every warm-up file that was run.
         slots: shared by all lifecycles of a server; a load waits until one is free.
+        batching: how requests share runs; None runs each by itself.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class ModelLifecycle:
         on_load: LoadListener | None = None,
         on_warm_up: WarmUpListener | None = None,
         slots: LoadSlots | None = None,
+        batching: Batching | None = None,
     ) -> None:
         self.name = name
         self.base_path = base_path
@@ -103,6 +106,7 @@ class ModelLifecycle:
         self._engine = engine
         self._options = options or LifecycleOptions()
         self._on_load = on_load
+        self._batching = batching
         self._slots = slots or LoadSlots(1)
         self._slot_missed = False
         self._on_warm_up = on_warm_up
@@ -296,7 +300,8 @@ class ModelLifecycle:
         started = time.monotonic()
         version.content = fingerprint(version.path)
         try:
-            servable = Servable(self.name, version.number, self._engine.load(version.path))
+            batching = self._batching.of_version(version.path) if self._batching is not None else None
+            servable = Servable(self.name, version.number, self._engine.load(version.path), batching)
             self._warm_up(servable, version.path)
         except OpError as error:
             self._failed(version, error, time.monotonic() - started)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 
 from headrace.core.errors import OpError
+from headrace.serving.batching.metrics import BatchingMetrics
 from headrace.serving.exposition import Counter, Family, Gauge, Histogram, Labels, render
 from headrace.serving.models import Models
 
@@ -68,6 +69,9 @@ class ServingMetrics:
         self._reload_ok = Gauge("headrace_serving_config_last_reload_successful", "1 unless the last try failed.")
         self._reload_ok.replace({(): 1.0})
         self._versions = Gauge("headrace_serving_model_version_available", "1 for each AVAILABLE version.", ["model", "version"])
+        self.batching = BatchingMetrics()
+        self.more: list[Family] = []
+        """Families of parts that are not always there."""
 
     def request(self, model: str, version: int | None, api: str, protocol: str, code: str, seconds: float) -> None:
         """A request was answered. `api` is such as "Predict", `code` a canonical code name, "OK" included."""
@@ -113,7 +117,8 @@ class ServingMetrics:
         """All of it, in Prometheus' text format. Series of models and versions that are no longer listed are dropped."""
         available = models.available_versions()
         self._versions.replace({(name, str(version)): 1.0 for name, found in available.items() for version in found})
-        families = [family for family in vars(self).values() if isinstance(family, Family)]
+        own = [family for family in vars(self).values() if isinstance(family, Family)]
+        families = [*own, *self.batching.families(), *self.more]
         known = {name: {str(status.version) for status in found} for name, found in models.overview().items()}
         for family in families:
             _drop_unlisted(family, known)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import enum
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
 from headrace.core.errors import OpError
+from headrace.serving.batching.batcher import Batcher
+from headrace.serving.batching.versions import VersionBatching
 from headrace.serving.engines.base import Array, LoadedModel, Signature
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 """The input shapes of one run, by input name."""
 
 _MAX_SHAPES = 32
+_loads = itertools.count()
 
 
 class State(enum.Enum):
@@ -39,9 +43,10 @@ class VersionStatus:
 class Servable:
     """One loaded version of a model. It is closed after `retire`, once no handle is left."""
 
-    def __init__(self, model: str, version: int, loaded: LoadedModel) -> None:
+    def __init__(self, model: str, version: int, loaded: LoadedModel, batching: VersionBatching | None = None) -> None:
         self.model = model
         self.version = version
+        self.load = next(_loads)
         self.signatures: Mapping[str, Signature] = dict(loaded.signatures)
         self._loaded = loaded
         self._lock = threading.Lock()
@@ -49,12 +54,21 @@ class Servable:
         self._when_idle: Callable[[], None] | None = None
         self._retired = False
         self._shapes: dict[tuple[str, Shapes], None] = {}
+        self.batcher: Batcher | None = None
+        if batching is not None:
+            self.batcher = batching.start(model, version, self.signatures, self.run)
 
     def acquire(self) -> Handle | None:
         """A handle that keeps this version loaded, None when it is retired already."""
         with self._lock:
             if self._retired:
                 return None
+            self._handles += 1
+        return Handle(self)
+
+    def keep(self) -> Handle:
+        """One more handle for someone who has one, also when this version is retired by now."""
+        with self._lock:
             self._handles += 1
         return Handle(self)
 
@@ -95,7 +109,9 @@ class Servable:
         return list(self._shapes)
 
     def close(self) -> None:
-        """Unloads the model; only after it is drained."""
+        """Ends the batch threads and unloads the model; only after it is drained."""
+        if self.batcher is not None:
+            self.batcher.close()
         self._loaded.close()
 
 
@@ -118,6 +134,11 @@ class Handle:
         return self._servable.version
 
     @property
+    def load(self) -> int:
+        """Tells apart all loads of versions in this process, also two of the same version."""
+        return self._servable.load
+
+    @property
     def signatures(self) -> Mapping[str, Signature]:
         """What this version offers."""
         return self._servable.signatures
@@ -129,6 +150,24 @@ class Handle:
     def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
         """Runs several signatures of this version on the same inputs."""
         return self._servable.run_together(signatures, inputs)
+
+    def batcher(self, signature: str) -> Batcher | None:
+        """What batches a signature's requests; None when they run one by one."""
+        batcher = self._servable.batcher
+        return batcher if batcher is not None and batcher.batches(signature) else None
+
+    @property
+    def has_batches(self) -> bool:
+        """True when some of this version's signatures may be batched."""
+        return self._servable.batcher is not None
+
+    def keep(self) -> Handle:
+        """Another handle on this version, to be released on its own."""
+        return self._servable.keep()
+
+    def release(self) -> None:
+        """Gives this handle back; once, and not in a `with` block, which does it by itself."""
+        self._servable.release()
 
     def __enter__(self) -> Handle:
         return self

@@ -20,6 +20,9 @@ import uvicorn
 
 from headrace.core.errors import InvalidArgumentError, UnavailableError
 from headrace.proto.serving import ModelServerConfig
+from headrace.serving.batching.options import BatchingOptions
+from headrace.serving.batching.versions import Batching
+from headrace.serving.cache import CacheOptions, ResponseCache
 from headrace.serving.configuration import model_list, text
 from headrace.serving.configuration.model_list import ModelConfig
 from headrace.serving.configuration.watch import ConfigWatcher
@@ -64,6 +67,8 @@ class ServerOptions:
         grace_seconds: for requests and loads in progress when the server is told to end.
         public_key: a PEM file; only versions that are signed with its key are served.
         expected_digest: only a version with this digest is served.
+        batching: how requests share runs; None runs each by itself.
+        cache: which answers are kept for requests that come again; None keeps none.
     """
 
     base_path: Path | None = None
@@ -82,6 +87,8 @@ class ServerOptions:
     expected_digest: str | None = None
     lifecycle: LifecycleOptions = field(default_factory=LifecycleOptions)
     rest: RestOptions = field(default_factory=RestOptions)
+    batching: BatchingOptions | None = None
+    cache: CacheOptions | None = None
 
 
 class ModelServer:
@@ -102,6 +109,7 @@ class ModelServer:
         self._ending = threading.Event()
         self._deadline = math.inf
         self._metrics = ServingMetrics()
+        self._batching = Batching(options.batching, self._metrics.batching) if options.batching is not None else None
         self._engine = engine or NativeEngine(options.public_key, options.expected_digest, options.saved_model_tags)
         self._slots = LoadSlots(max(os.cpu_count() or 1, options.load_threads))
         models = ModelsOptions(allow_unavailable_labels=options.allow_unavailable_labels)
@@ -158,12 +166,13 @@ class ModelServer:
             on_load=self._metrics.loaded,
             on_warm_up=self._metrics.warmed,
             slots=self._slots,
+            batching=self._batching,
         )
 
     def _serve(self, listener: socket.socket) -> None:
         options = self._options
         workers = Workers(options.rest_threads, options.rest_max_waiting, lambda seconds: self._metrics.queued("REST", seconds))
-        app = RestApp(Dataplane(self.models, self._metrics), self._metrics, workers, options.rest)
+        app = RestApp(Dataplane(self.models, self._metrics, self._cache()), self._metrics, workers, options.rest)
         config = uvicorn.Config(
             allow_cross_origin(app) if options.rest.cross_origin else app,
             lifespan="off",
@@ -181,6 +190,13 @@ class ModelServer:
         self._http.run(sockets=[listener])
         logger.info("no request is left", extra=fields(served_seconds=round(time.monotonic() - started, 1)))
         workers.stop(_LEAST_GRACE_SECONDS)
+
+    def _cache(self) -> ResponseCache | None:
+        if self._options.cache is None:
+            return None
+        cache = ResponseCache(self._options.cache)
+        self._metrics.more.extend(cache.families())
+        return cache
 
     def _announce(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ _MAX_ELEMENTS = 1 << 26
 def warm_up(servable: Servable, batch_sizes: Sequence[int], served: Iterable[tuple[str, Shapes]] = ()) -> int:
     """Runs every signature once for each batch size, then with the shapes that the version before it served.
 
+    A signature that is batched runs at every size that its batches may have, from which the batcher learns the times.
     A run that fails is logged and the version is used all the same: made-up input need not be valid input.
 
     Returns:
@@ -30,7 +32,8 @@ def warm_up(servable: Servable, batch_sizes: Sequence[int], served: Iterable[tup
     done = 0
     for name, signature in servable.signatures.items():
         for batch in batch_sizes:
-            done += _attempt(servable, name, {key: _shape(spec, batch) for key, spec in signature.inputs.items()})
+            done += _attempt(servable, name, _shapes(signature, batch))
+        done += _warm_batches(servable, name)
     for name, shapes in served:
         if name in servable.signatures and _fits(servable.signatures[name], dict(shapes)):
             done += _attempt(servable, name, dict(shapes))
@@ -54,6 +57,25 @@ def synthesize(spec: TensorSpec, shape: tuple[int, ...] | None) -> Array:
     return np.zeros(shape, spec.dtype.np_dtype)
 
 
+def _warm_batches(servable: Servable, name: str) -> int:
+    """Runs a batched signature twice at each batch size, since the first run may compile, until one takes too long."""
+    batcher = servable.batcher
+    if batcher is None or not batcher.batches(name):
+        return 0
+    done = 0
+    for size in batcher.sizes(name):
+        larger = True
+        for _ in range(2):
+            started = time.monotonic()
+            if not _attempt(servable, name, _shapes(servable.signatures[name], size)):
+                return done
+            done += 1
+            larger = batcher.learn(name, size, time.monotonic() - started)
+        if not larger:
+            break
+    return done
+
+
 def _attempt(servable: Servable, name: str, shapes: dict[str, tuple[int, ...] | None]) -> bool:
     details = fields(model=servable.model, version=servable.version, signature=name, shapes=shapes)
     specs = servable.signatures[name].inputs
@@ -71,6 +93,10 @@ def _attempt(servable: Servable, name: str, shapes: dict[str, tuple[int, ...] | 
         logger.warning("warm-up run failed; the version is used all the same", extra=details, exc_info=True)
         return False
     return True
+
+
+def _shapes(signature: Signature, batch: int) -> dict[str, tuple[int, ...] | None]:
+    return {name: _shape(spec, batch) for name, spec in signature.inputs.items()}
 
 
 def _shape(spec: TensorSpec, batch: int) -> tuple[int, ...] | None:

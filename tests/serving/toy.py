@@ -15,6 +15,9 @@ import numpy as np
 
 from headrace.core.errors import DataLossError
 from headrace.core.spec import TensorSpec
+from headrace.serving.batching.options import BatchingOptions
+from headrace.serving.batching.versions import Batching
+from headrace.serving.cache import CacheOptions, ResponseCache
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import Array, Signature
 from headrace.serving.lifecycle import LifecycleOptions, ModelLifecycle
@@ -140,15 +143,24 @@ class Service:
         rest: RestOptions | None = None,
         threads: int = 4,
         engine: Any = None,
+        batching: BatchingOptions | None = None,
+        cache: CacheOptions | None = None,
     ) -> None:
         self.engine = engine or ToyEngine()
         self.metrics = ServingMetrics()
         self.lifecycle = ModelLifecycle(
-            "m", base_path, self.engine, lifecycle, on_load=self.metrics.loaded, on_warm_up=self.metrics.warmed
+            "m",
+            base_path,
+            self.engine,
+            lifecycle,
+            on_load=self.metrics.loaded,
+            on_warm_up=self.metrics.warmed,
+            batching=Batching(batching, self.metrics.batching) if batching is not None else None,
         )
         self.models = Models([self.lifecycle])
         self.workers = Workers(threads, 8, lambda seconds: self.metrics.queued("REST", seconds))
-        self.app = RestApp(Dataplane(self.models, self.metrics), self.metrics, self.workers, rest)
+        self.dataplane = Dataplane(self.models, self.metrics, ResponseCache(cache) if cache is not None else None)
+        self.app = RestApp(self.dataplane, self.metrics, self.workers, rest)
 
     def __enter__(self) -> Service:
         self.models.start()

@@ -14,18 +14,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, InvalidArgumentError, OpError
+from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, OpError
 from headrace.serving.configuration.monitoring import DEFAULT_PATH
 from headrace.serving.dataplane import Dataplane
-from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.examples import batch_of
 from headrace.serving.exposition import CONTENT_TYPE
 from headrace.serving.heads import CLASSIFY, REGRESS, Head
 from headrace.serving.inference import APIS, run_head
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
-from headrace.serving.rest import decode, describe, encode, examples, paths
+from headrace.serving.rest import decode, describe, examples, paths
 from headrace.serving.rest.bodies import inflate, read_body
 from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
+from headrace.serving.rest.predict import Predictor, RunCall, priority_of
 from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -53,13 +53,6 @@ class RestOptions:
     cross_origin: bool = False
 
 
-@dataclass(slots=True)
-class _Call:
-    """What a request turned out to be about, for the metrics."""
-
-    version: int | None = None
-
-
 class RestApp:
     """Answers HTTP requests from a data plane."""
 
@@ -69,6 +62,7 @@ class RestApp:
         self._metrics = metrics
         self._workers = workers
         self._options = options or RestOptions()
+        self._predictor = Predictor(dataplane, workers, self._options.max_body_bytes)
         self._pages = {"/livez": self._live, "/readyz": self._ready}
         if self._options.metrics_path is not None:
             self._pages[self._options.metrics_path] = self._metrics_page
@@ -107,12 +101,15 @@ class RestApp:
             return _json(describe.metadata_json(handle))
 
     async def _infer(self, request: Request, target: paths.Target) -> Response:
-        call = _Call()
+        deadline = time.monotonic() + self._options.timeout_seconds
+        call = RunCall(
+            target, request.headers.get("content-encoding", ""), priority_of(request.headers.get("priority", "")), deadline
+        )
         code = "OK"
         started = time.perf_counter()
         self._metrics.in_flight(_PROTOCOL, 1)
         try:
-            return Response(await self._in_time(request, target, call), media_type="application/json")
+            return Response(await self._in_time(request, call), media_type="application/json")
         except OpError as error:
             code = error.code
             raise
@@ -127,42 +124,26 @@ class RestApp:
             model = target.spec.name if target.spec.name in self._models else UNKNOWN_MODEL
             self._metrics.request(model, call.version, _APIS[target.action], _PROTOCOL, code, time.perf_counter() - started)
 
-    async def _in_time(self, request: Request, target: paths.Target, call: _Call) -> bytes:
+    async def _in_time(self, request: Request, call: RunCall) -> bytes:
         limit = self._options.timeout_seconds
-        deadline = time.monotonic() + limit
         try:
             async with asyncio.timeout(limit):
-                body = await read_body(request, self._options.max_body_bytes)
-                encoding = request.headers.get("content-encoding", "")
-                job = functools.partial(self._run, target, body, encoding, call, deadline)
-                return await asyncio.wrap_future(self._workers.submit(job))
+                call.body = await read_body(request, self._options.max_body_bytes)
+                if call.target.action == "predict":
+                    return await self._predictor.answer(call)
+                return await asyncio.wrap_future(self._workers.submit(functools.partial(self._examples, call)))
         except TimeoutError:
             raise DeadlineExceededError(f"the request took longer than {limit:g} s") from None
 
-    def _run(self, target: paths.Target, body: bytes, encoding: str, call: _Call, deadline: float) -> bytes:
-        """The part of a request for a run that takes time; on a thread of the pool."""
-        document = decode.parse(inflate(body, encoding, self._options.max_body_bytes))
-        answer = self._predict if target.action == "predict" else self._examples
-        return answer(target, document, call, deadline)
-
-    def _predict(self, target: paths.Target, document: decode.Document, call: _Call, deadline: float) -> bytes:
-        with self._models.acquire(target.spec) as handle:
+    def _examples(self, call: RunCall) -> bytes:
+        """Runs a head on tf.Examples; on a thread of the pool."""
+        document = decode.parse(inflate(call.body, call.encoding, self._options.max_body_bytes))
+        found, context = examples.to_examples(document, call.target.action)
+        with self._models.acquire(call.target.spec) as handle:
             call.version = handle.version
-            name = document.signature or DEFAULT_SIGNATURE
-            signature = handle.signatures.get(name)
-            if signature is None:
-                raise InvalidArgumentError(f'Serving signature name: "{name}" not found in signature def')
-            inputs, layout = decode.to_arrays(document, signature)
-            _check_time(deadline)
-            prediction = self._dataplane.run(handle, name, inputs)
-        return encode.from_arrays(prediction.outputs, layout)
-
-    def _examples(self, target: paths.Target, document: decode.Document, call: _Call, deadline: float) -> bytes:
-        found, context = examples.to_examples(document, target.action)
-        with self._models.acquire(target.spec) as handle:
-            call.version = handle.version
-            _check_time(deadline)
-            head = Head(_METHODS[target.action], document.signature)
+            if time.monotonic() > call.deadline:
+                raise DeadlineExceededError("the time for this request ran out before the model could run")
+            head = Head(_METHODS[call.target.action], document.signature)
             answer = run_head(self._dataplane, handle, head, batch_of(found, context))
         return examples.from_result(answer.result)
 
@@ -175,11 +156,6 @@ class RestApp:
 
     def _metrics_page(self) -> Response:
         return Response(self._metrics.page(self._models), headers={"content-type": CONTENT_TYPE})
-
-
-def _check_time(deadline: float) -> None:
-    if time.monotonic() > deadline:
-        raise DeadlineExceededError("the time for this request ran out before the model could run")
 
 
 def _json(content: Any, status: int = 200) -> Response:

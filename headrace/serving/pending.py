@@ -1,0 +1,64 @@
+"""A run that was asked for and may still wait for its batch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+from headrace.core.errors import DeadlineExceededError
+from headrace.serving.batching.tensors import Outputs
+
+T = TypeVar("T")
+
+
+class Pending(Generic[T]):
+    """What a caller waits on: `result()` on a thread, `await` on an event loop. One of them, once.
+
+    Args:
+        future: will hold the model's outputs.
+        finish: makes the answer; gets a function that returns the outputs or raises what the model raised.
+        deadline: in `time.monotonic()` seconds; `result` waits no longer.
+    """
+
+    def __init__(self, future: Future[Outputs], finish: Callable[[Callable[[], Outputs]], T], deadline: float = math.inf) -> None:
+        self._future = future
+        self._finish = finish
+        self._deadline = deadline
+
+    @property
+    def done(self) -> bool:
+        """True when `result` does not wait."""
+        return self._future.done()
+
+    def result(self) -> T:
+        """Waits for the answer.
+
+        Raises:
+            DeadlineExceededError: it did not come in time. A run that has not begun is called off.
+            OpError: whatever the run failed with.
+        """
+        if not math.isinf(self._deadline):
+            with contextlib.suppress(Exception):  # a failed run's error comes out below
+                self._future.exception(max(0.0, self._deadline - time.monotonic()))
+            if not self._future.done():
+                self._future.cancel()
+                raise DeadlineExceededError("the time for this request ran out before the model had run")
+        return self._finish(self._future.result)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Waits as `result` does, but without a deadline: the event loop has timeouts of its own."""
+        with contextlib.suppress(Exception):  # a failed run's error comes out below
+            yield from asyncio.wrap_future(self._future).__await__()
+        return self._finish(self._future.result)
+
+
+def completed(outputs: Outputs) -> Future[Outputs]:
+    """A future that is done already."""
+    future: Future[Outputs] = Future()
+    future.set_result(outputs)
+    return future
