@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_MAX_SERIES = 1000
+MAX_SERIES = 10_000
 
 Labels = tuple[str, ...]
 
@@ -19,7 +19,7 @@ Labels = tuple[str, ...]
 class Family:
     """One metric: a name, a help text, label names, and a value for each set of label values.
 
-    At most 1000 sets of label values are kept; beyond that the oldest makes room, so that no caller can fill the memory.
+    At most 10,000 sets of label values are kept; beyond that the oldest makes room, so that no caller can fill the memory.
     """
 
     kind = ""
@@ -53,7 +53,7 @@ class _Scalar(Family):
     def add(self, values: Labels, amount: float = 1.0) -> None:
         """Adds to the value of one set of labels."""
         with self._lock:
-            if values not in self._values and len(self._values) >= _MAX_SERIES:
+            if values not in self._values and len(self._values) >= MAX_SERIES:
                 del self._values[next(iter(self._values))]
             self._values[values] = self._values.get(values, 0.0) + amount
 
@@ -108,7 +108,7 @@ class Histogram(Family):
         with self._lock:
             series = self._series.get(values)
             if series is None:
-                if len(self._series) >= _MAX_SERIES:
+                if len(self._series) >= MAX_SERIES:
                     del self._series[next(iter(self._series))]
                 series = self._series[values] = ([0] * len(self._edges), [0.0])
             series[0][bucket] += 1

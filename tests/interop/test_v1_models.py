@@ -110,9 +110,12 @@ def test_graphs_are_told_apart_by_tags(models: Path) -> None:
         saved_model.load(models / "tagged")
 
 
-def test_the_server_takes_the_graph_tagged_serve(models: Path) -> None:
-    served = NativeEngine().load(models / "tagged")
-    assert served.run("serving_default", {"x": np.float32(2.0)})["y"] == 20.0
+def test_the_server_takes_the_graph_tagged_serve_or_as_told(models: Path) -> None:
+    for engine, expected in ((NativeEngine(), 20.0), (NativeEngine(tags=["train"]), 30.0)):
+        served = engine.load(models / "tagged")
+        assert served.run("serving_default", {"x": np.float32(2.0)})["y"] == expected
+    with pytest.raises(NotFoundError, match="gpu"):
+        NativeEngine(tags=["serve", "gpu"]).load(models / "tagged")
 
 
 def test_functions_are_cut_out_of_a_graph(models: Path) -> None:

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from headrace.core.errors import InvalidArgumentError
+from headrace.serving import exposition
 from headrace.serving.exposition import Counter, Gauge, Histogram, render
+from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
+from tests.serving.fleet import Fleet, config
 from tests.serving.toy import Service, wait_until, write_version
 
 
@@ -50,8 +54,9 @@ def test_a_histogram_counts_up_and_takes_bounds_in() -> None:
 
 
 @pytest.mark.parametrize("kind", [Counter, lambda *args: Histogram(*args, [1.0])])
-def test_the_number_of_series_is_bounded(kind: Any) -> None:
+def test_the_number_of_series_is_bounded(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     family = kind("f", "Help.", ["a"])
+    monkeypatch.setattr(exposition, "MAX_SERIES", 1000)
     for number in range(1500):
         (family.add if isinstance(family, Counter) else family.observe)((str(number),), 1.0)
     names = {dict(key)["a"] for series in read(render([family])).values() for key in series}
@@ -93,3 +98,43 @@ def test_requests_are_counted_under_both_names(tmp_path: Path) -> None:
     assert found["headrace_serving_queue_wait_seconds_count"] == {labels(protocol="REST"): 6}
     assert found["headrace_serving_model_loads_total"] == {labels(model="m", code="OK"): 1}
     assert found["headrace_serving_model_version_available"] == {labels(model="m", version="3"): 1}
+
+
+def test_models_and_versions_that_are_gone_leave_no_series(tmp_path: Path) -> None:
+    fleet, metrics = Fleet(tmp_path), ServingMetrics()
+    path = fleet.path("a", 1)
+    fleet.begin(config(a=path, b=fleet.path("b", 1)))
+    for model, version in (("a", 1), ("a", None), ("a", 7), ("b", 1), (UNKNOWN_MODEL, None)):
+        metrics.request(model, version, "Predict", "REST", "OK", 0.01)
+        metrics.ran(model, version or 1, "Predict", 0.01)
+        metrics.loaded(model, 1, 0.1, None)
+    fleet.models.reload(config(a=path))
+    found = read(metrics.page(fleet.models))
+    seen = {
+        (dict(key).get("model", dict(key).get("model_name")), dict(key).get("version")) for each in found.values() for key in each
+    }
+    assert seen == {
+        ("a", "1"),
+        ("a", ""),
+        ("a", None),
+        (UNKNOWN_MODEL, ""),
+        (UNKNOWN_MODEL, "1"),
+        (UNKNOWN_MODEL, None),
+        (None, None),
+    }
+    names = {name for name, each in found.items() for key in each if "a" in (dict(key).get("model"), dict(key).get("model_name"))}
+    assert {":tensorflow:serving:request_count_total", "headrace_serving_run_duration_seconds_count"} <= names
+    assert fleet.models.stop(30)
+
+
+def test_reloads_are_counted(tmp_path: Path) -> None:
+    fleet, metrics = Fleet(tmp_path), ServingMetrics()
+    fleet.begin(config())
+    assert read(metrics.page(fleet.models))["headrace_serving_config_last_reload_successful"] == {(): 1}
+    metrics.reloaded(InvalidArgumentError("no"))
+    found = read(metrics.page(fleet.models))
+    assert found["headrace_serving_config_last_reload_successful"] == {(): 0}
+    metrics.reloaded(None)
+    found = read(metrics.page(fleet.models))
+    assert found["headrace_serving_config_reloads_total"] == {labels(code="OK"): 1, labels(code="INVALID_ARGUMENT"): 1}
+    assert found["headrace_serving_config_last_reload_successful"] == {(): 1}

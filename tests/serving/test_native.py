@@ -142,3 +142,38 @@ def test_versions_are_swapped_over_rest(models: Path, tmp_path: Path) -> None:
         server.end()
         thread.join(120)
     assert not thread.is_alive()
+
+
+def test_models_come_and_go_with_the_configuration_file(models: Path, tmp_path: Path) -> None:
+    address: list[str] = []
+    file = tmp_path / "models.config"
+    shutil.copytree(models / "1", tmp_path / "one" / "1")
+    shutil.copytree(models / "2", tmp_path / "two" / "1")
+
+    def write(*names: str) -> None:
+        entries = (f'config {{ name: "{name}" base_path: "{tmp_path / name}" model_platform: "tensorflow" }}' for name in names)
+        file.with_suffix(".new").write_text(f"model_config_list {{ {' '.join(entries)} }}")
+        file.with_suffix(".new").replace(file)
+
+    write("one")
+    options = ServerOptions(config_file=file, config_poll_seconds=0.05, rest_threads=4)
+    server = ModelServer(options, on_ready=address.append)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: bool(address), 120)
+
+        def scores(name: str) -> object:
+            response = httpx.post(f"{address[0]}/v1/models/{name}:predict", json={"instances": X.tolist()})
+            return response.json()["predictions"] if response.status_code == 200 else response.status_code
+
+        assert (scores("one"), scores("two")) == ([[6, 6], [15, 15]], 404)
+        write("two", "one")
+        wait_until(lambda: scores("two") == [[12, 12], [30, 30]], 120)
+        write("two")
+        wait_until(lambda: scores("one") == 404, 120)
+        assert scores("two") == [[12, 12], [30, 30]]
+    finally:
+        server.end()
+        thread.join(120)
+    assert not thread.is_alive()
