@@ -122,41 +122,87 @@ def to_proto(array: Array, dtype: DType | None = None) -> Any:
         UnimplementedError: handles and variants have no stored form.
     """
     dtype = dtype or dtypes.from_numpy(array.dtype)
-    if not dtype.is_numpy_compatible:
-        raise errors.UnimplementedError(f"a tensor of {dtype.name} cannot be written as a TensorProto; expected numbers or strings")
-    proto = TensorProto(dtype=dtype.enum, tensor_shape=shape_to_proto(TensorShape(array.shape)))
+    if array.size < 2 or dtype is dtypes.string:
+        return to_listed_proto(array, dtype)
+    return to_content_proto(array, dtype)
+
+
+def to_listed_proto(array: Array, dtype: DType | None = None, into: Any = None) -> Any:
+    """A TensorProto of `array` with every value in the typed list, none in `tensor_content`.
+
+    Args:
+        array: as for `to_proto`.
+        dtype: as for `to_proto`.
+        into: an empty TensorProto to fill in place of a new one.
+
+    Raises:
+        UnimplementedError: handles and variants have no stored form.
+    """
+    dtype = dtype or dtypes.from_numpy(array.dtype)
+    proto = _typed(array.shape, dtype, into)
     if dtype is dtypes.string:
         proto.string_val.extend(as_bytes(item) for item in array.ravel().tolist())
-    elif array.size == 1:
-        _append_scalar(proto, dtype, array.astype(dtype.np_dtype).reshape(1))
     elif array.size:
-        proto.tensor_content = little_endian(array.astype(dtype.np_dtype)).tobytes()
+        _list_values(proto, dtype, array.astype(dtype.np_dtype, copy=False).ravel())
     return proto
 
 
-def _append_scalar(proto: Any, dtype: DType, value: Array) -> None:
+def to_content_proto(array: Array, dtype: DType | None = None, into: Any = None) -> Any:
+    """A TensorProto of `array` with numbers in `tensor_content` and strings in their list; arguments as for `to_listed_proto`.
+
+    Raises:
+        UnimplementedError: handles and variants have no stored form.
+    """
+    dtype = dtype or dtypes.from_numpy(array.dtype)
+    if dtype is dtypes.string:
+        return to_listed_proto(array, dtype, into)
+    proto = _typed(array.shape, dtype, into)
+    proto.tensor_content = little_endian(array.astype(dtype.np_dtype, copy=False)).tobytes()
+    return proto
+
+
+def _typed(shape: tuple[int, ...], dtype: DType, into: Any = None) -> Any:
+    """A TensorProto with dtype and shape, without values."""
+    if not dtype.is_numpy_compatible:
+        raise errors.UnimplementedError(f"a tensor of {dtype.name} cannot be written as a TensorProto; expected numbers or strings")
+    proto = TensorProto() if into is None else into
+    proto.dtype = dtype.enum
+    proto.tensor_shape.CopyFrom(shape_to_proto(TensorShape(shape)))
+    return proto
+
+
+def _list_values(proto: Any, dtype: DType, values: Array) -> None:
+    """Puts numbers, [n] with n > 0, into the typed list of an empty TensorProto."""
     field = _LIST_FIELD.get(dtype, "int_val")
-    if field == "half_val":
-        proto.half_val.append(int(value.view(np.uint16)[0]))
+    if field in ("float_val", "double_val", "scomplex_val", "dcomplex_val"):
+        # On the wire these lists are the numbers as they stand in memory; protobuf would make a Python object of each.
+        packed = bytearray()
+        put_varint(packed, TensorProto.DESCRIPTOR.fields_by_name[field].number << 3 | 2)
+        put_varint(packed, values.nbytes)
+        proto.MergeFromString(bytes(packed + little_endian(values).tobytes()))
+    elif field == "half_val":
+        proto.half_val.extend(values.view(np.uint16).tolist())
     elif field == "float8_val":
-        proto.float8_val = value.tobytes()
-    elif dtype.is_complex:
-        getattr(proto, field).extend([float(value[0].real), float(value[0].imag)])
-    elif field in ("float_val", "double_val"):
-        getattr(proto, field).append(float(value[0]))
+        proto.float8_val = values.tobytes()
     else:
-        getattr(proto, field).append(bool(value[0]) if field == "bool_val" else int(value[0]))
+        getattr(proto, field).extend((values.astype(np.int64) if field == "int_val" else values).tolist())
 
 
-def from_proto(proto: Any, what: str = "a tensor") -> Array:
-    """The array of a TensorProto; `what` names it in errors.
+def from_proto(proto: Any, what: str = "a tensor", writable: bool = True, max_expansion: int = MAX_EXPANSION) -> Array:
+    """The array of a TensorProto.
 
     When the typed list is shorter than the shape asks, its last value fills the rest (zero when it is empty).
+
+    Args:
+        proto: the message.
+        what: names it in errors.
+        writable: False saves a copy where the values stand in `tensor_content`.
+        max_expansion: the bytes that a repeated last value may fill.
 
     Raises:
         InvalidArgumentError: the values do not fit the shape.
         DataLossError: the content of strings is cut short.
-        ResourceExhaustedError: filling up would take more than MAX_EXPANSION bytes.
+        ResourceExhaustedError: filling up would take more than `max_expansion` bytes.
         UnimplementedError: the tensor holds handles or variants.
     """
     dtype = dtype_from_proto(proto.dtype, what)
@@ -167,15 +213,15 @@ def from_proto(proto: Any, what: str = "a tensor") -> Array:
     if proto.tensor_content:
         if dtype is dtypes.string:
             return _strings_of(proto.tensor_content, count, what).reshape(shape)
-        return from_bytes(proto.tensor_content, dtype, shape, what)
+        return from_bytes(proto.tensor_content, dtype, shape, what, writable)
     values = _listed(proto, dtype, what)
     if len(values) > count:
         raise errors.InvalidArgumentError(f"{what} lists {len(values)} values for shape {list(shape)}, which holds {count}")
     missing = count - len(values)
-    if missing * max(dtype.size, 8 if dtype is dtypes.string else 1) > MAX_EXPANSION:
+    if missing * max(dtype.size, 8 if dtype is dtypes.string else 1) > max_expansion:
         raise errors.ResourceExhaustedError(
             f"{what} lists {len(values)} values and asks to repeat the last one {missing} times for shape {list(shape)}; "
-            f"at most {MAX_EXPANSION} bytes are filled this way"
+            f"at most {max_expansion} bytes are filled this way"
         )
     if missing:
         blank = b"" if dtype is dtypes.string else 0
@@ -212,8 +258,8 @@ def _strings_of(content: bytes, count: int, what: str) -> Array:
     return items
 
 
-def from_bytes(content: bytes, dtype: DType, shape: tuple[int, ...], what: str) -> Array:
-    """A writable array from little-endian bytes.
+def from_bytes(content: bytes, dtype: DType, shape: tuple[int, ...], what: str, writable: bool = True) -> Array:
+    """An array from little-endian bytes, a view of them unless it is to be writable.
 
     Raises:
         InvalidArgumentError: the number of bytes is not what dtype and shape ask.
@@ -226,7 +272,8 @@ def from_bytes(content: bytes, dtype: DType, shape: tuple[int, ...], what: str) 
     if dtype is dtypes.bool_:
         flags: Array = np.frombuffer(content, np.uint8) != 0
         return flags.reshape(shape)
-    return np.frombuffer(content, dtype.np_dtype).reshape(shape).copy()
+    array = np.frombuffer(content, dtype.np_dtype).reshape(shape)
+    return array.copy() if writable else array
 
 
 def _listed(proto: Any, dtype: DType, what: str) -> Array:
