@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +17,12 @@ from headrace.serving.batching.parameters import read_parameters
 from headrace.serving.cache import CacheOptions
 from headrace.serving.configuration.monitoring import DEFAULT_PATH, metrics_path
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
+from headrace.serving.grpc.options import GrpcOptions, parse_channel_arguments
+from headrace.serving.grpc.tls import read_tls
 from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.rest.app import RestOptions
-from headrace.serving.server import ModelServer, ServerOptions, announce, default_threads
+from headrace.serving.server import ModelServer, ServerOptions, announce
+from headrace.serving.workers import default_threads
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +98,17 @@ def _underscores(name: str) -> str:
 @click.option(
     "--saved_model_tags", callback=_tags, default="serve", show_default=True, help="Of the graph to serve, parted by commas."
 )
+@click.option("--port", callback=_port, default="8500", show_default=True, help="Port of gRPC; 0 is off, auto takes a free one.")
+@click.option("--grpc_host", default="127.0.0.1", show_default=True, help="Address to listen on for gRPC.")
+@click.option("--grpc_socket_path", type=click.Path(path_type=Path), help="Unix socket to listen on for gRPC too.")
+@click.option("--grpc_max_threads", type=click.IntRange(1), default=default_threads, help="gRPC requests that run at once.")
+@click.option("--grpc_max_waiting", type=click.IntRange(1), default=1024, show_default=True, help="gRPC requests that may wait.")
+@click.option("--grpc_max_message_bytes", type=click.IntRange(1), default=128 << 20, show_default=True, help="Of one request.")
+@click.option("--grpc_channel_arguments", default="", help="Settings of gRPC's core: name=value,name=value.")
+@click.option("--enable_grpc_healthcheck_service", **{**_BOOLEAN, "default": True}, help="grpc.health.v1.Health.")
+@click.option("--grpc_allow_reload", **{**_BOOLEAN, "default": True}, help="Clients may replace the list of models.")
+@click.option("--enable_serialization_as_tensor_content", **_BOOLEAN, help="Faster answers over gRPC.")
+@click.option("--ssl_config_file", type=click.Path(path_type=Path), help="An SSLConfig text: gRPC over TLS.")
 @click.option("--rest_api_port", callback=_port, default="0", help="Port of the REST API; 0 is off, auto takes a free one.")
 @click.option("--rest_api_host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--rest_api_timeout_in_ms", type=click.IntRange(1), default=30_000, show_default=True, help="For one request.")
@@ -135,8 +148,9 @@ def serve(context: click.Context, /, **flags: Any) -> None:
     given = {name for name in flags if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     _check(flags, given)
     try:
-        ready = functools.partial(announce, model=None if flags["model_config_file"] else flags["model_name"])
-        ModelServer(_options(flags), on_ready=ready).run()
+        model = None if flags["model_config_file"] else flags["model_name"]
+        server = ModelServer(_options(flags), on_ready=lambda url: announce(url, model, server.grpc_address))
+        server.run()
     except OpError as error:
         raise click.ClickException(error.message) from error
 
@@ -145,8 +159,10 @@ def _check(flags: dict[str, Any], given: set[str]) -> None:
     """Refuses flags that contradict one another, and says in the log which ones are not used."""
     if not (flags["model_base_path"] or flags["model_config_file"]):
         raise click.UsageError("no model to serve: give --model_base_path, or --model_config_file for several models")
-    if flags["rest_api_port"] == 0:
-        raise click.UsageError("nothing to serve on: give --rest_api_port=8501, or auto for a free port")
+    if not (flags["rest_api_port"] != 0 or flags["port"] != 0 or flags["grpc_socket_path"]):
+        raise click.UsageError("nothing to serve on: give --port=8500 or --rest_api_port=8501, or auto for a free port")
+    if flags["port"] and flags["port"] == flags["rest_api_port"]:
+        raise click.UsageError(f"--port and --rest_api_port are both {flags['port']}; gRPC and REST need a port each")
     if flags["model_config_file_poll_wait_seconds"] and not flags["model_config_file"]:
         raise click.UsageError("--model_config_file_poll_wait_seconds needs the file to poll: give --model_config_file")
     if flags["monitoring_config_file"] and "prometheus_path" in given:
@@ -172,7 +188,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         load_threads=flags["num_load_threads"],
         saved_model_tags=flags["saved_model_tags"],
         rest_host=flags["rest_api_host"],
-        rest_port=flags["rest_api_port"] or 0,
+        rest_port=_or_none(flags["rest_api_port"]),
         rest_threads=flags["rest_api_num_threads"],
         rest_max_waiting=flags["rest_api_max_waiting"],
         grace_seconds=flags["shutdown_grace_seconds"],
@@ -194,6 +210,30 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         ),
         batching=_batching(flags) if flags["enable_batching"] else None,
         cache=CacheOptions(flags["response_cache_bytes"], cacheable) if (cacheable := flags["response_cacheable"]) else None,
+        grpc=_grpc(flags),
+    )
+
+
+def _or_none(port: int | None) -> int | None:
+    """The port of a front end in the options' terms: None is off, 0 a free one."""
+    return None if port == 0 else port or 0
+
+
+def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
+    if flags["port"] == 0 and not flags["grpc_socket_path"]:
+        return None
+    return GrpcOptions(
+        host=flags["grpc_host"],
+        port=_or_none(flags["port"]),
+        socket_path=flags["grpc_socket_path"],
+        threads=flags["grpc_max_threads"],
+        max_waiting=flags["grpc_max_waiting"],
+        max_message_bytes=flags["grpc_max_message_bytes"],
+        channel_arguments=parse_channel_arguments(flags["grpc_channel_arguments"]),
+        tls=read_tls(flags["ssl_config_file"]) if flags["ssl_config_file"] else None,
+        health=flags["enable_grpc_healthcheck_service"],
+        allow_reload=flags["grpc_allow_reload"],
+        tensor_content=flags["enable_serialization_as_tensor_content"],
     )
 
 

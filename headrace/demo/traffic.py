@@ -34,7 +34,7 @@ class ServerProcess:
         self.exit_code: int | None = None
 
     def __enter__(self) -> ServerProcess:
-        flags = [f"--model_name={self.name}", f"--model_base_path={self._base_path}", "--rest_api_port=auto"]
+        flags = [f"--model_name={self.name}", f"--model_base_path={self._base_path}", "--port=0", "--rest_api_port=auto"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "headrace", "serve", *flags, "--file_system_poll_wait_seconds=0.5"], stdout=log, stderr=log

@@ -75,6 +75,12 @@ class Counter(_Scalar):
 
     kind = "counter"
 
+    @property
+    def total(self) -> float:
+        """The sum over all sets of labels."""
+        with self._lock:
+            return sum(self._values.values())
+
 
 class Gauge(_Scalar):
     """A value that goes up and down."""

@@ -113,6 +113,11 @@ class ServingMetrics:
         """A version's warm-up file was run; a listener for ModelLifecycle."""
         self._warm_up.observe((str(path), error.code if error is not None else "OK"), seconds * 1e6)
 
+    def total(self, name: str) -> int | None:
+        """The sum over all labels of the counter with this name; None when there is none."""
+        found = [family for family in vars(self).values() if isinstance(family, Counter) and family.name == name]
+        return int(found[0].total) if found else None
+
     def page(self, models: Models) -> str:
         """All of it, in Prometheus' text format. Series of models and versions that are no longer listed are dropped."""
         available = models.available_versions()

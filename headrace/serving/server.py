@@ -1,4 +1,4 @@
-"""The model server as a process: models, REST, signals, start and end."""
+"""The model server as a process: models, REST and gRPC, signals, start and end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,6 +29,8 @@ from headrace.serving.configuration.watch import ConfigWatcher
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import Engine
 from headrace.serving.engines.native import NativeEngine
+from headrace.serving.grpc.options import GrpcOptions
+from headrace.serving.grpc.server import GrpcServer
 from headrace.serving.lifecycle import LifecycleOptions, ModelLifecycle
 from headrace.serving.loads import LoadSlots
 from headrace.serving.logs import fields
@@ -36,16 +38,12 @@ from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelsOptions
 from headrace.serving.rest.app import RestApp, RestOptions
 from headrace.serving.rest.cors import allow_cross_origin
-from headrace.serving.workers import Workers
+from headrace.serving.workers import Workers, default_threads
 
 logger = logging.getLogger(__name__)
 
 _LEAST_GRACE_SECONDS = 1.0
-
-
-def default_threads() -> int:
-    """Four threads a core, as in TensorFlow Serving, but at most 32."""
-    return min(4 * (os.cpu_count() or 1), 32)
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class ServerOptions:
         load_threads: how many versions load at once after the start; 0 is 1. At the start as many load as there are cores.
         saved_model_tags: of a SavedModel with several graphs, those of the one to serve.
         rest_host: the address to listen on.
-        rest_port: 0 takes a free one.
+        rest_port: 0 takes a free one; None is no REST.
         rest_threads: requests that run at once.
         rest_max_waiting: requests that may wait for a thread; more are answered 503.
         grace_seconds: for requests and loads in progress when the server is told to end.
@@ -69,6 +67,7 @@ class ServerOptions:
         expected_digest: only a version with this digest is served.
         batching: how requests share runs; None runs each by itself.
         cache: which answers are kept for requests that come again; None keeps none.
+        grpc: addresses and limits of the gRPC front end; None is no gRPC.
     """
 
     base_path: Path | None = None
@@ -79,7 +78,7 @@ class ServerOptions:
     load_threads: int = 0
     saved_model_tags: tuple[str, ...] = ("serve",)
     rest_host: str = "127.0.0.1"
-    rest_port: int = 0
+    rest_port: int | None = 0
     rest_threads: int = field(default_factory=default_threads)
     rest_max_waiting: int = 1024
     grace_seconds: float = 25.0
@@ -89,15 +88,20 @@ class ServerOptions:
     rest: RestOptions = field(default_factory=RestOptions)
     batching: BatchingOptions | None = None
     cache: CacheOptions | None = None
+    grpc: GrpcOptions | None = None
 
 
 class ModelServer:
-    """Serves models over REST until it is told to end.
+    """Serves models over REST and gRPC until it is told to end.
 
     Args:
         options: what to serve and how.
         engine: what runs the models; Headrace's own runtime by default.
-        on_ready: called with the URL once requests are answered.
+        on_ready: called with the URL of REST once requests are answered; it is empty when there is no REST.
+
+    Attributes:
+        models: the models.
+        grpc_address: of the gRPC front end once it listens, such as `127.0.0.1:8500`; empty when there is none.
 
     Raises:
         OpError: the configuration cannot be read or is refused.
@@ -107,6 +111,7 @@ class ModelServer:
         self._options = options
         self._on_ready = on_ready
         self._ending = threading.Event()
+        self._impatient = threading.Event()
         self._deadline = math.inf
         self._metrics = ServingMetrics()
         self._batching = Batching(options.batching, self._metrics.batching) if options.batching is not None else None
@@ -122,6 +127,7 @@ class ModelServer:
                 options.config_file, options.config_poll_seconds, config, self.models.reload, self._metrics.reloaded
             )
         self._http: _HttpServer | None = None
+        self.grpc_address = ""
 
     def run(self) -> None:
         """Loads the models, then listens; returns when `end` was called (or SIGTERM or SIGINT came) and all has drained.
@@ -129,17 +135,18 @@ class ModelServer:
         Raises:
             UnavailableError: the address cannot be listened on.
         """
-        options = self._options
-        with _bound_socket(options.rest_host, options.rest_port) as listener, self._signals():
+        with contextlib.ExitStack() as stack:
+            listener, reserved = self._bind(stack)
+            stack.enter_context(self._signals())
             self.models.start()
             if self._watcher is not None:
                 self._watcher.start()
             try:
                 while not self._ending.is_set() and not self.models.wait_settled(0.1):
                     pass
-                self._slots.limit = max(options.load_threads, 1)
+                self._slots.limit = max(self._options.load_threads, 1)
                 if not self._ending.is_set():
-                    self._serve(listener)
+                    self._serve(listener, reserved)
             finally:
                 self.end()
                 if self._watcher is not None:
@@ -169,10 +176,29 @@ class ModelServer:
             batching=self._batching,
         )
 
-    def _serve(self, listener: socket.socket) -> None:
+    def _bind(self, stack: contextlib.ExitStack) -> tuple[socket.socket | None, socket.socket | None]:
+        """The sockets of REST, which will listen, and of gRPC, which only keeps the port until gRPC binds its own."""
+        options, grpc = self._options, self._options.grpc
+        rest = None if options.rest_port is None else stack.enter_context(_bound_socket(options.rest_host, options.rest_port))
+        if grpc is None or grpc.port is None:
+            return rest, None
+        return rest, stack.enter_context(_bound_socket(grpc.host, grpc.port))
+
+    def _serve(self, listener: socket.socket | None, reserved: socket.socket | None) -> None:
+        dataplane = Dataplane(self.models, self._metrics, self._cache())
+        with self._serving_grpc(dataplane, reserved):
+            started = time.monotonic()
+            if listener is not None:
+                self._serve_rest(dataplane, listener)
+            else:
+                self._on_ready("")
+                self._ending.wait()
+        logger.info("no request is left", extra=fields(served_seconds=round(time.monotonic() - started, 1)))
+
+    def _serve_rest(self, dataplane: Dataplane, listener: socket.socket) -> None:
         options = self._options
         workers = Workers(options.rest_threads, options.rest_max_waiting, lambda seconds: self._metrics.queued("REST", seconds))
-        app = RestApp(Dataplane(self.models, self._metrics, self._cache()), self._metrics, workers, options.rest)
+        app = RestApp(dataplane, self._metrics, workers, options.rest)
         config = uvicorn.Config(
             allow_cross_origin(app) if options.rest.cross_origin else app,
             lifespan="off",
@@ -186,9 +212,7 @@ class ModelServer:
         )
         self._http = _HttpServer(config, lambda: self._announce(listener))
         self._http.should_exit = self._ending.is_set()
-        started = time.monotonic()
         self._http.run(sockets=[listener])
-        logger.info("no request is left", extra=fields(served_seconds=round(time.monotonic() - started, 1)))
         workers.stop(_LEAST_GRACE_SECONDS)
 
     def _cache(self) -> ResponseCache | None:
@@ -197,6 +221,37 @@ class ModelServer:
         cache = ResponseCache(self._options.cache)
         self._metrics.more.extend(cache.families())
         return cache
+
+    @contextlib.contextmanager
+    def _serving_grpc(self, dataplane: Dataplane, reserved: socket.socket | None) -> Iterator[None]:
+        """Answers gRPC until the server is to end, then until its calls have ended."""
+        options = self._options.grpc
+        if options is None:
+            yield
+            return
+        if reserved is not None:
+            options = replace(options, port=reserved.getsockname()[1])
+            reserved.close()
+        server = GrpcServer(dataplane, self._metrics, options)
+        draining = threading.Thread(target=self._drain, args=(server,), name="grpc-drain", daemon=True)
+        try:
+            server.start()
+            self.grpc_address = server.address
+            draining.start()
+            yield
+        finally:
+            self.end()
+            if draining.ident is not None:
+                draining.join()
+            server.close(_LEAST_GRACE_SECONDS)
+
+    def _drain(self, server: GrpcServer) -> None:
+        """Waits for the end, which REST's event loop watches for itself, and ends gRPC's calls."""
+        self._ending.wait()
+        ended = server.drain(max(self._deadline - time.monotonic() - _LEAST_GRACE_SECONDS, 0.0))
+        while not ended.wait(_LOOK_SECONDS) and time.monotonic() < self._deadline:
+            if self._impatient.is_set():
+                server.drain(0.0)
 
     def _announce(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
@@ -216,8 +271,10 @@ class ModelServer:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        if self._ending.is_set() and self._http is not None:
-            self._http.force_exit = True
+        if self._ending.is_set():
+            self._impatient.set()
+            if self._http is not None:
+                self._http.force_exit = True
         self.end()
 
 
@@ -240,10 +297,18 @@ class _HttpServer(uvicorn.Server):
             self._tell_ready()
 
 
-def announce(url: str, model: str | None) -> None:
-    """Prints the one line that says the server is ready; without a model, for all of them."""
-    told = f"the models of its configuration on {url}/v1/models" if model is None else f"model {model!r} on {url}/v1/models/{model}"
-    print(f"Headrace serves {told}", flush=True)
+def announce(url: str, model: str | None, grpc: str = "") -> None:
+    """Prints the one line that says the server is ready.
+
+    Args:
+        url: of REST; empty when there is none.
+        model: the model; None for all that the configuration lists.
+        grpc: the address of gRPC; empty when there is none.
+    """
+    told = "the models of its configuration" if model is None else f"model {model!r}"
+    path = "/v1/models" if model is None else f"/v1/models/{model}"
+    places = [f"{url}{path}"] * bool(url) + [f"gRPC {grpc}"] * bool(grpc)
+    print(f"Headrace serves {told} on {' and '.join(places)}", flush=True)
 
 
 def _configuration(options: ServerOptions) -> Any:

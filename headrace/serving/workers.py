@@ -6,6 +6,7 @@ The standard executor would wait at exit for a run that hangs; daemon threads le
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
 import time
@@ -16,6 +17,11 @@ from typing import Generic, TypeVar
 from headrace.core.errors import UnavailableError
 
 T = TypeVar("T")
+
+
+def default_threads() -> int:
+    """Four threads a core, as in TensorFlow Serving, but at most 32."""
+    return min(4 * (os.cpu_count() or 1), 32)
 
 
 class _Job(Generic[T]):
@@ -45,12 +51,14 @@ class Workers:
         threads: how many run at once.
         max_waiting: how many more may wait; beyond that work is refused at once.
         on_start: told the seconds that each job waited.
+        name: begins the threads' names.
     """
 
-    def __init__(self, threads: int, max_waiting: int, on_start: Callable[[float], None]) -> None:
+    def __init__(self, threads: int, max_waiting: int, on_start: Callable[[float], None], name: str = "request") -> None:
+        self.max_waiting = max_waiting
         self._jobs: queue.Queue[_Job[object] | None] = queue.Queue(max_waiting)
         self._on_start = on_start
-        self._threads = [threading.Thread(target=self._work, name=f"request-{n}", daemon=True) for n in range(threads)]
+        self._threads = [threading.Thread(target=self._work, name=f"{name}-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
 
@@ -64,10 +72,13 @@ class Workers:
         try:
             self._jobs.put_nowait(job)  # type: ignore[arg-type]
         except queue.Full:
-            raise UnavailableError(
-                f"{self._jobs.maxsize} requests are waiting, as many as this server lets wait; try again later"
-            ) from None
+            raise UnavailableError(self.refusal) from None
         return job.future
+
+    @property
+    def refusal(self) -> str:
+        """What to tell whoever finds the queue full."""
+        return f"{self.max_waiting} requests are waiting, as many as this server lets wait; try again later"
 
     @property
     def waiting(self) -> int:

@@ -18,16 +18,19 @@ import httpx
 ROOT = Path(__file__).parents[2]
 QUICK = ["--file_system_poll_wait_seconds=0.05", "--max_num_load_retries=1", "--load_retry_interval_micros=20000"]
 BODY = {"instances": [[1.0, 2.0]]}
-READY = r"Headrace serves (?:model 'm'|the models of its configuration) on (http://127\.0\.0\.1:\d+)/v1/models(?:/m)?\n"
+READY = (
+    r"Headrace serves (?:model 'm'|the models of its configuration) on (?:(http://127\.0\.0\.1:\d+)/v1/models(?:/m)?)?"
+    r"(?: and )?(?:gRPC (\S+))?\n"
+)
 
 
 class Server:
-    """A running server. `url` is set once it said that it is ready."""
+    """A running server. `url`, and with `--port` also `grpc`, are set once it said that it is ready."""
 
     def __init__(self, *flags: str) -> None:
         command = [sys.executable, "-m", "tests.serving.toy_server", "serve"]
         self.process = subprocess.Popen(
-            [*command, "--rest_api_port=auto", *QUICK, *flags],
+            [*command, "--port=0", "--rest_api_port=auto", *QUICK, *flags],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -38,7 +41,7 @@ class Server:
         assert self.process.stderr is not None
         self._reader = threading.Thread(target=self.log.extend, args=(self.process.stderr,))
         self._reader.start()
-        self.url = ""
+        self.url = self.grpc = ""
 
     def ready(self) -> Server:
         """Waits for the one line on stdout."""
@@ -46,7 +49,7 @@ class Server:
         line = self.process.stdout.readline()
         found = re.fullmatch(READY, line)
         assert found, (line, self.log)
-        self.url = found[1]
+        self.url, self.grpc = found[1] or "", found[2] or ""
         return self
 
     def statuses(self, model: str = "m") -> dict[str, str]:

@@ -179,7 +179,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     write_version(tmp_path, 1)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = CliRunner().invoke(main, ["serve", f"--model_base_path={tmp_path}", f"--rest_api_port={port}"])
+        result = CliRunner().invoke(main, ["serve", f"--model_base_path={tmp_path}", "--port=0", f"--rest_api_port={port}"])
     assert result.exit_code == 1
     assert f"Error: cannot listen on 127.0.0.1:{port}: " in result.output
 
@@ -187,8 +187,10 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "nothing to serve on: give --rest_api_port=8501"),
-        (["--rest_api_port=0"], "nothing to serve on"),
+        (["--port=0"], "nothing to serve on: give --port=8500 or --rest_api_port=8501"),
+        (["--port=0", "--rest_api_port=0"], "nothing to serve on"),
+        (["--port=8501", "--rest_api_port=8501"], "--port and --rest_api_port are both 8501"),
+        (["--port=x"], "'x' is no port"),
         (["--rest_api_port=70000"], "'70000' is no port"),
         (["--rest_api_port=x"], "'x' is no port"),
         (["--rest_api_port=auto", "--warmup_batch_sizes=1,0"], "'1,0' is no list of batch sizes"),

@@ -1,0 +1,195 @@
+"""What every call passes through: the queue before the workers, its deadline, its metrics, and the status it ends with."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from headrace.core.errors import (
+    CancelledError,
+    DeadlineExceededError,
+    InternalError,
+    InvalidArgumentError,
+    OpError,
+    UnavailableError,
+)
+from headrace.serving.grpc.errors import details, grpc_status
+from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
+from headrace.serving.models import Models
+from headrace.serving.workers import Workers
+
+logger = logging.getLogger(__name__)
+_PROTOCOL = "GRPC"
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
+
+
+class Call:
+    """One call while it is answered.
+
+    Attributes:
+        model: the name that the request gives, for the metrics.
+        version: the version that answers, for the metrics.
+    """
+
+    __slots__ = ("_context", "model", "version")
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self.model = ""
+        self.version: int | None = None
+
+    def check(self) -> None:
+        """Raises when nobody waits for the answer any more: the deadline has passed, or the client has gone away."""
+        left = self._context.time_remaining()
+        if left is not None and left <= 0:
+            raise DeadlineExceededError("the deadline of this request has passed")
+        if not self._context.is_active():
+            raise CancelledError("the client has gone away")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method with one request and one response.
+
+    Attributes:
+        request: the class of its request.
+        answer: makes the response; raises OpError.
+        api: set for methods that run models: the metrics count them under this name, and they wait for a worker.
+        pool: runs the others.
+    """
+
+    request: Any
+    answer: Callable[[Any, Call], Any]
+    api: str = ""
+    pool: Executor | None = None
+
+
+class WorkerPool:
+    """Workers in the form of the executor that gRPC's server wants."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+
+    def submit(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+        """Has a worker call `function`. The dispatcher has made sure that there is room."""
+        return self._workers.submit(lambda: function(*args, **kwargs))
+
+
+class Dispatcher(grpc.GenericRpcHandler):
+    """Finds the method that a call names.
+
+    gRPC's server asks it on the one thread that also queues calls. So it sees how many wait, and nobody else queues between.
+
+    Args:
+        methods: by path, such as `/tensorflow.serving.PredictionService/Predict`.
+        others: ready handlers by path, for methods that stream.
+        workers: run the methods that have an `api`.
+        refusals: answers the calls that find the queue full.
+        models: says which names may stand in the metrics.
+        metrics: counts calls.
+    """
+
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        others: Mapping[str, Handler],
+        workers: Workers,
+        refusals: Executor,
+        models: Models,
+        metrics: ServingMetrics,
+    ) -> None:
+        self._workers = workers
+        self._models = models
+        self._metrics = metrics
+        self._counted = {path for path, method in methods.items() if method.api}
+        self._handlers = {path: self._handler(method) for path, method in methods.items()} | dict(others)
+        self._refusing = {path: unary(self._refusal(method), refusals) for path, method in methods.items() if method.api}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        """The handler of a call; None when there is no such method."""
+        path = handler_call_details.method
+        if path in self._counted and self._workers.waiting >= self._workers.max_waiting:
+            return self._refusing[path]
+        return self._handlers.get(path)
+
+    def _handler(self, method: Method) -> Handler:
+        def answer(data: bytes, context: Any) -> bytes:
+            return self._answer(method, data, context)
+
+        return unary(answer, method.pool)
+
+    def _refusal(self, method: Method) -> Callable[[bytes, Any], bytes]:
+        def refuse(_: bytes, context: Any) -> bytes:
+            error = UnavailableError(self._workers.refusal)
+            self._metrics.request(UNKNOWN_MODEL, None, method.api, _PROTOCOL, error.code, 0.0)
+            abort(context, error)
+
+        return refuse
+
+    def _answer(self, method: Method, data: bytes, context: Any) -> bytes:
+        call = Call(context)
+        if not method.api:
+            response = _outcome(method, data, call)
+            return _give(context, response)
+        started = time.perf_counter()
+        self._metrics.in_flight(_PROTOCOL, 1)
+        response = _outcome(method, data, call)
+        self._metrics.in_flight(_PROTOCOL, -1)
+        code = response.code if isinstance(response, OpError) else "OK"
+        model = call.model if call.model in self._models else UNKNOWN_MODEL
+        self._metrics.request(model, call.version, method.api, _PROTOCOL, code, time.perf_counter() - started)
+        return _give(context, response)
+
+
+def unary(behavior: Callable[[bytes, Any], bytes], pool: Executor | None) -> Handler:
+    """A handler of a method with one request and one response, both as bytes. `pool` runs it in place of the server's own."""
+    if pool is not None:
+        behavior.experimental_thread_pool = pool  # type: ignore[attr-defined]
+    return grpc.unary_unary_rpc_method_handler(behavior)
+
+
+def abort(context: Any, error: OpError) -> NoReturn:
+    """Ends a call with an error; does not return."""
+    context.abort(grpc_status(error), details(error))
+    raise AssertionError("abort returned")
+
+
+def _give(context: Any, response: bytes | OpError) -> bytes:
+    """The response, or the end of the call with an error."""
+    if isinstance(response, OpError):
+        abort(context, response)
+    return response
+
+
+def read(kind: Any, data: bytes) -> Any:
+    """`data` as a message of class `kind`.
+
+    Raises:
+        InvalidArgumentError: the bytes are no such message.
+    """
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        raise InvalidArgumentError(f"the request is no serialized {kind.DESCRIPTOR.full_name} ({len(data)} bytes)") from None
+
+
+def _outcome(method: Method, data: bytes, call: Call) -> bytes | OpError:
+    """The serialized response, or what went wrong."""
+    try:
+        call.check()
+        response: bytes = method.answer(read(method.request, data), call).SerializeToString()
+        call.check()
+    except OpError as error:
+        return error
+    except Exception:  # a fault of ours: its traceback is for the log, not for the client
+        logger.exception("answering a call failed")
+        return InternalError("the server failed to answer this request; its log says why")
+    return response

@@ -1,0 +1,79 @@
+"""Requests to specs and arrays, predictions to responses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace.core.dtypes import DType
+from headrace.core.errors import DataLossError, InvalidArgumentError, UnimplementedError
+from headrace.proto.serving import PredictResponse
+from headrace.proto.tensors import from_proto, to_content_proto, to_listed_proto
+from headrace.serving.dataplane import Prediction
+from headrace.serving.engines.base import Array, Signature
+from headrace.serving.models import ModelSpec
+
+
+def model_spec(request: Any) -> ModelSpec:
+    """The model that a request names.
+
+    Raises:
+        InvalidArgumentError: it has no `model_spec`.
+    """
+    if not request.HasField("model_spec"):
+        raise InvalidArgumentError("Missing ModelSpec")
+    spec = request.model_spec
+    version = spec.version.value if spec.HasField("version") else None
+    return ModelSpec(spec.name, version, spec.version_label, spec.signature_name)
+
+
+def fill_spec(proto: Any, model: str, version: int, signature: str = "") -> None:
+    """Says in a response's ModelSpec what answered."""
+    proto.name = model
+    proto.version.value = version
+    proto.signature_name = signature
+
+
+def inputs(request: Any, max_bytes: int) -> dict[str, Array]:
+    """The arrays of a PredictRequest; numbers in `tensor_content` are read-only views.
+
+    Args:
+        request: the message.
+        max_bytes: what one input may fill by repeating its last value.
+
+    Raises:
+        InvalidArgumentError: an input's values do not fit its dtype and shape.
+        ResourceExhaustedError: an input is larger than `max_bytes`.
+    """
+    return {name: _array(proto, f'input "{name}"', max_bytes) for name, proto in request.inputs.items()}
+
+
+def _array(proto: Any, what: str, max_bytes: int) -> Array:
+    try:
+        return from_proto(proto, what, writable=False, max_expansion=max_bytes)
+    except UnimplementedError:
+        raise InvalidArgumentError(f"{what} has DataType {proto.dtype}, which has no values; expected numbers or strings") from None
+    except DataLossError as error:  # here it is the caller's tensor that is damaged, no stored data
+        raise InvalidArgumentError(error.message) from None
+
+
+def predict_response(model: str, prediction: Prediction, signature: Signature, tensor_content: bool) -> Any:
+    """The PredictResponse of a prediction.
+
+    Args:
+        model: the model's name.
+        prediction: what the run gave.
+        signature: says which dtypes the outputs have.
+        tensor_content: put numbers there, not into the typed lists.
+    """
+    response = PredictResponse()
+    fill_spec(response.model_spec, model, prediction.version, prediction.signature)
+    write = to_content_proto if tensor_content else to_listed_proto
+    for name, value in prediction.outputs.items():
+        write(value, _dtype(signature, name, value), response.outputs[name])
+    return response
+
+
+def _dtype(signature: Signature, name: str, value: Array) -> DType | None:
+    """The declared dtype where it has the same elements (quantized types); None leaves it to the array."""
+    declared = signature.outputs[name].dtype
+    return declared if declared.is_numpy_compatible and declared.np_dtype == value.dtype else None

@@ -1,0 +1,110 @@
+"""tensorflow.serving.PredictionService."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import Any
+
+from headrace.core.errors import InvalidArgumentError
+from headrace.proto.serving import (
+    ClassificationRequest,
+    ClassificationResponse,
+    GetModelMetadataRequest,
+    MultiInferenceRequest,
+    MultiInferenceResponse,
+    PredictRequest,
+    RegressionRequest,
+    RegressionResponse,
+)
+from headrace.serving import inference
+from headrace.serving.dataplane import Dataplane
+from headrace.serving.examples import of_input
+from headrace.serving.grpc import codec, describe, results
+from headrace.serving.grpc.calls import Call, Method
+from headrace.serving.grpc.options import GrpcOptions
+
+SERVICE = "tensorflow.serving.PredictionService"
+
+
+class PredictionService:
+    """Runs models and says what signatures they have.
+
+    Args:
+        dataplane: runs them.
+        options: how responses are written.
+        control: runs what needs no model.
+    """
+
+    def __init__(self, dataplane: Dataplane, options: GrpcOptions, control: Executor) -> None:
+        self._dataplane = dataplane
+        self._models = dataplane.models
+        self._options = options
+        self._control = control
+
+    def methods(self) -> dict[str, Method]:
+        """The methods, by path."""
+        return {
+            f"/{SERVICE}/Predict": Method(PredictRequest, self.predict, api="Predict"),
+            f"/{SERVICE}/Classify": Method(ClassificationRequest, self.classify, api="Classify"),
+            f"/{SERVICE}/Regress": Method(RegressionRequest, self.regress, api="Regress"),
+            f"/{SERVICE}/MultiInference": Method(MultiInferenceRequest, self.multi_inference, api="MultiInference"),
+            f"/{SERVICE}/GetModelMetadata": Method(GetModelMetadataRequest, self.metadata, pool=self._control),
+        }
+
+    def predict(self, request: Any, call: Call) -> Any:
+        """Runs one signature; raises what Dataplane.predict does."""
+        spec = codec.model_spec(request)
+        call.model = spec.name
+        with self._models.acquire(spec) as handle:
+            call.version = handle.version
+            inputs = codec.inputs(request, self._options.max_message_bytes)
+            prediction = self._dataplane.run(handle, spec.signature, inputs, request.output_filter)
+            signature = handle.signatures[prediction.signature]
+            return codec.predict_response(handle.model, prediction, signature, self._options.tensor_content)
+
+    def classify(self, request: Any, call: Call) -> Any:
+        """Classes and scores of tf.Examples; raises what inference.classify does."""
+        spec = codec.model_spec(request)
+        call.model = spec.name
+        answer = inference.classify(self._dataplane, spec, *of_input(request.input))
+        call.version = answer.version
+        response = ClassificationResponse()
+        results.fill_classify(response, spec.name, answer)
+        return response
+
+    def regress(self, request: Any, call: Call) -> Any:
+        """One value for each tf.Example; raises what inference.regress does."""
+        spec = codec.model_spec(request)
+        call.model = spec.name
+        answer = inference.regress(self._dataplane, spec, *of_input(request.input))
+        call.version = answer.version
+        response = RegressionResponse()
+        results.fill_regress(response, spec.name, answer)
+        return response
+
+    def multi_inference(self, request: Any, call: Call) -> Any:
+        """Several heads of a model on the same tf.Examples; raises what inference.multi_inference does."""
+        tasks = [inference.Task(codec.model_spec(task), task.method_name) for task in request.tasks]
+        call.model = tasks[0].spec.name if tasks else ""
+        answers = inference.multi_inference(self._dataplane, tasks, *of_input(request.input))
+        call.version = answers[0].version
+        response = MultiInferenceResponse()
+        for task, answer in zip(tasks, answers, strict=True):
+            results.fill_inference(response.results.add(), task.spec.name, answer)
+        return response
+
+    def metadata(self, request: Any, _: Call) -> Any:
+        """The signatures of a version.
+
+        Raises:
+            InvalidArgumentError: another field than "signature_def" is asked for, or none, or no model is named.
+            NotFoundError: no such model or version.
+        """
+        spec = codec.model_spec(request)
+        if not request.metadata_field:
+            raise InvalidArgumentError("GetModelMetadataRequest must specify at least one metadata_field")
+        for field in request.metadata_field:
+            if field != describe.SIGNATURE_DEF:
+                raise InvalidArgumentError(f"Metadata field {field} is not supported; the only one is {describe.SIGNATURE_DEF}")
+        with self._models.acquire(spec) as handle:
+            return describe.metadata_response(handle)

@@ -1,0 +1,62 @@
+"""What heads say, as messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace.core.errors import InvalidArgumentError
+from headrace.serving.engines.base import Array
+from headrace.serving.grpc.codec import fill_spec
+from headrace.serving.heads import Classification, Regression, Result
+from headrace.serving.inference import Answer
+
+
+def fill_classify(response: Any, model: str, answer: Answer[Classification]) -> None:
+    """Fills a ClassificationResponse."""
+    fill_spec(response.model_spec, model, answer.version, answer.signature)
+    _classifications(response.result, answer.result)
+
+
+def fill_regress(response: Any, model: str, answer: Answer[Regression]) -> None:
+    """Fills a RegressionResponse."""
+    fill_spec(response.model_spec, model, answer.version, answer.signature)
+    _regressions(response.result, answer.result)
+
+
+def fill_inference(proto: Any, model: str, answer: Answer[Result]) -> None:
+    """Fills an InferenceResult, the answer to one task of a MultiInferenceRequest."""
+    fill_spec(proto.model_spec, model, answer.version, answer.signature)
+    if isinstance(answer.result, Classification):
+        _classifications(proto.classification_result, answer.result)
+    else:
+        _regressions(proto.regression_result, answer.result)
+
+
+def _classifications(proto: Any, result: Classification) -> None:
+    """A Classifications for each example, with a Class for each label or score; what the head does not give stays empty."""
+    labels = None if result.classes is None else _labels(result.classes)
+    scores = None if result.scores is None else result.scores.tolist()
+    for row in range(len(labels if labels is not None else scores or ())):
+        found = proto.classifications.add().classes
+        if labels is None:
+            for score in scores[row] if scores is not None else ():
+                found.add(score=score)
+        elif scores is None:
+            for label in labels[row]:
+                found.add(label=label)
+        else:
+            for label, score in zip(labels[row], scores[row], strict=True):
+                found.add(label=label, score=score)
+
+
+def _regressions(proto: Any, result: Regression) -> None:
+    proto.SetInParent()
+    for value in result.values.tolist():
+        proto.regressions.add(value=value)
+
+
+def _labels(classes: Array) -> list[list[str]]:
+    try:
+        return [[label if isinstance(label, str) else label.decode() for label in row] for row in classes.tolist()]
+    except UnicodeDecodeError:
+        raise InvalidArgumentError("the model gives a label that is not UTF-8, which a Class cannot hold; call Predict") from None

@@ -1,0 +1,130 @@
+"""The gRPC server: its ports, its threads, its start and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+from headrace.core.errors import UnavailableError
+from headrace.serving.dataplane import Dataplane
+from headrace.serving.grpc import health, model_service, prediction, reflection
+from headrace.serving.grpc.calls import Dispatcher, Handler, WorkerPool
+from headrace.serving.grpc.options import GrpcOptions
+from headrace.serving.grpc.tls import credentials
+from headrace.serving.logs import fields
+from headrace.serving.metrics import ServingMetrics
+from headrace.serving.workers import Workers
+
+logger = logging.getLogger(__name__)
+
+_CONTROL_THREADS = 2
+_REFLECTION_THREADS = 2
+_CONTROL_CALLS = 256
+"""Calls beside those that run models; above this gRPC itself refuses."""
+
+_CHANNEL: dict[str, int | str] = {
+    "grpc.so_reuseport": 0,  # or two servers could share a port without knowing
+    "grpc.max_send_message_length": -1,
+    "grpc.keepalive_time_ms": 60_000,  # a client that is gone without a word gives back its threads
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.http2.min_ping_interval_without_data_ms": 10_000,
+    "grpc.max_metadata_size": 16 << 10,
+}
+
+
+class GrpcServer:
+    """Answers TensorFlow Serving's gRPC services from a data plane.
+
+    Args:
+        dataplane: runs the models.
+        metrics: counts calls.
+        options: addresses and limits.
+    """
+
+    def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, options: GrpcOptions) -> None:
+        self._options = options
+        self._workers = Workers(options.threads, options.max_waiting, lambda seconds: metrics.queued("GRPC", seconds), "grpc")
+        self._control = ThreadPoolExecutor(_CONTROL_THREADS, "grpc-control")
+        self._reloading = ThreadPoolExecutor(1, "grpc-reload")
+        self._reflecting = ThreadPoolExecutor(_REFLECTION_THREADS, "grpc-reflection")
+        self._health = health.Health(dataplane.models, self._control)
+        self._server = grpc.server(
+            WorkerPool(self._workers),  # type: ignore[arg-type]  # all that is called of an executor is `submit`
+            handlers=[self._dispatcher(dataplane, metrics)],
+            options=_channel_options(options),
+            maximum_concurrent_rpcs=options.threads + options.max_waiting + _CONTROL_CALLS,
+        )
+        self.port: int | None = None
+        """The TCP port, once started."""
+        self.address = ""
+        """Where clients find it, once started."""
+
+    def start(self) -> None:
+        """Listens.
+
+        Raises:
+            UnavailableError: an address cannot be listened on.
+        """
+        options = self._options
+        if options.socket_path is not None:
+            self.address = f"unix:{options.socket_path.absolute()}"
+            with _listening(self.address):
+                self._server.add_insecure_port(self.address)
+        if options.port is not None:
+            host = f"[{options.host}]" if ":" in options.host else options.host
+            with _listening(f"{host}:{options.port}"):
+                self.port = self._open(f"{host}:{options.port}")
+            self.address = f"{host}:{self.port}"
+        self._server.start()
+        self._health.start()
+        logger.info("listening for gRPC", extra=fields(address=self.address, tls=options.tls is not None))
+
+    def _open(self, address: str) -> int:
+        tls = self._options.tls
+        return self._server.add_insecure_port(address) if tls is None else self._server.add_secure_port(address, credentials(tls))
+
+    def drain(self, grace: float) -> threading.Event:
+        """Takes no more calls. Those in progress have `grace` seconds, then they are cancelled; the event says all have ended.
+
+        May be called again with a shorter grace.
+        """
+        self._health.drain()
+        return self._server.stop(grace)
+
+    def close(self, timeout: float) -> None:
+        """Ends the threads, waiting `timeout` seconds for those of the workers; after `drain`."""
+        self._workers.stop(timeout)
+        for pool in (self._control, self._reloading, self._reflecting):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _dispatcher(self, dataplane: Dataplane, metrics: ServingMetrics) -> Dispatcher:
+        services = [prediction.SERVICE, model_service.SERVICE, *reflection.SERVICES]
+        methods = prediction.PredictionService(dataplane, self._options, self._control).methods()
+        methods |= model_service.ModelService(
+            dataplane.models, metrics, self._control, self._reloading, self._options.allow_reload
+        ).methods()
+        streams: dict[str, Handler] = {}
+        if self._options.health:
+            services.append(health.SERVICE)
+            methods |= self._health.methods()
+            streams |= self._health.handlers()
+        streams |= reflection.handlers(services, self._reflecting)
+        return Dispatcher(methods, streams, self._workers, self._control, dataplane.models, metrics)
+
+
+def _channel_options(options: GrpcOptions) -> list[tuple[str, int | str]]:
+    settings = _CHANNEL | {"grpc.max_receive_message_length": options.max_message_bytes}
+    return list((settings | dict(options.channel_arguments)).items())
+
+
+@contextlib.contextmanager
+def _listening(address: str) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # the only error that gRPC has for this
+        raise UnavailableError(f"cannot listen for gRPC on {address}; choose another address or port ({error})") from None
