@@ -134,6 +134,11 @@ class ModelLifecycle:
         with self._lock:
             return [self._versions[number].status() for number in sorted(self._versions, reverse=True)]
 
+    def paths(self) -> list[Path]:
+        """The directory of every version seen so far."""
+        with self._lock:
+            return [version.path for version in self._versions.values()]
+
     @property
     def available_versions(self) -> list[int]:
         """The versions that can serve, highest first."""

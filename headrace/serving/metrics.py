@@ -127,6 +127,8 @@ class ServingMetrics:
         known = {name: {str(status.version) for status in found} for name, found in models.overview().items()}
         for family in families:
             _drop_unlisted(family, known)
+        paths = models.paths()
+        self._warm_up.keep(lambda labels: labels[0] in paths)
         return render(families)
 
 

@@ -146,6 +146,10 @@ class Models:
         """The version of every label, by model."""
         return {name: dict(model.config.labels) for name, model in sorted(self._table.items())}
 
+    def paths(self) -> set[str]:
+        """The directories of all versions that `overview` lists."""
+        return {str(path) for model in self._table.values() for path in model.lifecycle.paths()}
+
     def unready(self) -> list[str]:
         """The models that have no AVAILABLE version, less those that a reload is still adding."""
         return sorted(name for name, model in self._table.items() if not (model.joining or model.lifecycle.available))

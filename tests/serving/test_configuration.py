@@ -50,6 +50,17 @@ def test_a_list_of_models_is_read() -> None:
     )
 
 
+def test_a_file_that_is_half_written_is_never_another_list() -> None:
+    """What a look may find while an editor writes: it is refused, or it says nothing, which no list gives way to."""
+    whole = parse(TWO_MODELS)
+    for length in range(len(TWO_MODELS)):
+        try:
+            found = parse(TWO_MODELS[:length])
+        except InvalidArgumentError:
+            continue
+        assert found.WhichOneof("config") is None or found == whole, TWO_MODELS[:length]
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
@@ -102,7 +113,7 @@ def test_the_config_of_one_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ('config { name: "a" base_path: "/b" }', "Illegal setting neither model_type (deprecated) nor model_platform of model a"),
         (
             'config { name: "a" base_path: "/b" model_platform: "tensorflow" model_type: TENSORFLOW }',
-            "model a has both model_type and model_platform",
+            "Illegal setting both model_type (deprecated) and model_platform of model a; leave out model_type",
         ),
         (
             'config { name: "a" base_path: "/b" model_platform: "caffe" }',

@@ -108,22 +108,16 @@ def test_models_and_versions_that_are_gone_leave_no_series(tmp_path: Path) -> No
         metrics.request(model, version, "Predict", "REST", "OK", 0.01)
         metrics.ran(model, version or 1, "Predict", 0.01)
         metrics.loaded(model, 1, 0.1, None)
+    for version in (fleet.root / "a" / "1", fleet.root / "a" / "0", fleet.root / "b" / "1"):
+        metrics.warmed(version, 0.1, None)
     fleet.models.reload(config(a=path))
     found = read(metrics.page(fleet.models))
-    seen = {
-        (dict(key).get("model", dict(key).get("model_name")), dict(key).get("version")) for each in found.values() for key in each
-    }
-    assert seen == {
-        ("a", "1"),
-        ("a", ""),
-        ("a", None),
-        (UNKNOWN_MODEL, ""),
-        (UNKNOWN_MODEL, "1"),
-        (UNKNOWN_MODEL, None),
-        (None, None),
-    }
-    names = {name for name, each in found.items() for key in each if "a" in (dict(key).get("model"), dict(key).get("model_name"))}
-    assert {":tensorflow:serving:request_count_total", "headrace_serving_run_duration_seconds_count"} <= names
+    series = [dict(key) for each in found.values() for key in each]
+    versions = {(each.get("model", each.get("model_name")), each.get("version")) for each in series}
+    unknown = {(UNKNOWN_MODEL, version) for version in ("", "1", None)}
+    assert versions == {("a", "1"), ("a", ""), ("a", None), (None, None)} | unknown
+    assert {each["model_path"] for each in series if "model_path" in each} == {str(path / "1")}
+    assert labels(model_name="a", status="OK") in found[":tensorflow:serving:request_count_total"]
     assert fleet.models.stop(30)
 
 

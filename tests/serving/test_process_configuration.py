@@ -115,6 +115,8 @@ def test_labels_at_the_start_need_the_flag(tmp_path: Path) -> None:
         assert scale(server, "a/labels/stable") == 1.0
         found = httpx.get(f"{server.url}/v1/models/a/labels/stable").json()["model_version_status"]
         assert [status["version"] for status in found] == ["1"]
+        described = httpx.get(f"{server.url}/v1/models/a/labels/stable/metadata").json()
+        assert described["model_spec"] == {"name": "a", "signature_name": "", "version": "1"}
         unknown = httpx.post(f"{server.url}/v1/models/a/labels/canary:predict", json=BODY)
         assert (unknown.status_code, unknown.json()) == (400, {"error": "Unrecognized servable version label: canary"})
         assert server.end() == 0
@@ -194,6 +196,15 @@ def test_flags_that_make_no_sense(flags: list[str], code: int, message: str) -> 
     result = CliRunner().invoke(main, ["serve", "--rest_api_port=auto", *flags])
     assert result.exit_code == code
     assert message in result.output
+
+
+def test_a_file_with_a_mistake_does_not_start(tmp_path: Path) -> None:
+    file = tmp_path / "models.config"
+    file.write_text('model_config_list {\n  config { name: "a" base_path: "/a" modell: 1 }\n}\n')
+    result = CliRunner().invoke(main, ["serve", f"--model_config_file={file}", "--rest_api_port=auto"])
+    assert result.exit_code == 1
+    assert f"Error: {file}:2:38: Message type" in result.output
+    assert 'has no field named "modell"; expected a text of tensorflow.serving.ModelServerConfig' in result.output
 
 
 def test_the_version_is_printed() -> None:

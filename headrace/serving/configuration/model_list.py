@@ -106,7 +106,9 @@ def _platform(model: Any, platforms: Collection[str]) -> str:
     given = str(model.model_platform)
     if model.model_type:
         if given:
-            raise InvalidArgumentError(f"model {model.name} has both model_type and model_platform; leave out the old model_type")
+            raise InvalidArgumentError(
+                f"Illegal setting both model_type (deprecated) and model_platform of model {model.name}; leave out model_type"
+            )
         kind = model.DESCRIPTOR.fields_by_name["model_type"].enum_type.values_by_number.get(model.model_type)
         given = TENSORFLOW if kind is not None and kind.name == "TENSORFLOW" else "other"
     if not given:
