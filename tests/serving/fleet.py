@@ -50,10 +50,10 @@ class Fleet:
     def _build(self, model: ModelConfig) -> ModelLifecycle:
         return ModelLifecycle(model.name, model.base_path, self.engine, self._lifecycle, model.policy, slots=self.slots)
 
-    def path(self, name: str, *versions: int) -> Path:
-        """The base path of a model, with these versions; each scales by its number."""
+    def path(self, name: str, *versions: int, factor: float = 1.0) -> Path:
+        """The base path of a model, with these versions; each scales by its number, times `factor`."""
         for version in versions:
-            write_version(self.root / name, version, float(version))
+            write_version(self.root / name, version, version * factor)
         return self.root / name
 
     def begin(self, first: Any) -> None:

@@ -11,6 +11,7 @@ from google.protobuf import text_format
 
 from headrace.core.errors import OpError
 from headrace.proto.serving import ModelServerConfig
+from headrace.serving.configuration import text
 from headrace.serving.configuration.watch import ConfigWatcher
 from tests.serving.fleet import Fleet, config
 from tests.serving.toy import wait_until, write_version
@@ -48,8 +49,10 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if "configuration is not applied" in record.getMessage()]
 
 
-def test_a_file_that_stays_is_not_applied_again(watched: Watched) -> None:
+def test_a_file_that_stays_is_not_applied_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not watched.watcher.look()
+    monkeypatch.setattr(text, "parse", None)
+    assert not watched.watcher.look(), "nor parsed"
     assert watched.fleet.told == []
 
 

@@ -23,12 +23,16 @@ def read(path: Path, kind: Any) -> Any:
         NotFoundError, PermissionDeniedError, UnavailableError: the file cannot be read.
         InvalidArgumentError: it is longer than 8 MiB, or is no text of such a message; the error names line and column.
     """
+    return parse(load(path), kind, str(path))
+
+
+def load(path: Path) -> bytes:
+    """The bytes of a text for `parse`, which refuses one that is too long; not more than that is read of it (see `read`)."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise _unreadable(path, error) from None
-    return parse(data, kind, str(path))
 
 
 def parse(data: bytes, kind: Any, source: str) -> Any:

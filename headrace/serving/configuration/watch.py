@@ -42,6 +42,7 @@ class ConfigWatcher:
         self._path = path
         self._poll_seconds = poll_seconds
         self._applied = current
+        self._applied_text: bytes | None = None
         self._reload = reload
         self._on_error = on_error
         self._complaint = ""
@@ -61,13 +62,17 @@ class ConfigWatcher:
     def look(self) -> bool:
         """Looks at the file once. Returns true when it was applied."""
         try:
-            config = text.read(self._path, ModelServerConfig)
+            data = text.load(self._path)
+            if data == self._applied_text:  # to parse a long text takes a while, in which requests would have to wait
+                self._complaint = ""
+                return False
+            config = text.parse(data, ModelServerConfig, str(self._path))
         except OpError as error:
             self._complain(error)
             self._on_error(error)
             return False
         if config == self._applied:
-            self._complaint = ""
+            self._applied_text, self._complaint = data, ""
             return False
         try:
             result = self._reload(config)
@@ -77,7 +82,7 @@ class ConfigWatcher:
         if result.error is not None:
             self._complain(result.error)
             return False
-        self._applied, self._complaint = config, ""
+        self._applied, self._applied_text, self._complaint = config, data, ""
         logger.info("configuration applied", extra=fields(path=self._path, models=len(config.model_config_list.config)))
         return True
 
