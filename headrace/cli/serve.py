@@ -39,7 +39,9 @@ _WITHOUT_EFFECT = (
     "remove_unused_fields_from_bundle_metagraph",
     "tensorflow_inter_op_parallelism",
     "tensorflow_intra_op_parallelism",
+    "tensorflow_session_config_file",
     "tensorflow_session_parallelism",
+    "xla_cpu_compilation_enabled",
 )
 """TensorFlow Serving's flags for parts of its runtime that have no counterpart here: taken, so that its command lines work."""
 
@@ -165,6 +167,8 @@ def _check(flags: dict[str, Any], given: set[str]) -> None:
         raise click.UsageError(f"--port and --rest_api_port are both {flags['port']}; gRPC and REST need a port each")
     if flags["model_config_file_poll_wait_seconds"] and not flags["model_config_file"]:
         raise click.UsageError("--model_config_file_poll_wait_seconds needs the file to poll: give --model_config_file")
+    if flags["expected_digest"] and flags["model_config_file"]:
+        raise click.UsageError("--expected_digest is that of one version of one model; give --model_base_path, or sign the models")
     if flags["monitoring_config_file"] and "prometheus_path" in given:
         raise click.UsageError("both --monitoring_config_file and --prometheus_path name the metrics page; give one of them")
     if not flags["enable_batching"]:

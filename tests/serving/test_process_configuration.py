@@ -185,6 +185,7 @@ def test_pages_of_other_sites_may_ask_when_that_is_switched_on(tmp_path: Path, e
             "needs the file to poll: give",
         ),
         (["--model_base_path=/m", "--file_system_poll_wait_seconds=-1"], 2, "-1.0 is not in the range x>=0"),
+        (["--model_config_file=/m", "--expected_digest=1"], 2, "--expected_digest is that of one version of one model"),
         (["--model_base_path=/m", "--num_load_threads=-1"], 2, "-1 is not in the range x>=0"),
         (["--model_base_path=/m", "--monitoring_config_file=/m", "--prometheus_path=/p"], 2, "give one of them"),
         (["--model_base_path=/m", "--monitoring_config_file=/nothing/m"], 1, "cannot read /nothing/m: No such file or directory"),
