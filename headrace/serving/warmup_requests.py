@@ -71,7 +71,8 @@ def replay(servable: Servable, path: Path, iterations: int, cancelled: Callable[
             if cancelled():
                 return count
             _run(servable, log, f"warm-up request {count} of {file}")
-    logger.info("warm-up requests run", extra=fields(model=servable.model, version=servable.version, requests=count))
+    details = fields(model=servable.model, version=servable.version, requests=count, runs=count * iterations)
+    logger.info("warm-up requests run", extra=details)
     return count
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -21,6 +22,7 @@ from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.models import ModelSpec
 from headrace.serving.servable import State
 from tests.interop.environments import run_peer
+from tests.serving.process import serving
 from tests.serving.toy import Service, wait_until
 
 MODELS = ("v1", "v2", "named")
@@ -162,6 +164,23 @@ def test_a_warm_up_file_that_asks_for_what_is_not_there(written: dict[str, Any])
         assert status.error.code == "INVALID_ARGUMENT"
         assert status.error.message.endswith("failed: No signature was found with the name: nothing")
         assert "warm-up request 3 of " in status.error.message
+
+
+def test_the_server_as_a_process(written: dict[str, Any]) -> None:
+    flags = ("--num_request_iterations_for_warmup=3", "--warmup_batch_sizes=1,2")
+    with serving(written["folder"] / "v2", *flags, module="headrace") as server:
+        server.ready()
+        response = httpx.post(f"{server.url}/v1/models/m:classify", json=written["cases"]["context"], timeout=60)
+        assert response.status_code == 200, response.text
+        wanted = written["models"]["v2"]["serving_default"]["context"]
+        scores = [[score for _, score in row] for row in response.json()["results"]]
+        np.testing.assert_allclose(scores, wanted["scores"], rtol=1e-5)
+        metrics = httpx.get(f"{server.url}/monitoring/prometheus/metrics").text
+        assert ':tensorflow:serving:request_example_count_total{model="m"} 3\n' in metrics
+        version = written["folder"] / "v2" / "1"
+        assert f':tensorflow:serving:model_warmup_latency_count{{model_path="{version}",status="OK"}} 1\n' in metrics
+        assert server.end() == 0
+    assert any("warm-up requests run" in line and "requests=4" in line and "runs=12" in line for line in server.log)
 
 
 def test_method_names_are_kept(written: dict[str, Any]) -> None:

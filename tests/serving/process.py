@@ -24,11 +24,17 @@ READY = (
 )
 
 
-class Server:
-    """A running server. `url`, and with `--port` also `grpc`, are set once it said that it is ready."""
+TOY = "tests.serving.toy_server"
 
-    def __init__(self, *flags: str) -> None:
-        command = [sys.executable, "-m", "tests.serving.toy_server", "serve"]
+
+class Server:
+    """A running server, of the toy engine or, as the module `headrace`, of the real one.
+
+    `url`, and with `--port` also `grpc`, are set once it said that it is ready.
+    """
+
+    def __init__(self, *flags: str, module: str = TOY) -> None:
+        command = [sys.executable, "-m", module, "serve"]
         self.process = subprocess.Popen(
             [*command, "--port=0", "--rest_api_port=auto", *QUICK, *flags],
             cwd=ROOT,
@@ -68,16 +74,16 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(base_path: Path, *flags: str) -> Iterator[Server]:
+def serving(base_path: Path, *flags: str, module: str = TOY) -> Iterator[Server]:
     """A server of one model, `m`."""
-    with running(f"--model_base_path={base_path}", "--model_name", "m", *flags) as server:
+    with running(f"--model_base_path={base_path}", "--model_name", "m", *flags, module=module) as server:
         yield server
 
 
 @contextlib.contextmanager
-def running(*flags: str) -> Iterator[Server]:
+def running(*flags: str, module: str = TOY) -> Iterator[Server]:
     """A server with these flags."""
-    server = Server(*flags)
+    server = Server(*flags, module=module)
     try:
         yield server
     finally:
