@@ -120,8 +120,7 @@ class Dataplane:
             raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
         inputs = complete_inputs(signature, inputs)
         wanted = wanted_outputs(signature, output_filter)
-        if time.monotonic() > deadline:
-            raise DeadlineExceededError("the time for this request ran out before the model could run")
+        _check_time(deadline)
         call = _Call(handle, name, inputs, wanted, api, time.perf_counter())
         key = None
         if self._cache is not None and self._cache.covers(handle.model, name):
@@ -157,14 +156,20 @@ class Dataplane:
             raise InternalError(f"{model} did not return {missing} of signature {call.name!r}")
         return Prediction({output: outputs[output] for output in call.wanted}, call.handle.version, call.name)
 
-    def run_together(self, handle: Handle, names: Sequence[str], inputs: Mapping[str, Array]) -> Mapping[str, Mapping[str, Array]]:
+    def run_together(
+        self, handle: Handle, names: Sequence[str], inputs: Mapping[str, Array], deadline: float = math.inf
+    ) -> Mapping[str, Mapping[str, Array]]:
         """Runs several signatures of a version that the caller holds on the same inputs; see `LoadedModel.run_together`.
+
+        Such runs are not batched with others.
 
         Raises:
             InvalidArgumentError: names, dtypes or shapes do not match one of the signatures.
+            DeadlineExceededError: the deadline, in `time.monotonic()` seconds, has passed.
         """
         for name in names:
             check_inputs(handle.signatures[name], inputs)
+        _check_time(deadline)
         started = time.perf_counter()
         outputs = _guarded(handle, ",".join(names), lambda: handle.run_together(names, inputs))
         self._metrics.ran(handle.model, handle.version, "MultiInference", time.perf_counter() - started)
@@ -173,6 +178,11 @@ class Dataplane:
     def count_examples(self, handle: Handle, count: int) -> None:
         """Notes that a request with `count` tf.Examples was run."""
         self._metrics.examples(handle.model, count)
+
+
+def _check_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise DeadlineExceededError("the time for this request ran out before the model could run")
 
 
 def _guarded(handle: Handle, name: str, run: Callable[[], T]) -> T:

@@ -23,12 +23,6 @@ INPUTS = "inputs"
 CLASSES, SCORES = "classes", "scores"
 OUTPUTS = "outputs"
 
-Run = Callable[[str, Mapping[str, Array], Sequence[str]], Mapping[str, Array]]
-"""Runs a signature: its name, its inputs and the names of the outputs wanted."""
-
-RunTogether = Callable[[Sequence[str], Mapping[str, Array]], Mapping[str, Mapping[str, Array]]]
-"""Runs several signatures on the same inputs; gives the outputs of each by the signature's name."""
-
 
 @dataclass(frozen=True, slots=True)
 class Classification:
@@ -79,27 +73,24 @@ class Head:
 Result = Classification | Regression
 
 
-def infer(signatures: Mapping[str, Signature], head: Head, examples: Array, run: Run) -> Result:
-    """Runs one head.
+def check(signatures: Mapping[str, Signature], head: Head) -> tuple[str, list[str]]:
+    """What is to be run for a head: the name of its signature, and the names of the outputs that it gives.
 
     Args:
         signatures: what the model offers.
-        head: the one to run.
-        examples: serialized tf.Examples, [examples].
-        run: runs a signature.
+        head: what is asked for.
 
     Raises:
-        InvalidArgumentError: no such signature, it cannot be such a head, or its outputs have other shapes or dtypes.
+        InvalidArgumentError: no such signature, or it cannot be such a head.
     """
     name = head.signature or DEFAULT_SIGNATURE
     if name not in signatures:
         raise InvalidArgumentError(f"No signature was found with the name: {name}")
-    wanted = _OUTPUTS_OF[head.method](signatures[name])
-    return _RESULT_OF[head.method](run(name, {INPUTS: examples}, wanted), len(examples))
+    return name, _OUTPUTS_OF[head.method](signatures[name])
 
 
-def infer_together(signatures: Mapping[str, Signature], heads: Sequence[Head], examples: Array, run: RunTogether) -> list[Result]:
-    """Runs several heads on the same examples; see `infer`.
+def check_together(signatures: Mapping[str, Signature], heads: Sequence[Head]) -> list[str]:
+    """The names of the signatures that are to be run for several heads on the same examples; see `check`.
 
     Raises:
         InvalidArgumentError: also when there is no head, a signature is named twice, or two take different inputs.
@@ -121,8 +112,16 @@ def infer_together(signatures: Mapping[str, Signature], heads: Sequence[Head], e
         first, spec = signatures[names[0]].inputs[INPUTS], signatures[name].inputs[INPUTS]
         if (spec.dtype, spec.shape) != (first.dtype, first.shape):
             raise InvalidArgumentError("Input tensor must be the same for all Signatures.")
-    outputs = run(names, {INPUTS: examples})
-    return [_RESULT_OF[head.method](outputs[name], len(examples)) for head, name in zip(heads, names, strict=True)]
+    return names
+
+
+def result_of(head: Head, outputs: Mapping[str, Array], count: int) -> Result:
+    """What a head says, from the outputs of its signature for `count` examples.
+
+    Raises:
+        InvalidArgumentError: the outputs have other shapes or dtypes than such a head gives.
+    """
+    return _RESULT_OF[head.method](outputs, count)
 
 
 def _classify_outputs(signature: Signature) -> list[str]:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.serving.dataplane import Dataplane
-from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array
+from headrace.serving.batching.requests import DEFAULT_PRIORITY
+from headrace.serving.dataplane import Dataplane, Prediction
+from headrace.serving.engines.base import Array
 from headrace.serving.examples import batch_of
-from headrace.serving.heads import CLASSIFY, REGRESS, Classification, Head, Regression, Result, infer, infer_together
+from headrace.serving.heads import (
+    CLASSIFY,
+    INPUTS,
+    REGRESS,
+    Classification,
+    Head,
+    Regression,
+    Result,
+    check,
+    check_together,
+    result_of,
+)
 from headrace.serving.models import ModelSpec
+from headrace.serving.pending import Pending
 from headrace.serving.servable import Handle
 
 APIS = {CLASSIFY: "Classify", REGRESS: "Regress"}
@@ -37,7 +51,14 @@ class Task:
     method: str
 
 
-def classify(dataplane: Dataplane, spec: ModelSpec, examples: Sequence[bytes], context: bytes = b"") -> Answer[Classification]:
+def classify(
+    dataplane: Dataplane,
+    spec: ModelSpec,
+    examples: Sequence[bytes],
+    context: bytes = b"",
+    deadline: float = math.inf,
+    priority: int = DEFAULT_PRIORITY,
+) -> Answer[Classification]:
     """Runs a classify head: a signature from `inputs` to `classes`, `scores` or both.
 
     Args:
@@ -45,27 +66,40 @@ def classify(dataplane: Dataplane, spec: ModelSpec, examples: Sequence[bytes], c
         spec: the model, version and signature.
         examples: serialized tf.Examples; `headrace.serving.examples.of_input` gives those of an Input message.
         context: a serialized tf.Example whose features every example gets, except those that it has itself.
+        deadline: in `time.monotonic()` seconds; a request that has not run then is not run.
+        priority: 0, the most urgent, to 7; which of the requests that wait for a batch runs first.
 
     Raises:
         NotFoundError: no such model or version.
         InvalidArgumentError: no example, no such signature, or it is no classify head or does not give what one gives.
+        DeadlineExceededError: it did not run in time.
+        UnavailableError: too many requests wait already.
     """
     with dataplane.models.acquire(spec) as handle:
-        found = run_head(dataplane, handle, Head(CLASSIFY, spec.signature), batch_of(examples, context))
+        head, batch = Head(CLASSIFY, spec.signature), batch_of(examples, context)
+        found = start_head(dataplane, handle, head, batch, deadline, priority).result()
     assert isinstance(found.result, Classification)
     return Answer(found.result, found.version, found.signature)
 
 
-def regress(dataplane: Dataplane, spec: ModelSpec, examples: Sequence[bytes], context: bytes = b"") -> Answer[Regression]:
+def regress(
+    dataplane: Dataplane,
+    spec: ModelSpec,
+    examples: Sequence[bytes],
+    context: bytes = b"",
+    deadline: float = math.inf,
+    priority: int = DEFAULT_PRIORITY,
+) -> Answer[Regression]:
     """Runs a regress head: a signature from `inputs` to `outputs`; arguments and errors are those of `classify`."""
     with dataplane.models.acquire(spec) as handle:
-        found = run_head(dataplane, handle, Head(REGRESS, spec.signature), batch_of(examples, context))
+        head, batch = Head(REGRESS, spec.signature), batch_of(examples, context)
+        found = start_head(dataplane, handle, head, batch, deadline, priority).result()
     assert isinstance(found.result, Regression)
     return Answer(found.result, found.version, found.signature)
 
 
 def multi_inference(
-    dataplane: Dataplane, tasks: Sequence[Task], examples: Sequence[bytes], context: bytes = b""
+    dataplane: Dataplane, tasks: Sequence[Task], examples: Sequence[bytes], context: bytes = b"", deadline: float = math.inf
 ) -> list[Answer[Result]]:
     """Runs several heads of one version on the same examples, which are parsed once where the engine can.
 
@@ -74,6 +108,7 @@ def multi_inference(
         tasks: the heads. All name the same model, and no two the same signature.
         examples: as for `classify`.
         context: as for `classify`.
+        deadline: as for `classify`.
 
     Returns:
         An answer to each task, in order.
@@ -82,31 +117,40 @@ def multi_inference(
         NotFoundError: no such model or version.
         InvalidArgumentError: as for `classify`; also tasks of different models or versions, or of the same signature.
         UnimplementedError: a method other than classify and regress.
+        DeadlineExceededError: it did not run in time.
     """
     with dataplane.models.acquire(tasks[0].spec if tasks else ModelSpec("")) as handle:
         _check_same_model(tasks)
         batch = batch_of(examples, context)
-        results = infer_together(
-            handle.signatures,
-            [Head(task.method, task.spec.signature) for task in tasks],
-            batch,
-            lambda names, inputs: dataplane.run_together(handle, names, inputs),
-        )
+        heads = [Head(task.method, task.spec.signature) for task in tasks]
+        names = check_together(handle.signatures, heads)
+        outputs = dataplane.run_together(handle, names, {INPUTS: batch}, deadline)
         dataplane.count_examples(handle, len(batch))
-    names = [task.spec.signature or DEFAULT_SIGNATURE for task in tasks]
+    results = [result_of(head, outputs[name], len(batch)) for head, name in zip(heads, names, strict=True)]
     return [Answer(result, handle.version, name) for result, name in zip(results, names, strict=True)]
 
 
-def run_head(dataplane: Dataplane, handle: Handle, head: Head, batch: Array) -> Answer[Result]:
-    """Runs one head of a version that the caller holds on a batch from `batch_of`; see `classify`."""
-    result = infer(
-        handle.signatures,
-        head,
-        batch,
-        lambda name, inputs, wanted: dataplane.run(handle, name, inputs, wanted, APIS[head.method]).outputs,
-    )
-    dataplane.count_examples(handle, len(batch))
-    return Answer(result, handle.version, head.signature or DEFAULT_SIGNATURE)
+def start_head(
+    dataplane: Dataplane,
+    handle: Handle,
+    head: Head,
+    batch: Array,
+    deadline: float = math.inf,
+    priority: int = DEFAULT_PRIORITY,
+) -> Pending[Answer[Result]]:
+    """Runs one head of a version that the caller holds on a batch from `batch_of`, or queues it where it is batched.
+
+    Raises:
+        OpError: as `classify`, now or when the answer is asked for.
+    """
+    name, wanted = check(handle.signatures, head)
+    count = len(batch)
+
+    def answer(prediction: Prediction) -> Answer[Result]:
+        dataplane.count_examples(handle, count)
+        return Answer(result_of(head, prediction.outputs, count), prediction.version, name)
+
+    return dataplane.start(handle, name, {INPUTS: batch}, wanted, APIS[head.method], deadline, priority).then(answer)
 
 
 def _check_same_model(tasks: Sequence[Task]) -> None:

@@ -335,17 +335,16 @@ class ModelLifecycle:
             raise
         if count:
             self._tell_warm_up(path, started, None)
-        warm_up(servable, self._options.warm_up_batches, self._served_shapes())
+        warm_up(servable, self._options.warm_up_batches, self._serving())
 
     def _tell_warm_up(self, path: Path, started: float, error: OpError | None) -> None:
         if self._on_warm_up is not None:
             self._on_warm_up(path, time.monotonic() - started, error)
 
-    def _served_shapes(self) -> list[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]]]:
-        """What requests asked of the highest version now serving."""
+    def _serving(self) -> Servable | None:
+        """The highest version now serving."""
         serving = [v for v in self._versions.values() if v.state is State.AVAILABLE and v.servable is not None]
-        servable = max(serving, key=lambda v: v.number).servable if serving else None
-        return servable.served_shapes() if servable is not None else []
+        return max(serving, key=lambda v: v.number).servable if serving else None
 
     def _failed(self, version: _Version, error: OpError, seconds: float) -> None:
         last = version.failures >= self._options.max_load_retries

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from headrace.core.errors import DeadlineExceededError
 from headrace.serving.batching.tensors import Outputs
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -29,6 +30,10 @@ class Pending(Generic[T]):
         self._future = future
         self._finish = finish
         self._deadline = deadline
+
+    def then(self, change: Callable[[T], S]) -> Pending[S]:
+        """The same wait with another answer: what `change` makes of the first one."""
+        return Pending(self._future, lambda get: change(self._finish(get)), self._deadline)
 
     @property
     def done(self) -> bool:

@@ -18,6 +18,7 @@ Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 """The input shapes of one run, by input name."""
 
 _MAX_SHAPES = 32
+_MAX_SAMPLE_BYTES = 64 << 10
 _loads = itertools.count()
 
 
@@ -54,6 +55,7 @@ class Servable:
         self._when_idle: Callable[[], None] | None = None
         self._retired = False
         self._shapes: dict[tuple[str, Shapes], None] = {}
+        self._samples: dict[tuple[str, str], bytes] = {}
         self.batcher: Batcher | None = None
         if batching is not None:
             self.batcher = batching.start(model, version, self.signatures, self.run)
@@ -93,16 +95,26 @@ class Servable:
             return self._retired and not self._handles
 
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Runs one signature and remembers the shapes, which the next version is warmed with."""
+        """Runs one signature and remembers the shapes and a string of each input, which the next version is warmed with."""
         outputs = self._loaded.run(signature, inputs)
         key = (signature, tuple((name, value.shape) for name, value in sorted(inputs.items())))
         if key not in self._shapes and len(self._shapes) < _MAX_SHAPES:
             self._shapes[key] = None
+            self._keep_samples(signature, inputs)
         return outputs
+
+    def _keep_samples(self, signature: str, inputs: Mapping[str, Array]) -> None:
+        for name, value in inputs.items():
+            if value.dtype == object and value.size and 0 < len(value.flat[0]) <= _MAX_SAMPLE_BYTES:
+                self._samples.setdefault((signature, name), value.flat[0])
 
     def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
         """Runs several signatures on the same inputs; see LoadedModel.run_together."""
         return self._loaded.run_together(signatures, inputs)
+
+    def sample(self, signature: str, name: str) -> bytes:
+        """A string that a successful run had in an input; empty when there was none."""
+        return self._samples.get((signature, name), b"")
 
     def served_shapes(self) -> list[tuple[str, Shapes]]:
         """The signatures and input shapes that requests have used so far, at most 32."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,34 +14,37 @@ from headrace.core.errors import InvalidArgumentError, OpError
 from headrace.core.spec import TensorSpec
 from headrace.serving.engines.base import Array, Signature
 from headrace.serving.logs import fields
-from headrace.serving.servable import Servable, Shapes
+from headrace.serving.servable import Servable
 
 logger = logging.getLogger(__name__)
 _MAX_ELEMENTS = 1 << 26
 
 
-def warm_up(servable: Servable, batch_sizes: Sequence[int], served: Iterable[tuple[str, Shapes]] = ()) -> int:
+def warm_up(servable: Servable, batch_sizes: Sequence[int], before: Servable | None = None) -> int:
     """Runs every signature once for each batch size, then with the shapes that the version before it served.
 
+    Numbers are zeros. Strings are one that a request or a warm-up request had in this place, since a string made up may well be
+    refused: an empty tf.Example has no features.
     A signature that is batched runs at every size that its batches may have, from which the batcher learns the times.
     A run that fails is logged and the version is used all the same: made-up input need not be valid input.
 
     Returns:
         How many runs succeeded.
     """
+    run = _Runs(servable, before)
     done = 0
     for name, signature in servable.signatures.items():
         for batch in batch_sizes:
-            done += _attempt(servable, name, _shapes(signature, batch))
-        done += _warm_batches(servable, name)
-    for name, shapes in served:
+            done += run.attempt(name, _shapes(signature, batch))
+        done += _warm_batches(servable, name, run)
+    for name, shapes in before.served_shapes() if before is not None else []:
         if name in servable.signatures and _fits(servable.signatures[name], dict(shapes)):
-            done += _attempt(servable, name, dict(shapes))
+            done += run.attempt(name, dict(shapes))
     return done
 
 
-def synthesize(spec: TensorSpec, shape: tuple[int, ...] | None) -> Array:
-    """Zeros of `spec`'s dtype (empty strings for strings).
+def synthesize(spec: TensorSpec, shape: tuple[int, ...] | None, string: bytes = b"") -> Array:
+    """Zeros of `spec`'s dtype, for strings `string` in every place.
 
     Raises:
         InvalidArgumentError: the shape is unknown or of more than 2**26 elements, or the dtype has no values.
@@ -53,11 +56,45 @@ def synthesize(spec: TensorSpec, shape: tuple[int, ...] | None) -> Array:
             f"warm-up input of shape {shape} for {spec} is too large; expected at most {_MAX_ELEMENTS} elements"
         )
     if spec.dtype is dtypes.string:
-        return np.full(shape, b"", object)
+        return np.full(shape, string, object)
     return np.zeros(shape, spec.dtype.np_dtype)
 
 
-def _warm_batches(servable: Servable, name: str) -> int:
+class _Runs:
+    """Runs of a version on made-up input."""
+
+    def __init__(self, servable: Servable, before: Servable | None) -> None:
+        self._servable = servable
+        self._before = before
+
+    def attempt(self, name: str, shapes: dict[str, tuple[int, ...] | None]) -> bool:
+        """Runs a signature on input of these shapes; false when that failed or no input can be made up."""
+        servable = self._servable
+        details = fields(model=servable.model, version=servable.version, signature=name, shapes=shapes)
+        specs = servable.signatures[name].inputs
+        try:
+            inputs = {key: synthesize(specs[key], shape, self._string(name, key)) for key, shape in shapes.items()}
+        except InvalidArgumentError as error:
+            logger.info("not warmed up: %s", error, extra=details)
+            return False
+        try:
+            servable.run(name, inputs)
+        except OpError as error:
+            logger.warning(
+                "warm-up run failed (%s: %s); the version is used all the same", error.code, error.message, extra=details
+            )
+            return False
+        except Exception:  # whatever the model makes of invented input, it must not stop the load
+            logger.warning("warm-up run failed; the version is used all the same", extra=details, exc_info=True)
+            return False
+        return True
+
+    def _string(self, name: str, key: str) -> bytes:
+        own = self._servable.sample(name, key)
+        return own if own or self._before is None else self._before.sample(name, key)
+
+
+def _warm_batches(servable: Servable, name: str, run: _Runs) -> int:
     """Runs a batched signature twice at each batch size, since the first run may compile, until one takes too long."""
     batcher = servable.batcher
     if batcher is None or not batcher.batches(name):
@@ -67,32 +104,13 @@ def _warm_batches(servable: Servable, name: str) -> int:
         larger = True
         for _ in range(2):
             started = time.monotonic()
-            if not _attempt(servable, name, _shapes(servable.signatures[name], size)):
+            if not run.attempt(name, _shapes(servable.signatures[name], size)):
                 return done
             done += 1
             larger = batcher.learn(name, size, time.monotonic() - started)
         if not larger:
             break
     return done
-
-
-def _attempt(servable: Servable, name: str, shapes: dict[str, tuple[int, ...] | None]) -> bool:
-    details = fields(model=servable.model, version=servable.version, signature=name, shapes=shapes)
-    specs = servable.signatures[name].inputs
-    try:
-        inputs = {key: synthesize(specs[key], shape) for key, shape in shapes.items()}
-    except InvalidArgumentError as error:
-        logger.info("not warmed up: %s", error, extra=details)
-        return False
-    try:
-        servable.run(name, inputs)
-    except OpError as error:
-        logger.warning("warm-up run failed (%s: %s); the version is used all the same", error.code, error.message, extra=details)
-        return False
-    except Exception:  # whatever the model makes of invented input, it must not stop the load
-        logger.warning("warm-up run failed; the version is used all the same", extra=details, exc_info=True)
-        return False
-    return True
 
 
 def _shapes(signature: Signature, batch: int) -> dict[str, tuple[int, ...] | None]:

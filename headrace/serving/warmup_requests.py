@@ -26,7 +26,7 @@ from headrace.proto.tensors import from_proto
 from headrace.serving.checks import check_inputs, complete_inputs, wanted_outputs
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.examples import batch_of, of_input
-from headrace.serving.heads import CLASSIFY, REGRESS, Head, infer, infer_together
+from headrace.serving.heads import CLASSIFY, INPUTS, REGRESS, Head, check, check_together, result_of
 from headrace.serving.logs import fields
 from headrace.serving.servable import Servable
 
@@ -109,11 +109,11 @@ def _predict(servable: Servable, request: Any) -> None:
 
 
 def _head(servable: Servable, method: str, request: Any) -> None:
-    def run(name: str, inputs: Any, _: Any) -> Any:
-        check_inputs(servable.signatures[name], inputs)
-        return servable.run(name, inputs)
-
-    infer(servable.signatures, Head(method, request.model_spec.signature_name), batch_of(*of_input(request.input)), run)
+    head = Head(method, request.model_spec.signature_name)
+    name, _ = check(servable.signatures, head)
+    inputs = {INPUTS: batch_of(*of_input(request.input))}
+    check_inputs(servable.signatures[name], inputs)
+    result_of(head, servable.run(name, inputs), len(inputs[INPUTS]))
 
 
 def _classify(servable: Servable, request: Any) -> None:
@@ -125,13 +125,13 @@ def _regress(servable: Servable, request: Any) -> None:
 
 
 def _multi_inference(servable: Servable, request: Any) -> None:
-    def run(names: Any, inputs: Any) -> Any:
-        for name in names:
-            check_inputs(servable.signatures[name], inputs)
-        return servable.run_together(names, inputs)
-
     heads = [Head(task.method_name, task.model_spec.signature_name) for task in request.tasks]
-    infer_together(servable.signatures, heads, batch_of(*of_input(request.input)), run)
+    names = check_together(servable.signatures, heads)
+    inputs = {INPUTS: batch_of(*of_input(request.input))}
+    check_inputs(servable.signatures[names[0]], inputs)
+    outputs = servable.run_together(names, inputs)
+    for head, name in zip(heads, names, strict=True):
+        result_of(head, outputs[name], len(inputs[INPUTS]))
 
 
 _RUN_OF: dict[str, Callable[[Servable, Any], None]] = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from headrace.core.errors import InvalidArgumentError, NotFoundError, OpError, UnimplementedError
+from headrace.core.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, OpError, UnimplementedError
 from headrace.proto.serving import Input
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import Array
@@ -78,6 +80,13 @@ class TestClassify:
 
     def test_no_example(self, dataplane: Dataplane) -> None:
         assert refusal(InvalidArgumentError, classify, dataplane, spec(), []) == "Input is empty."
+
+    def test_a_deadline_that_has_passed(self, dataplane: Dataplane, model: HeadsModel) -> None:
+        model.runs.clear()
+        late = time.monotonic() - 1
+        for call, tasks in ((classify, spec()), (regress, spec("regress")), (multi_inference, [task("", CLASSIFY)])):
+            assert "ran out" in refusal(DeadlineExceededError, functools.partial(call, deadline=late), dataplane, tasks, ONE)  # type: ignore[arg-type]
+        assert model.runs == []
 
     def test_an_example_that_is_none(self, dataplane: Dataplane) -> None:
         assert "is not a serialized tf.Example" in refusal(InvalidArgumentError, classify, dataplane, spec(), [b"\xff\xff"])

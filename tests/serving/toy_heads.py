@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,13 +52,19 @@ def example(**features: Any) -> bytes:
 
 
 class HeadsModel(ToyModel):
-    """Each head is a function of the first value of `x`; `free*` return what a test puts in `freely`."""
+    """Each head is a function of the first value of `x`; `free*` return what a test puts in `freely`. `strings` are all inputs."""
 
     signatures: Mapping[str, Signature] = HEADS
 
     def __init__(self, scale: float) -> None:
         super().__init__(scale)
         self.freely: dict[str, Array] = {}
+        self.strings: dict[str, list[list[bytes]]] = defaultdict(list)
+
+    def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        if "inputs" in inputs:
+            self.strings[signature].append(inputs["inputs"].tolist())
+        return super().run(signature, inputs)
 
     def _x(self, inputs: Array) -> Array:
         (column,) = read(inputs.tolist(), [("x", dtypes.float32)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import time
 from dataclasses import dataclass
@@ -17,22 +16,20 @@ from starlette.types import Receive, Scope, Send
 from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, OpError
 from headrace.serving.configuration.monitoring import DEFAULT_PATH
 from headrace.serving.dataplane import Dataplane
-from headrace.serving.examples import batch_of
 from headrace.serving.exposition import CONTENT_TYPE
-from headrace.serving.heads import CLASSIFY, REGRESS, Head
-from headrace.serving.inference import APIS, run_head
+from headrace.serving.inference import APIS
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
-from headrace.serving.rest import decode, describe, examples, paths
-from headrace.serving.rest.bodies import inflate, read_body
+from headrace.serving.rest import describe, paths
+from headrace.serving.rest.bodies import read_body
 from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
+from headrace.serving.rest.heads import METHODS, HeadRunner
 from headrace.serving.rest.predict import Predictor, RunCall, priority_of
 from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
 
 _PROTOCOL = "REST"
-_METHODS = {"classify": CLASSIFY, "regress": REGRESS}
-_APIS = {"predict": "Predict", **{action: APIS[method] for action, method in _METHODS.items()}}
+_APIS = {"predict": "Predict", **{action: APIS[method] for action, method in METHODS.items()}}
 """What metrics call each action that runs a model."""
 
 
@@ -57,12 +54,11 @@ class RestApp:
     """Answers HTTP requests from a data plane."""
 
     def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, workers: Workers, options: RestOptions | None = None) -> None:
-        self._dataplane = dataplane
         self._models = dataplane.models
         self._metrics = metrics
-        self._workers = workers
         self._options = options or RestOptions()
         self._predictor = Predictor(dataplane, workers, self._options.max_body_bytes)
+        self._heads = HeadRunner(dataplane, workers, self._options.max_body_bytes)
         self._pages = {"/livez": self._live, "/readyz": self._ready}
         if self._options.metrics_path is not None:
             self._pages[self._options.metrics_path] = self._metrics_page
@@ -129,23 +125,10 @@ class RestApp:
         try:
             async with asyncio.timeout(limit):
                 call.body = await read_body(request, self._options.max_body_bytes)
-                if call.target.action == "predict":
-                    return await self._predictor.answer(call)
-                return await asyncio.wrap_future(self._workers.submit(functools.partial(self._examples, call)))
+                runner = self._predictor if call.target.action == "predict" else self._heads
+                return await runner.answer(call)
         except TimeoutError:
             raise DeadlineExceededError(f"the request took longer than {limit:g} s") from None
-
-    def _examples(self, call: RunCall) -> bytes:
-        """Runs a head on tf.Examples; on a thread of the pool."""
-        document = decode.parse(inflate(call.body, call.encoding, self._options.max_body_bytes))
-        found, context = examples.to_examples(document, call.target.action)
-        with self._models.acquire(call.target.spec) as handle:
-            call.version = handle.version
-            if time.monotonic() > call.deadline:
-                raise DeadlineExceededError("the time for this request ran out before the model could run")
-            head = Head(_METHODS[call.target.action], document.signature)
-            answer = run_head(self._dataplane, handle, head, batch_of(found, context))
-        return examples.from_result(answer.result)
 
     def _live(self) -> Response:
         return _json({"live": True})
