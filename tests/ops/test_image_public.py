@@ -32,6 +32,8 @@ def encoded(kind: str, array: Any = BYTES, **options: Any) -> bytes:
 
 
 SMOOTH = np.uint8(np.add.outer(np.arange(24) * 4, np.arange(32) * 3))[..., None].repeat(3, 2)
+JPEG = encoded("JPEG", HUGE[0, :90, :75, :1].repeat(3, 2) // 4 * np.uint8([1, 2, 3]), quality=90)
+"""Noise in colours: the ways of decoding differ in most of its pixels."""
 SIMPLE = (
     "rgb_to_grayscale",
     "rgb_to_hsv",
@@ -98,7 +100,11 @@ CALLS = public.identified(
         Call("image.decode_png", (encoded("PNG", BYTES[..., 0].astype(np.uint16) * 250),), {"dtype": "uint16"}),
         Call("image.decode_bmp", (encoded("BMP"),)),
         Call("image.decode_gif", (encoded("GIF", BYTES),)),
-        *[Call("image.decode_jpeg", (encoded("JPEG", SMOOTH, quality=95),), {"channels": c}, atol=4) for c in (0, 3)],
+        *[Call("image.decode_jpeg", (JPEG,), {"channels": c}) for c in (0, 1, 3)],
+        *[Call("image.decode_jpeg", (JPEG,), {"dct_method": f"INTEGER_{m}"}) for m in ("FAST", "ACCURATE")],
+        Call("image.decode_jpeg", (JPEG,), {"fancy_upscaling": False}),
+        Call("image.decode_and_crop_jpeg", (JPEG, np.int32([10, 0, 40, 75]))),
+        Call("image.decode_image", (JPEG,)),
         Call("image.extract_jpeg_shape", (encoded("JPEG", SMOOTH),)),
         *[
             Call("image.decode_image", (encoded(kind),), {"dtype": dtype})
@@ -196,6 +202,7 @@ def test_in_a_function_of_unknown_size() -> None:
         (lambda: tf.image.decode_png(encoded("PNG")[:60]), "damaged|no PNG"),
         (lambda: tf.image.decode_jpeg(encoded("PNG")), "no JPEG image"),
         (lambda: tf.image.decode_png(encoded("PNG"), channels=7), "channels is one of"),
+        (lambda: tf.image.decode_jpeg(JPEG, dct_method="SLOW"), "dct_method is INTEGER_FAST, INTEGER_ACCURATE or empty; got 'SLOW'"),
         (lambda: tf.image.encode_jpeg(X), "uint8"),
         (lambda: tf.image.encode_jpeg(BYTES, quality=101), "quality is 0 to 100"),
     ],

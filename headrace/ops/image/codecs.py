@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from headrace.dispatch.opdef import get, op
 MOST_PIXELS = 1 << 28
 """The most pixels (all frames together) that an image may have."""
 _JPEG_START = b"\xff\xd8\xff"
+_ACCURATE = "INTEGER_ACCURATE"
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -46,7 +47,15 @@ def _turbo() -> Any:
     return simplejpeg
 
 
-def _decode_quickly(data: bytes, channels: int) -> Any:
+class _How(NamedTuple):
+    """How a JPEG image is decoded, in the words of the op; the defaults are TensorFlow's own, fast transform included."""
+
+    ratio: int = 1
+    fancy_upscaling: bool = True
+    dct_method: str = ""
+
+
+def _decode_quickly(data: bytes, channels: int, how: _How) -> Any:
     """The pixels of a plain and sound JPEG image of gray or colour; None for anything else, which Pillow decodes or refuses."""
     turbo = _turbo()
     if turbo is None:
@@ -56,7 +65,8 @@ def _decode_quickly(data: bytes, channels: int) -> Any:
         if colours not in ("Gray", "YCbCr") or height * width > MOST_PIXELS:
             return None
         wanted = channels or (1 if colours == "Gray" else 3)
-        return turbo.decode_jpeg(data, "GRAY" if wanted == 1 else "RGB")
+        fast = how.dct_method != _ACCURATE
+        return turbo.decode_jpeg(data, "GRAY" if wanted == 1 else "RGB", fastdct=fast, fastupsample=not how.fancy_upscaling)
     except ValueError:
         return None
 
@@ -105,11 +115,14 @@ def _checked_channels(channels: int, allowed: tuple[int, ...]) -> int:
     return channels
 
 
-def _decode_jpeg(data: bytes, channels: int, ratio: int) -> Any:
+def _decode_jpeg(data: bytes, channels: int, how: _How) -> Any:
+    ratio = how.ratio
     if ratio not in (1, 2, 4, 8):
         raise InvalidArgumentError(f"ratio is 1, 2, 4 or 8; got {ratio}")
+    if how.dct_method not in ("", "INTEGER_FAST", _ACCURATE):
+        raise InvalidArgumentError(f"dct_method is INTEGER_FAST, {_ACCURATE} or empty; got {how.dct_method!r}")
     _checked_channels(channels, (0, 1, 3))
-    pixels = _decode_quickly(data, channels) if ratio == 1 else None
+    pixels = _decode_quickly(data, channels, how) if ratio == 1 else None
     if pixels is not None:
         return pixels
     image = _open(data, ("JPEG",))
@@ -183,7 +196,7 @@ def decode_jpeg(
     dct_method: str = "",
 ) -> Any:
     """The pixels [height, width, channels] of a JPEG image; `ratio` makes it smaller while it is decoded."""
-    return _decode_jpeg(_bytes_of(contents), channels, ratio)
+    return _decode_jpeg(_bytes_of(contents), channels, _How(ratio, fancy_upscaling, dct_method))
 
 
 @op(
@@ -205,7 +218,7 @@ def decode_and_crop_jpeg(
     dct_method: str = "",
 ) -> Any:
     """A window (y, x, height, width) of a JPEG image."""
-    pixels = _decode_jpeg(_bytes_of(contents), channels, ratio)
+    pixels = _decode_jpeg(_bytes_of(contents), channels, _How(ratio, fancy_upscaling, dct_method))
     y, x, height, width = (int(v) for v in crop_window)
     if min(y, x) < 0 or min(height, width) <= 0 or y + height > pixels.shape[0] or x + width > pixels.shape[1]:
         raise InvalidArgumentError(
@@ -270,7 +283,7 @@ def decode_image_op(contents: Any, *, channels: int = 0, dtype: DType = uint8, e
     """The pixels of a JPEG, PNG, GIF or BMP image; a GIF has a dimension of frames in front unless told otherwise."""
     data = _bytes_of(contents)
     if data.startswith(_JPEG_START):
-        pixels = _decode_jpeg(data, channels, 1)
+        pixels = _decode_jpeg(data, channels, _How())
     elif data.startswith(b"\x89PNG"):
         pixels = _decode_png(data, channels, dtype is not uint8)
     elif data.startswith(b"GIF8"):
