@@ -19,7 +19,7 @@ VARIABLE = "HEADRACE_NATIVE"
 """The environment variable that, "off" or "0", leaves everything to Python."""
 
 SOURCES = Path(__file__).parent
-FLAGS = ("-O3", "-march=native", "-std=c11", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-std=c11", "-ffp-contract=off", "-shared", "-fPIC")
 COMPILE_SECONDS = 60
 
 _KINDS = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "u": ctypes.c_uint64}

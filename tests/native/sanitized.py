@@ -1,4 +1,4 @@
-"""Damaged records and examples through the C library under the address and undefined-behaviour sanitizers: `sanitized.py LIBRARY`.
+"""Damaged records and examples, and images, through the C library under the address and undefined-behaviour sanitizers: `sanitized.py LIBRARY`.
 
 Inputs stand in memory of exactly their size, so that a read beyond them ends the program. Prints how many were looked at.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from headrace.native import library
+from headrace.ops.image.resizing import bilinear_taps
 from headrace.proto.crc import masked_crc32c
 from headrace.proto.messages import BytesList, Example, Feature, Features, FloatList, Int64List
 
@@ -118,9 +119,23 @@ def run_records(call: ctypes.CDLL, rng: random.Random) -> int:
     )
 
 
+def run_images(call: ctypes.CDLL, rng: random.Random) -> None:
+    """One batch of images made larger or smaller."""
+    count, height, width, channels = (rng.randrange(1, 6) for _ in range(4))
+    wanted = rng.randrange(1, 9), rng.randrange(1, 9)
+    taps = [bilinear_taps(before, after, False, True) for before, after in zip((height, width), wanted, strict=True)]
+    tables = [pointer(table) for tap in taps for table in (tap.places, np.ascontiguousarray(tap.weight[:, 1]))]
+    for name, dtype in (("bytes", np.uint8), ("floats", np.float32)):
+        images, found = np.ones((count, height, width, channels), dtype), np.empty((count, *wanted, channels), np.float32)
+        getattr(call, f"headrace_resize_{name}")(pointer(images), *images.shape, *wanted, *tables, pointer(found))
+        assert (found == 1).all()
+
+
 def main() -> None:
     """Runs the rounds and prints the number of sound batches and of records found."""
     call, rng = library.opened(Path(sys.argv[1])), random.Random(5)
+    for _ in range(ROUNDS):
+        run_images(call, rng)
     batches = sum(run_examples(call, rng) for _ in range(ROUNDS))
     records = sum(run_records(call, rng) for _ in range(ROUNDS))
     print(batches, records)

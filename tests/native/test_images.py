@@ -8,6 +8,7 @@ import pytest
 import headrace as tf
 from headrace.dispatch.opdef import get
 from headrace.native import library
+from headrace.ops.image.resizing import bilinear_taps
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.int32])
@@ -24,6 +25,24 @@ def test_the_three_ways_agree(dtype: type, method: str, size: tuple[int, int], m
     assert by_library.dtype == by_numpy.dtype == compiled.dtype
     np.testing.assert_allclose(by_library, compiled, rtol=1e-5, atol=1e-3)
     np.testing.assert_allclose(by_numpy, compiled, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_every_step_is_rounded_as_in_tensorflow(dtype: type, channels: int) -> None:
+    images = np.random.default_rng(3).integers(0, 256, (2, 30, 40, channels)).astype(dtype)
+    down, across = (bilinear_taps(before, after, False, True) for before, after in ((30, 17), (40, 90)))
+    pixels = images.astype(np.float32)
+    above, below = (pixels[:, places] for places in down.places.T)
+
+    def between(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        return first + (second - first) * share[:, None]
+
+    left, right = across.places.T
+    top, bottom = (between(row[:, :, left], row[:, :, right], across.weight[:, 1]) for row in (above, below))
+    wanted = between(top, bottom, down.weight[:, 1, None])
+    found = get("ResizeBilinear").host(images, np.array([17, 90]), half_pixel_centers=True)  # type: ignore[misc]
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_parts_of_arrays_are_resized_right() -> None:

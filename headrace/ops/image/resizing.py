@@ -187,7 +187,7 @@ def _on_host(make: Callable[..., Taps]) -> Callable[..., Any]:
             _kept_taps(make, before, after, *options) for before, after in zip(images.shape[1:3], sizes_of(size), strict=True)
         )
         if make is bilinear_taps:
-            found = native.resized(images, rows.places, rows.weight, columns.places, columns.weight)
+            found = native.resized(images, rows.places, rows.weight[:, 1], columns.places, columns.weight[:, 1])
             if found is not None:
                 return found
         return _filter_on_host(_filter_on_host(images.astype(np.float32), rows, 1), columns, 2)
