@@ -200,3 +200,32 @@ int64_t headrace_read_strings(const uint8_t *const *examples, const int64_t *sta
     }
     return 0;
 }
+
+/* The length that all strings of a feature have, in bytes; -1 where there are none, or of different lengths. */
+int64_t headrace_common_size(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
+                             int64_t rows) {
+    int64_t common = -1;
+    for (int64_t row = 0; row < rows; row++) {
+        if (counts[row] <= 0) continue;
+        Span list = {examples[row] + starts[row], examples[row] + starts[row] + sizes[row]}, value;
+        while (field(&list, FIELD_1, &value)) {
+            if (common >= 0 && value.end - value.at != common) return -1;
+            common = value.end - value.at;
+        }
+    }
+    return common;
+}
+
+/* Writes the strings of a feature side by side. */
+int64_t headrace_pack_strings(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
+                              int64_t rows, uint8_t *strings) {
+    for (int64_t row = 0; row < rows; row++) {
+        if (counts[row] <= 0) continue;
+        Span list = {examples[row] + starts[row], examples[row] + starts[row] + sizes[row]}, value;
+        while (field(&list, FIELD_1, &value)) {
+            memcpy(strings, value.at, (size_t)(value.end - value.at));
+            strings += value.end - value.at;
+        }
+    }
+    return 0;
+}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
+from headrace.core.memory import empty
 from headrace.native import library
 from headrace.native.records import address_of
 
@@ -20,12 +21,15 @@ _JOINED_BYTES = 1 << 22
 """Up to this size a batch is copied into one string: faster than asking every string where it is."""
 
 
-def columns(serialized: Sequence[bytes], wanted: Sequence[tuple[str, str]]) -> list[tuple[Array, Array]] | None:
+def columns(
+    serialized: Sequence[bytes], wanted: Sequence[tuple[str, str]], packed: Collection[str] = ()
+) -> list[tuple[Array, Array]] | None:
     """The values of features in a batch of examples.
 
     Args:
         serialized: the examples.
         wanted: names, each but once, and the lists of `TAGS` they are in.
+        packed: names of features whose strings, where all have one length, are given as uint8 [number, length].
 
     Returns:
         For each feature its values, all examples' together (strings as objects), and their number in each example, -1 where
@@ -58,10 +62,13 @@ def columns(serialized: Sequence[bytes], wanted: Sequence[tuple[str, str]]) -> l
     ):
         return None
     found = []
-    for feature, ((_, kind), total) in enumerate(zip(wanted, totals.tolist(), strict=True)):
+    for feature, ((name, kind), total) in enumerate(zip(wanted, totals.tolist(), strict=True)):
         offset = 8 * feature * rows
         addresses = (starts + offset, sizes + offset, counts + offset)
-        found.append((batch.values(kind, total, addresses, places[2, feature]), places[2, feature]))
+        values = batch.packed(total, addresses) if name in packed else None
+        if values is None:
+            values = batch.values(kind, total, addresses, places[2, feature])
+        found.append((values, places[2, feature]))
     return found
 
 
@@ -104,6 +111,15 @@ class _Batch:
         self.call.headrace_read_strings(self.examples, *addresses, self.rows, at, at + 8 * total)
         begins, ends = places.tolist()
         return self._strings(total, counts, begins, ends)
+
+    def packed(self, total: int, addresses: tuple[int, int, int]) -> Array | None:
+        """The strings of one feature side by side; None where there are none, or of different lengths. See `values`."""
+        size = self.call.headrace_common_size(self.examples, *addresses, self.rows)
+        if size < 0:
+            return None
+        strings: Array = empty((total, size), np.dtype(np.uint8))
+        self.call.headrace_pack_strings(self.examples, *addresses, self.rows, strings.ctypes.data)
+        return strings
 
     def _strings(self, total: int, counts: Array, begins: list[int], ends: list[int]) -> Array:
         if total == self.rows and (counts == 1).all():

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from headrace.core.memory import empty
 from headrace.native import library
 
 Array = np.ndarray[Any, Any]
@@ -31,7 +32,7 @@ def resized(images: Array, rows: Array, row_shares: Array, columns: Array, colum
         return None
     given = [np.ascontiguousarray(part) for part in (images, rows, row_shares, columns, column_shares)]
     batch, _, _, channels = images.shape
-    out = np.empty((batch, len(rows), len(columns), channels), np.float32)
+    out: Array = empty((batch, len(rows), len(columns), channels), np.dtype(np.float32))
     pixels, *tables = [part.ctypes.data for part in given]
     getattr(call, name)(pixels, *images.shape, len(rows), len(columns), *tables, out.ctypes.data)
     return out

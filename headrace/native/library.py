@@ -26,6 +26,8 @@ _KINDS = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "u": ctypes.c_uint64}
 _ARGUMENTS = {
     "headrace_frame_records": "piuippp",
     "headrace_locate_features": "ppipppipppp",
+    "headrace_common_size": "ppppi",
+    "headrace_pack_strings": "ppppip",
     "headrace_read_floats": "ppppip",
     "headrace_read_integers": "ppppip",
     "headrace_read_strings": "ppppipp",

@@ -36,7 +36,8 @@ class PassOptions:
         dependency_optimization: drop identities and no-ops.
         layout_optimizer: do convolutions with channels last on a CPU.
         loop_optimization: compute before a loop what is the same in every iteration.
-        remapping: fuse products with bias and activation, attention and layer normalization; fold batch normalization.
+        remapping: fuse products with bias and activation, attention and layer normalization, parsing with decoding; fold batch
+            normalization.
         debug_stripper: drop assertions, numeric checks and prints.
         auto_mixed_precision: compute products and what lies between them in 16 bits: float16 on a GPU, bfloat16 elsewhere.
         auto_mixed_precision_onednn_bfloat16: the same, always in bfloat16.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ class Column(NamedTuple):
     """A feature of a batch.
 
     Attributes:
-        values: of all examples, one after the other: float32, int64, or objects that are bytes.
+        values: of all examples, one after the other: float32, int64, or objects that are bytes; packed strings uint8 [count, size].
         counts: int64 [rows]: how many values each example has, -1 where it has no such feature.
     """
 
@@ -35,13 +35,24 @@ class Column(NamedTuple):
         lengths: np.ndarray[Any, Any] = np.maximum(self.counts, 0)
         return lengths
 
+    @property
+    def is_packed(self) -> bool:
+        """True for strings side by side."""
+        return self.values.ndim > 1
 
-def read(serialized: Sequence[bytes], wanted: Sequence[tuple[str, DType]]) -> list[Column]:
+    @property
+    def is_even(self) -> bool:
+        """True where every example has as many values."""
+        return bool((self.counts == self.counts[:1]).all())
+
+
+def read(serialized: Sequence[bytes], wanted: Sequence[tuple[str, DType]], packed: Collection[str] = ()) -> list[Column]:
     """The values of features in a batch of examples.
 
     Args:
         serialized: the examples.
         wanted: names and dtypes.
+        packed: names of string features whose strings may be given side by side, where all have one length.
 
     Returns:
         A column for each feature.
@@ -51,7 +62,7 @@ def read(serialized: Sequence[bytes], wanted: Sequence[tuple[str, DType]]) -> li
     """
     keys = list(dict.fromkeys((key, KINDS[dtype]) for key, dtype in wanted))
     if len({key for key, _ in keys}) == len(keys):
-        found = native.columns(serialized, keys)
+        found = native.columns(serialized, keys, packed)
         if found is not None:
             columns = {key: Column(*column) for (key, _), column in zip(keys, found, strict=True)}
             return [columns[key] for key, _ in wanted]

@@ -1,4 +1,4 @@
-"""Damaged records and examples, and images, through the C library under the address and undefined-behaviour sanitizers: `sanitized.py LIBRARY`.
+"""Damaged records and examples, and images, through the C library under the sanitizers: `sanitized.py LIBRARY`.
 
 Inputs stand in memory of exactly their size, so that a read beyond them ends the program. Prints how many were looked at.
 """

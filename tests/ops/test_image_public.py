@@ -202,7 +202,7 @@ def test_in_a_function_of_unknown_size() -> None:
         (lambda: tf.image.decode_png(encoded("PNG")[:60]), "damaged|no PNG"),
         (lambda: tf.image.decode_jpeg(encoded("PNG")), "no JPEG image"),
         (lambda: tf.image.decode_png(encoded("PNG"), channels=7), "channels is one of"),
-        (lambda: tf.image.decode_jpeg(JPEG, dct_method="SLOW"), "dct_method is INTEGER_FAST, INTEGER_ACCURATE or empty; got 'SLOW'"),
+        (lambda: tf.image.decode_jpeg(JPEG, dct_method="SLOW"), "dct_method is INTEGER_FAST, INTEGER_ACC.* got .SLOW."),
         (lambda: tf.image.encode_jpeg(X), "uint8"),
         (lambda: tf.image.encode_jpeg(BYTES, quality=101), "quality is 0 to 100"),
     ],

@@ -13,8 +13,8 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.core.spec import TensorSpec
 from headrace.data.pipeline.elements import Element, most_general
 from headrace.data.pipeline.functions import TracedFunction, called
-from headrace.data.pipeline.parallel import Outcome
 from headrace.data.pipeline.seeds import Seeds
+from headrace.data.pipeline.sharing import Outcome
 from headrace.data.pipeline.stage import INFINITE, UNKNOWN, Cursor, Exhausted, Run, Stage, State
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,6 @@ A structure is made of tuples, named tuples and mappings; a list is not part of 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from headrace.core import dtypes, nest
 from headrace.core.errors import InvalidArgumentError
+from headrace.core.memory import LARGE, is_aligned
 from headrace.core.shapes import TensorShape
 from headrace.core.spec import CompositeSpec, CompositeTensor, TensorSpec, TypeSpec
 from headrace.dispatch import context
@@ -162,37 +162,8 @@ def host_array(array: Any) -> Any:
     return array if isinstance(array, np.ndarray | ElementList) else np.asarray(array)
 
 
-_ALIGNMENT = 64
-"""Bytes; memory that begins at a multiple of it XLA uses without a copy."""
-
-_LARGE = 1 << 16
-"""Bytes; what is smaller is copied as quickly."""
-
-
 _FEW = 4096
 """Integers; up to so many (labels) stay on the host, where compiled code takes them as quickly as a device array."""
-
-
-class _Aligned(np.ndarray[Any, Any]):
-    """The memory of an array that `empty` made."""
-
-
-def empty(shape: tuple[int, ...], dtype: Any) -> Any:
-    """An array to be filled once; a large one lies where XLA can use it as it is."""
-    size = math.prod(shape) * dtype.itemsize
-    if size < _LARGE or dtype.kind == "O":
-        return np.empty(shape, dtype)
-    whole = _Aligned((size + _ALIGNMENT,), np.uint8)
-    start = -whole.ctypes.data % _ALIGNMENT
-    return whole[start : start + size].view(np.ndarray).view(dtype).reshape(shape)
-
-
-def _is_aligned(array: Any) -> bool:
-    """True for arrays that `empty` made, which nobody changes once they are elements."""
-    base = array.base
-    while type(base) is np.ndarray:
-        base = base.base
-    return type(base) is _Aligned and bool(array.flags.c_contiguous) and array.ctypes.data % _ALIGNMENT == 0
 
 
 def as_tensor(component: Any, spec: TensorSpec) -> Tensor:
@@ -202,7 +173,7 @@ def as_tensor(component: Any, spec: TensorSpec) -> Tensor:
     array = component if isinstance(component, np.ndarray) else np.asarray(component)
     if array.dtype.kind in "iu" and array.ndim and array.size <= _FEW and not spec.dtype.is_quantized:
         return EagerTensor(array)
-    if array.nbytes >= _LARGE and _is_aligned(array) and not context.state().device:
+    if array.nbytes >= LARGE and is_aligned(array) and not context.state().device:
         return tensor_of(jax.device_put(array, devices.resolve(""), may_alias=True), spec.dtype)
     return context.ThreadState.default_executor.constant(array, spec.dtype)
 

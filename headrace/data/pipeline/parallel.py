@@ -6,26 +6,22 @@ import collections
 import os
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from types import TracebackType
 from typing import Any
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.data.pipeline.buffering import AUTOTUNE, CHEAP, MEASURED, THREADS, typical
+from headrace.data.pipeline.buffering import AUTOTUNE, MEASURED, THREADS, typical
+from headrace.data.pipeline.degree import Degree
 from headrace.data.pipeline.elements import Element
 from headrace.data.pipeline.functions import TracedFunction, called
 from headrace.data.pipeline.mapping import Map, MapCursor
 from headrace.data.pipeline.options import Options
+from headrace.data.pipeline.sharing import Gathered, Outcome, share
 from headrace.data.pipeline.stage import Block, Cursor, Exhausted, Run, Stage, State, known
-
-_TRIED = 1024
-"""Quick calls after which a stage stays without threads."""
 
 _LONG = 2e-3
 """A block that a function takes longer for (in seconds) is shared by threads."""
-
-_ROUND = 32
-"""Elements between two looks at how much a stage waits."""
 
 
 def processors() -> int:
@@ -49,93 +45,6 @@ def check_parallelism(calls: Any) -> None:
         raise InvalidArgumentError(f"num_parallel_calls must be greater than zero, or AUTOTUNE; got {calls}")
 
 
-class Outcome:
-    """What a block of code gave or raised, to be told later: `with outcome: outcome.value = ...`."""
-
-    def __init__(self) -> None:
-        self.value: Any = None
-        self.error: Exception | None = None
-
-    def __enter__(self) -> Outcome:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        if isinstance(error, Exception):
-            self.error = error
-            return True
-        return False
-
-    def future(self) -> Future[Any]:
-        """The same as a future that is done."""
-        done: Future[Any] = Future()
-        if self.error is not None:
-            done.set_exception(self.error)
-        else:
-            done.set_result(self.value)
-        return done
-
-
-class Degree:
-    """How many elements are worked on at once: fixed, or tuned from what was measured.
-
-    Tuning begins with one, in the caller's thread. Where a call takes long enough to be worth handing over, two threads take
-    over; from then on one more is tried whenever the consumer has waited for more than a tenth of the time, and given up again
-    where it made the wait for an element no shorter.
-    """
-
-    def __init__(self, fixed: int | None, most: int) -> None:
-        self.now = fixed or 1
-        self.most = fixed or most
-        self._settled = fixed is not None or most == 1
-        self._calls = 0
-        self._waited = 0.0
-        self._times: list[float] = []
-        self._began = time.perf_counter()
-        self._before: tuple[int, float] | None = None
-
-    def called(self, seconds: float) -> None:
-        """Notes a call in the caller's thread."""
-        if self._settled:
-            return
-        self._calls += 1
-        self._times.append(seconds)
-        if len(self._times) < MEASURED:
-            return
-        each = typical(self._times)
-        self._times.clear()
-        if each > 3 * CHEAP:
-            self._before = (1, each)
-            self.now = 2
-            self._restart()
-        elif self._calls >= _TRIED:
-            self._settled = True
-
-    def waited(self, seconds: float) -> None:
-        """Notes that the consumer got an element from a thread, and how long it waited."""
-        if self._settled:
-            return
-        self._calls += 1
-        self._waited += seconds
-        if self._calls < _ROUND:
-            return
-        elapsed = time.perf_counter() - self._began
-        each = self._waited / self._calls
-        if self._before is not None and each > 0.95 * self._before[1]:
-            self.now = self._before[0]
-            self._settled = True
-        elif self._waited > 0.1 * elapsed and self.now < self.most:
-            self._before = (self.now, each)
-            self.now += 1
-        else:
-            self._before = None
-        self._restart()
-
-    def _restart(self) -> None:
-        self._calls = 0
-        self._waited = 0.0
-        self._began = time.perf_counter()
-
-
 class ParallelMap(Map):
     """A function of each element, of several at once."""
 
@@ -143,6 +52,7 @@ class ParallelMap(Map):
         super().__init__(source, function)
         self._calls = calls
         self._deterministic = deterministic
+        self._tuned: Degree | None = None
         self.check()
 
     def check(self) -> None:
@@ -157,7 +67,9 @@ class ParallelMap(Map):
         fixed = None if self._calls == AUTOTUNE else self._calls
         if fixed is None and options.autotune.enabled is False:
             fixed = most_threads(options)
-        degree = Degree(fixed, most_threads(options))
+        degree, most = self._tuned, most_threads(options)
+        if degree is None or not degree.lasts or degree.most != (fixed or most):
+            degree = self._tuned = Degree(fixed, most)
         return _ParallelMapCursor(run.open(self.inputs[0]), self._function, vectorize, degree, ordered)
 
 
@@ -195,8 +107,66 @@ class _ParallelMapCursor(MapCursor):
         return result
 
     def next_block(self, count: int) -> Block:
-        """See Cursor.next_block."""
-        return Cursor.next_block(self, count) if self._waiting else super().next_block(count)
+        """See Cursor.next_block; the threads work on one block together, rather than each on an element that is waited for."""
+        vectorized = self._vectorize and self._function.prepared.may_vectorize(count)
+        if not self._waiting and (vectorized or self._degree.alone):
+            return super().next_block(count)
+        gathered, ready = Gathered(count), 0
+        while self._waiting and ready < count:
+            gathered.put(ready, self._first().result())
+            ready += 1
+        elements, failed = self._taken(count - ready)
+        if elements:
+            self._share(elements, gathered, ready, failed)
+        if failed is not None:
+            failed.result()
+        if ready + len(elements) == 0:
+            raise Exhausted
+        return gathered.block(ready + len(elements))
+
+    def _taken(self, count: int) -> tuple[list[Element], Future[Any] | None]:
+        """Up to `count` elements of the input, fewer at its end or before an error, which comes with them."""
+        elements: list[Element] = []
+        while len(elements) < count and not self._ended:
+            outcome = Outcome()
+            with outcome:
+                outcome.value = self.inputs[0].next()
+            if isinstance(outcome.error, Exhausted):
+                self._ended = True
+            elif outcome.error is not None:
+                return elements, outcome.future()
+            else:
+                elements.append(outcome.value)
+        return elements, None
+
+    def _share(self, elements: Sequence[Element], gathered: Gathered, start: int, failed: Future[Any] | None) -> None:
+        """Puts the results for elements into a block, from a place on.
+
+        Raises what the first call that failed raised; the elements behind it are then still to be given, and `failed` raised.
+        """
+        first, self._done = self._done, self._done + len(elements)
+
+        def call(index: int) -> None:
+            gathered.put(start + index, self._work(elements[index], first + index))
+
+        began = time.perf_counter()
+        errors = share(call, len(elements), self._degree.now - 1, self._threads)
+        if not errors:
+            self._degree.shared((time.perf_counter() - began) / len(elements))
+            return
+        at = min(errors)
+        for index in range(at + 1, len(elements)):
+            outcome = Outcome()
+            outcome.error = errors.get(index)
+            if outcome.error is None and gathered.has(start + index):
+                outcome.value = gathered.one(start + index)
+            elif outcome.error is None:
+                self._waiting.append((self._threads().submit(self._work, elements[index], first + index), elements[index]))
+                continue
+            self._waiting.append((outcome.future(), elements[index]))
+        if failed is not None:
+            self._waiting.append((failed, ()))
+        raise errors[at]
 
     def _run_block(self, block: Block) -> Block | None:
         """See MapCursor: where a block takes long, the threads share it."""

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from headrace.core.errors import InvalidArgumentError, OpError, UnimplementedError
+from headrace.core.memory import empty
 from headrace.core.shapes import TensorShape
-from headrace.data.pipeline.elements import Element, empty, flat_specs
+from headrace.data.pipeline.elements import Element, flat_specs
 from headrace.data.pipeline.options import Options
 from headrace.dispatch.lists import ElementList
 from headrace.dispatch.tensor import GraphTensor
@@ -174,12 +175,7 @@ def stack(column: Sequence[Any], position: int) -> Any:
         raise InvalidArgumentError(f"cannot batch component {position}: it is a dataset or an optional, not a tensor")
     shape = first.shape
     if any(item.shape != shape for item in column):
-        other = next(item.shape for item in column if item.shape != shape)
-        raise InvalidArgumentError(
-            "Cannot batch tensors with different shapes in component"
-            f" {position}. First element had shape {list(shape)} and another had shape {list(other)};"
-            " use padded_batch or ragged_batch"
-        )
+        raise different_shapes(position, shape, next(item.shape for item in column if item.shape != shape))
     if not shape and first.dtype.kind != "O":
         return np.array(column, first.dtype)
     stacked = empty((len(column), *shape), first.dtype)
@@ -189,6 +185,14 @@ def stack(column: Sequence[Any], position: int) -> Any:
     for index, item in enumerate(column):
         stacked[index] = item
     return stacked
+
+
+def different_shapes(position: int, first: Sequence[int], other: Sequence[int]) -> InvalidArgumentError:
+    """The error for a component of two elements that cannot be stacked."""
+    return InvalidArgumentError(
+        f"Cannot batch tensors with different shapes in component {position}. First element had shape {list(first)} and another"
+        f" had shape {list(other)}; use padded_batch or ragged_batch"
+    )
 
 
 class Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,17 +32,22 @@ class Wanted(NamedTuple):
     ragged: Sequence[tuple[str, DType, DType]]
 
 
-def parse(serialized: Array, wanted: Wanted) -> tuple[Any, ...]:
+def parse(serialized: Array, wanted: Wanted, packed: Collection[str] = ()) -> tuple[Any, ...]:
     """Sparse indices, values and shapes, dense values, ragged values and row splits: a list of each.
 
     Args:
         serialized: examples, a vector or a scalar; for a scalar results have no dimension for the batch.
         wanted: what to read.
+        packed: names of dense strings that may be given as uint8, their bytes along a last axis more.
     """
     if serialized.ndim > 1:
         raise InvalidArgumentError(f"serialized must be a scalar or a vector; got shape {list(serialized.shape)}")
     names = [item[:2] for group in wanted for item in group]
-    return tensors_of(wanted, read(serialized.ravel().tolist(), names), serialized.ndim == 1)
+    examples = serialized.ravel().tolist()
+    columns = read(examples, names, packed)
+    if any(column.is_packed and not column.is_even for column in columns):
+        columns = read(examples, names)
+    return tensors_of(wanted, columns, serialized.ndim == 1)
 
 
 def tensors_of(wanted: Wanted, columns: Sequence[Column], batched: bool) -> tuple[Any, ...]:
@@ -93,7 +98,7 @@ def fixed(column: Column, key: str, shape: tuple[int, ...], default: Array) -> A
     rows = len(column.counts)
     unusual = column.counts != count
     if not unusual.any():
-        return column.values.reshape(rows, *shape)
+        return column.values.reshape(rows, *shape, *column.values.shape[1:])
     missing = column.counts < 0
     wrong = np.flatnonzero(unusual & ~missing if default.size or not count else unusual)
     if wrong.size:
@@ -158,7 +163,8 @@ def _sparse_shapes(serialized: Any, count: int) -> list[Any]:
     return [*[(None, rank)] * count, *[(None,)] * count, *[(rank,)] * count]
 
 
-def _shapes_v2(serialized: Any, *_: Any, num_sparse: int, dense_shapes: Shapes, ragged_value_types: DTypes, **__: Any) -> list[Any]:
+def shapes_v2(serialized: Any, *_: Any, num_sparse: int, dense_shapes: Shapes, ragged_value_types: DTypes, **__: Any) -> list[Any]:
+    """The shape rule of ParseExampleV2."""
     splits = [(serialized[0] + 1,) if serialized else (0,)] * len(ragged_value_types)
     ragged = [(None,)] * len(ragged_value_types)
     return [*_sparse_shapes(serialized, num_sparse), *_dense_shapes(serialized, dense_shapes), *ragged, *splits]
@@ -175,7 +181,7 @@ def _shapes_v2(serialized: Any, *_: Any, num_sparse: int, dense_shapes: Shapes, 
     ragged_split_types=dtypes.INDEX,
     host_only=True,
     differentiable=False,
-    shape=_shapes_v2,
+    shape=shapes_v2,
 )
 def parse_example_v2(
     serialized: Any,

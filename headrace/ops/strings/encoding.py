@@ -47,24 +47,52 @@ def _numbers(buffer: bytes, shape: tuple[int, ...], out_type: DType, little_endi
     return array if little_endian or array.itemsize == 1 else array.byteswap()
 
 
+def _check_size(size: int, out_type: DType) -> None:
+    if size % out_type.np_dtype.itemsize:
+        raise InvalidArgumentError(f"strings of {size} bytes do not divide into {out_type.name}s of {out_type.np_dtype.itemsize}")
+
+
+def decoded(strings: Any, out_type: DType, little_endian: bool = True) -> Any:
+    """What the bytes of strings, all of one length, say: numbers along a new last axis.
+
+    Args:
+        strings: an array of bytes.
+        out_type: the dtype of the numbers.
+        little_endian: whether the lowest byte comes first.
+
+    Raises:
+        InvalidArgumentError: the lengths differ, or do not divide into numbers.
+    """
+    items = strings.ravel().tolist()
+    sizes = set(map(len, items))
+    if len(sizes) > 1:
+        raise InvalidArgumentError(f"DecodeRaw takes strings of one length; these have {min(sizes)} to {max(sizes)} bytes")
+    (size,) = sizes or {0}
+    _check_size(size, out_type)
+    return _numbers(b"".join(items), (*strings.shape, size // out_type.np_dtype.itemsize), out_type, little_endian)
+
+
+def numbers_of(strings: Any, out_type: DType) -> Any:
+    """The same for strings whose bytes stand along the last axis of a uint8 array, lowest byte first, without a copy."""
+    _check_size(strings.shape[-1], out_type)
+    return strings != 0 if out_type is bool_ else strings.view(out_type.np_dtype)
+
+
+DECODED = (*FLOATING, *COMPLEX, *_NARROW_INTEGERS, bool_)
+"""The dtypes that DecodeRaw gives."""
+
+
 @op(
     "DecodeRaw",
     "bytes: string -> output: out_type",
-    out_type=(*FLOATING, *COMPLEX, *_NARROW_INTEGERS, bool_),
+    out_type=DECODED,
     host_only=True,
     differentiable=False,
     shape=lambda bytes, **_: (*bytes, None),
 )
 def decode_raw_op(bytes: Any, *, out_type: DType, little_endian: bool = True) -> Any:
     """The bytes of each string, all of one length, as numbers along a new last axis."""
-    items = bytes.ravel().tolist()
-    sizes = set(map(len, items))
-    if len(sizes) > 1:
-        raise InvalidArgumentError(f"DecodeRaw takes strings of one length; these have {min(sizes)} to {max(sizes)} bytes")
-    (size,) = sizes or {0}
-    if size % out_type.np_dtype.itemsize:
-        raise InvalidArgumentError(f"strings of {size} bytes do not divide into {out_type.name}s of {out_type.np_dtype.itemsize}")
-    return _numbers(b"".join(items), (*bytes.shape, size // out_type.np_dtype.itemsize), out_type, little_endian)
+    return decoded(bytes, out_type, little_endian)
 
 
 @op(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.data.pipeline.parallel import Degree
+from headrace.data.pipeline.degree import Degree
 
 CALL = 0.01
 """What a call takes, in seconds; no clock is read."""
@@ -40,3 +40,35 @@ def test_a_fixed_number_stays() -> None:
     degree.called(CALL)
     degree.waited(CALL)
     assert degree.now == 3
+
+
+def compared(times: dict[int, float], most: int) -> Degree:
+    """After a call that takes long; blocks take a time for each number of threads."""
+    degree = Degree(None, most)
+    while degree.now == 1:
+        degree.called(CALL)
+    assert not degree.alone
+    for _ in range(100):
+        degree.shared(times[degree.now])
+    return degree
+
+
+def test_threads_that_make_blocks_faster_stay_and_are_remembered() -> None:
+    degree = compared({1: 1.0, 2: 0.6, 4: 0.4, 6: 0.41}, 6)
+    assert degree.now == 4
+    assert degree.lasts
+
+
+def test_threads_that_make_blocks_no_faster_are_given_up() -> None:
+    degree = compared({1: 1.0, 2: 1.1}, 2)
+    assert degree.now == 1
+    assert degree.alone
+
+
+def test_one_slow_block_decides_nothing() -> None:
+    degree = Degree(None, 2)
+    while degree.now == 1:
+        degree.called(CALL)
+    for each in (9.0, 1.0, 0.6, 1.0, 0.6, 1.0, 0.6):
+        degree.shared(each)
+    assert degree.now == 2

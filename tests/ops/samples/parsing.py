@@ -32,6 +32,7 @@ def _strings(*items: bytes) -> Any:
 ROWS = _strings(
     _example(f=[1.0, 2.0], i=[7], s=[b"x", b"yz"]), _example(f=[3.0, 4.0], i=[8, 9], s=[]), _example(f=[5.0, 6.0], s=[b"last"])
 )
+EVEN = _strings(*[_example(f=[n], s=[np.int32(i + 2 * n).tobytes() for i in (3, 4)]) for n in (1, 2)])
 NONE = _strings()
 DEFAULT = np.float32([])
 LINES = _strings(b"1,2.5,x", b'-,1e3,"a ""b"", c"', b"-7, 4 ,z")
@@ -95,6 +96,21 @@ SAMPLES = [
             "ragged_split_types": (),
             "dense_shapes": ([1, 2], []),
         },
+    ),
+    Sample(
+        "_ParseExampleNumbers",
+        (EVEN, NONE, NONE, _strings(b"f", b"s"), NONE, [DEFAULT, NONE]),
+        {
+            "num_sparse": 0,
+            "sparse_types": (),
+            "dense_types": (float32, int32),
+            "ragged_value_types": (),
+            "ragged_split_types": (),
+            "dense_shapes": ([1], [2]),
+            "decoded": (1,),
+        },
+        reference=lambda *_, **__: [np.float32([[1], [2]]), np.int32([[[5], [6]], [[7], [8]]])],
+        oracle=False,  # tests/data/pipeline compares it with what it is made of
     ),
     Sample(
         "ParseExample",
