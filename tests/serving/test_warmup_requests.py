@@ -94,8 +94,8 @@ def version(tmp_path: Path) -> Path:
 def load(version: Path, engine: HeadsEngine) -> Callable[..., OpError | None]:
     """Loads the version and gives the error that stopped it, None once it is AVAILABLE."""
 
-    def run(options: LifecycleOptions = ONE_TRY, **more: Any) -> OpError | None:
-        lifecycle = ModelLifecycle("m", version.parent, engine, options, **more)
+    def run(options: LifecycleOptions = ONE_TRY) -> OpError | None:
+        lifecycle = ModelLifecycle("m", version.parent, engine, options)
         lifecycle.step()
         (status,) = lifecycle.statuses()
         assert status.state is (State.END if status.error else State.AVAILABLE)
@@ -159,18 +159,20 @@ class TestReplay:
         assert replay(Servable("m", 1, model), version, 1, lambda: next(answers)) == 3
         assert len(model.runs) == 2
 
-    def test_the_time_is_measured(self, version: Path, load: Callable[..., OpError | None]) -> None:
+    def test_the_time_is_measured(self, version: Path, engine: HeadsEngine) -> None:
         metrics = ServingMetrics()
-        load(on_warm_up=metrics.warmed)
-        assert "model_warmup_latency_count" not in metrics.page(Models([]))
-        write(version, regress_log())
-        load(on_warm_up=metrics.warmed)
-        write(version, b"\xff")
-        load(on_warm_up=metrics.warmed)
-        page = metrics.page(Models([])).splitlines()
         name = ":tensorflow:serving:model_warmup_latency_count"
-        assert f'{name}{{model_path="{version}",status="OK"}} 1' in page
-        assert f'{name}{{model_path="{version}",status="INVALID_ARGUMENT"}} 1' in page
+
+        def page() -> list[str]:
+            lifecycle = ModelLifecycle("m", version.parent, engine, ONE_TRY, on_warm_up=metrics.warmed)
+            lifecycle.step()
+            return metrics.page(Models([lifecycle])).splitlines()
+
+        assert not [line for line in page() if line.startswith(name)]
+        write(version, regress_log())
+        assert f'{name}{{model_path="{version}",status="OK"}} 1' in page()
+        write(version, b"\xff")
+        assert f'{name}{{model_path="{version}",status="INVALID_ARGUMENT"}} 1' in page()
 
 
 class TestFailures:
