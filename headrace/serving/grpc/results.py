@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace.core.errors import InvalidArgumentError
-from headrace.serving.engines.base import Array
 from headrace.serving.grpc.codec import fill_spec
 from headrace.serving.heads import Classification, Regression, Result
 from headrace.serving.inference import Answer
@@ -34,7 +32,7 @@ def fill_inference(proto: Any, model: str, answer: Answer[Result]) -> None:
 
 def _classifications(proto: Any, result: Classification) -> None:
     """A Classifications for each example, with a Class for each label or score; what the head does not give stays empty."""
-    labels = None if result.classes is None else _labels(result.classes)
+    labels = None if result.classes is None else result.labels()
     scores = None if result.scores is None else result.scores.tolist()
     for row in range(len(labels if labels is not None else scores or ())):
         found = proto.classifications.add().classes
@@ -53,10 +51,3 @@ def _regressions(proto: Any, result: Regression) -> None:
     proto.SetInParent()
     for value in result.values.tolist():
         proto.regressions.add(value=value)
-
-
-def _labels(classes: Array) -> list[list[str]]:
-    try:
-        return [[label if isinstance(label, str) else label.decode() for label in row] for row in classes.tolist()]
-    except UnicodeDecodeError:
-        raise InvalidArgumentError("the model gives a label that is not UTF-8, which a Class cannot hold; call Predict") from None
