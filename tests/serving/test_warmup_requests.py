@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headrace.core.errors import OpError
 from headrace.data.tfrecord import TFRecordWriter
@@ -256,3 +258,26 @@ class TestFailures:
         assert handle is not None
         with handle:
             assert handle.version == 1
+
+
+LOGS = [
+    log.SerializeToString()
+    for log in (regress_log(), classify_log(), predict_log(), multi_log(("", CLASSIFY), ("column", REGRESS)), session_run_log())
+]
+DAMAGED = st.builds(
+    lambda data, at, more: data[: at % (len(data) + 1)] + more + data[at % (len(data) + 1) + len(more) :],
+    st.sampled_from(LOGS),
+    st.integers(0, 1000),
+    st.binary(max_size=4),
+)
+
+
+@given(st.lists(DAMAGED, max_size=3))
+def test_any_record_is_run_or_refused_by_name(tmp_path_factory: pytest.TempPathFactory, records: list[bytes]) -> None:
+    version = tmp_path_factory.mktemp("version")
+    write(version, *records)
+    try:
+        assert replay(Servable("m", 1, HeadsModel(1.0)), version, 1, lambda: False) == len(records)
+    except OpError as error:
+        assert str(version / FILE) in error.message
+        assert error.code != "INTERNAL", error.message
