@@ -17,10 +17,9 @@ import pytest
 
 from headrace.core.errors import DeadlineExceededError, InternalError, InvalidArgumentError
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions, FixedBatching
-from headrace.serving.batching.requests import DEFAULT_PRIORITY
+from headrace.serving.batching.requests import DEFAULT_PRIORITY, priority_of
 from headrace.serving.models import ModelSpec
 from headrace.serving.rest.app import RestOptions
-from headrace.serving.rest.predict import priority_of
 from headrace.serving.servable import State
 from tests.serving.toy import QUICK, Service, ToyModel, wait_until, write_version
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from headrace.proto import serving
 from headrace.proto.tensors import from_proto, to_proto
+from headrace.serving.batching.options import BatchingOptions
+from headrace.serving.batching.versions import Batching
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.server import GrpcServer
@@ -116,8 +118,15 @@ class GrpcService(Front):
     """One model `m` on the toy engine."""
 
     def __init__(
-        self, base_path: Path, options: GrpcOptions | None = None, engine: Any = None, lifecycle: LifecycleOptions = QUICK
+        self,
+        base_path: Path,
+        options: GrpcOptions | None = None,
+        engine: Any = None,
+        lifecycle: LifecycleOptions = QUICK,
+        batching: BatchingOptions | None = None,
     ) -> None:
         self.engine = engine or ToyEngine()
         metrics = ServingMetrics()
-        super().__init__(Models([ModelLifecycle("m", base_path, self.engine, lifecycle, on_load=metrics.loaded)]), metrics, options)
+        batches = Batching(batching, metrics.batching) if batching is not None else None
+        model = ModelLifecycle("m", base_path, self.engine, lifecycle, on_load=metrics.loaded, batching=batches)
+        super().__init__(Models([model]), metrics, options)

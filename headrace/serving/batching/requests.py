@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
 from collections.abc import Hashable, Sequence
@@ -17,6 +18,13 @@ from headrace.serving.batching.tensors import Inputs, Outputs, check_rows
 PRIORITIES = 8
 DEFAULT_PRIORITY = 3
 """Urgencies as in HTTP's `Priority` header (RFC 9218): 0 is the most urgent of 8, 3 the usual one."""
+_URGENCY = re.compile(r"(?:^|,)[ \t]*u=([0-7])[ \t]*(?:[,;]|$)")
+
+
+def priority_of(header: str) -> int:
+    """The urgency in a `Priority` header such as `u=1`; the usual one when it has none."""
+    found = _URGENCY.search(header)
+    return int(found[1]) if found else DEFAULT_PRIORITY
 
 
 @dataclass(slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
@@ -20,6 +21,7 @@ from headrace.core.errors import (
     OpError,
     UnavailableError,
 )
+from headrace.serving.batching.requests import DEFAULT_PRIORITY, priority_of
 from headrace.serving.grpc.errors import details, grpc_status
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.models import Models
@@ -27,6 +29,8 @@ from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
 _PROTOCOL = "GRPC"
+_FOREVER_SECONDS = 1e9
+"""gRPC says more than that when there is no deadline."""
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
@@ -35,24 +39,32 @@ class Call:
     """One call while it is answered.
 
     Attributes:
+        deadline: in `time.monotonic()` seconds; infinite when the client sets none.
         model: the name that the request gives, for the metrics.
         version: the version that answers, for the metrics.
     """
 
-    __slots__ = ("_context", "model", "version")
+    __slots__ = ("_context", "deadline", "model", "version")
 
     def __init__(self, context: Any) -> None:
         self._context = context
+        left = context.time_remaining()
+        self.deadline = time.monotonic() + left if left is not None and left < _FOREVER_SECONDS else math.inf
         self.model = ""
         self.version: int | None = None
 
     def check(self) -> None:
         """Raises when nobody waits for the answer any more: the deadline has passed, or the client has gone away."""
-        left = self._context.time_remaining()
-        if left is not None and left <= 0:
+        if time.monotonic() >= self.deadline:
             raise DeadlineExceededError("the deadline of this request has passed")
         if not self._context.is_active():
             raise CancelledError("the client has gone away")
+
+    @property
+    def priority(self) -> int:
+        """The urgency in the call's metadata under `priority`, such as `u=1`; the usual one when there is none."""
+        headers = [str(value) for key, value in self._context.invocation_metadata() if key == "priority"]
+        return priority_of(headers[0]) if headers else DEFAULT_PRIORITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,12 @@ class PredictionService:
         with self._models.acquire(spec) as handle:
             call.version = handle.version
             inputs = codec.inputs(request, self._options.max_message_bytes)
-            prediction = self._dataplane.run(handle, spec.signature, inputs, request.output_filter)
-            signature = handle.signatures[prediction.signature]
-            return codec.predict_response(handle.model, prediction, signature, self._options.tensor_content)
+            pending = self._dataplane.start(
+                handle, spec.signature, inputs, request.output_filter, deadline=call.deadline, priority=call.priority
+            )
+            signatures = handle.signatures
+        prediction = pending.result()
+        return codec.predict_response(spec.name, prediction, signatures[prediction.signature], self._options.tensor_content)
 
     def classify(self, request: Any, call: Call) -> Any:
         """Classes and scores of tf.Examples; raises what inference.classify does."""

@@ -31,20 +31,11 @@ def fill_inference(proto: Any, model: str, answer: Answer[Result]) -> None:
 
 
 def _classifications(proto: Any, result: Classification) -> None:
-    """A Classifications for each example, with a Class for each label or score; what the head does not give stays empty."""
-    labels = None if result.classes is None else result.labels()
-    scores = None if result.scores is None else result.scores.tolist()
-    for row in range(len(labels if labels is not None else scores or ())):
+    """A Classifications for each example, with a Class for each label and score."""
+    for labels, scores in zip(result.labels(), result.score_rows().tolist(), strict=True):
         found = proto.classifications.add().classes
-        if labels is None:
-            for score in scores[row] if scores is not None else ():
-                found.add(score=score)
-        elif scores is None:
-            for label in labels[row]:
-                found.add(label=label)
-        else:
-            for label, score in zip(labels[row], scores[row], strict=True):
-                found.add(label=label, score=score)
+        for label, score in zip(labels, scores, strict=True):
+            found.add(label=label, score=score)
 
 
 def _regressions(proto: Any, result: Regression) -> None:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, OpError
+from headrace.serving.batching.requests import priority_of
 from headrace.serving.configuration.monitoring import DEFAULT_PATH
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.exposition import CONTENT_TYPE
@@ -23,7 +24,7 @@ from headrace.serving.rest import describe, paths
 from headrace.serving.rest.bodies import read_body
 from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
 from headrace.serving.rest.heads import METHODS, HeadRunner
-from headrace.serving.rest.predict import Predictor, RunCall, priority_of
+from headrace.serving.rest.predict import Predictor, RunCall
 from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)

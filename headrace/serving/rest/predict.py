@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import re
 from dataclasses import dataclass
 
 from headrace.core.errors import InvalidArgumentError, OpError
 from headrace.serving.batching.batcher import Batcher
-from headrace.serving.batching.requests import DEFAULT_PRIORITY
 from headrace.serving.dataplane import Dataplane, Prediction
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.pending import Pending
@@ -23,7 +21,6 @@ from headrace.serving.rest.paths import Target
 from headrace.serving.workers import Workers
 
 _SMALL_BYTES = 16 << 10
-_URGENCY = re.compile(r"(?:^|,)[ \t]*u=([0-7])[ \t]*(?:[,;]|$)")
 
 Begun = tuple[Pending[Prediction], decode.Layout]
 
@@ -46,12 +43,6 @@ class RunCall:
     deadline: float
     body: bytes = b""
     version: int | None = None
-
-
-def priority_of(header: str) -> int:
-    """The urgency in a `Priority` header (RFC 9218) such as `u=1`; the usual one when it has none."""
-    found = _URGENCY.search(header)
-    return int(found[1]) if found else DEFAULT_PRIORITY
 
 
 class Predictor:
