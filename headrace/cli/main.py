@@ -23,7 +23,7 @@ COMMANDS = {
     "inspect": _Entry("headrace.cli.inspect", "Show what a SavedModel holds, or how two versions differ."),
     "run": _Entry("headrace.cli.run", "Run a TensorFlow program on Headrace, unchanged."),
     "run-signature": _Entry("headrace.cli.run_signature", "Run one signature of a SavedModel on files or JSON."),
-    "serve": _Entry("headrace.cli.serve", "Serve a SavedModel over TensorFlow Serving's REST API.", extra="serving"),
+    "serve": _Entry("headrace.cli.serve", "Serve SavedModels over TensorFlow Serving's REST and gRPC APIs.", extra="serving"),
     "sign": _Entry("headrace.cli.sign", "Sign a model with a key.", extra="signing"),
     "tensorboard": _Entry("headrace.cli.tensorboard", "Start TensorBoard on what tf.summary wrote.", extra="tensorboard"),
     "verify": _Entry("headrace.cli.verify", "Check a model's signature or digest."),

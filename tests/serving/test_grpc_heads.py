@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from headrace.proto import serving
 from headrace.proto.messages import Example
+from headrace.serving.batching.options import BatchingOptions, FixedBatching
 from headrace.serving.heads import CLASSIFY, REGRESS
 from tests.serving.test_metrics import labels, read
 from tests.serving.toy import write_version
@@ -111,3 +113,19 @@ def test_each_method_is_counted_under_its_name(service: GrpcService) -> None:
     latency = found[":tensorflow:serving:request_latency_count"]
     assert {dict(key)["API"] for key in latency} == {"Classify", "Regress", "MultiInference"}
     assert found[":tensorflow:serving:request_example_count_total"] == {labels(model="m"): 4}
+
+
+def test_heads_that_wait_for_their_batch_beyond_the_deadline_are_not_run(tmp_path: Path) -> None:
+    write_version(tmp_path / "batched", 1, 1.0)
+    patient = BatchingOptions(FixedBatching(max_batch_size=16, batch_timeout_micros=2_000_000, num_batch_threads=1))
+    engine = HeadsEngine()
+    with GrpcService(tmp_path / "batched", engine=engine, batching=patient) as service:
+        before = len(engine.only().runs)
+        requests = {
+            "Classify": ask(serving.ClassificationRequest, "", 0.25),
+            "Regress": ask(serving.RegressionRequest, "regress", 0.25),
+        }
+        for name, request in requests.items():
+            assert service.client().refusal(name, request, timeout=0.3)[0] == "DEADLINE_EXCEEDED"
+        time.sleep(2.5)  # longer than a batch waits
+        assert len(engine.only().runs) == before

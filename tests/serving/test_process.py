@@ -207,7 +207,7 @@ def test_wrong_flags_are_refused(tmp_path: Path, flags: list[str], message: str)
 def test_help_lists_the_commands() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    assert re.search(r"serve +Serve a SavedModel", result.output)
+    assert re.search(r"serve +Serve SavedModels", result.output)
     assert CliRunner().invoke(main, ["nothing"]).exit_code == 2
 
 

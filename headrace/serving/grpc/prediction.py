@@ -69,7 +69,8 @@ class PredictionService:
         """Classes and scores of tf.Examples; raises what inference.classify does."""
         spec = codec.model_spec(request)
         call.model = spec.name
-        answer = inference.classify(self._dataplane, spec, *of_input(request.input))
+        examples, context = of_input(request.input)
+        answer = inference.classify(self._dataplane, spec, examples, context, call.deadline, call.priority)
         call.version = answer.version
         response = ClassificationResponse()
         results.fill_classify(response, spec.name, answer)
@@ -79,7 +80,8 @@ class PredictionService:
         """One value for each tf.Example; raises what inference.regress does."""
         spec = codec.model_spec(request)
         call.model = spec.name
-        answer = inference.regress(self._dataplane, spec, *of_input(request.input))
+        examples, context = of_input(request.input)
+        answer = inference.regress(self._dataplane, spec, examples, context, call.deadline, call.priority)
         call.version = answer.version
         response = RegressionResponse()
         results.fill_regress(response, spec.name, answer)
@@ -89,7 +91,8 @@ class PredictionService:
         """Several heads of a model on the same tf.Examples; raises what inference.multi_inference does."""
         tasks = [inference.Task(codec.model_spec(task), task.method_name) for task in request.tasks]
         call.model = tasks[0].spec.name if tasks else ""
-        answers = inference.multi_inference(self._dataplane, tasks, *of_input(request.input))
+        examples, context = of_input(request.input)
+        answers = inference.multi_inference(self._dataplane, tasks, examples, context, call.deadline)
         call.version = answers[0].version
         response = MultiInferenceResponse()
         for task, answer in zip(tasks, answers, strict=True):
