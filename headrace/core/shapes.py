@@ -134,6 +134,13 @@ class TensorShape:
             a is None or b is None or a == b for a, b in zip(self._dims, that._dims, strict=True)
         )
 
+    def admits(self, sizes: tuple[int, ...]) -> bool:
+        """True for the `shape` of an array that fits this one."""
+        dims = self._dims
+        return dims is None or (
+            len(dims) == len(sizes) and all(dim is None or dim == size for dim, size in zip(dims, sizes, strict=True))
+        )
+
     def is_subtype_of(self, other: Any) -> bool:
         """True when every concrete shape of this one is also one of `other`."""
         that = as_shape(other)

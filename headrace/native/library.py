@@ -25,6 +25,7 @@ COMPILE_SECONDS = 60
 _KINDS = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "u": ctypes.c_uint64}
 _ARGUMENTS = {
     "headrace_frame_records": "piuippp",
+    "headrace_json_numbers": "piipppp",
     "headrace_locate_features": "ppipppipppp",
     "headrace_common_size": "ppppi",
     "headrace_pack_strings": "ppppip",

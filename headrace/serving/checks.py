@@ -35,7 +35,7 @@ def check_inputs(signature: Signature, inputs: Mapping[str, Array]) -> None:
         given = dtypes.from_numpy(value.dtype)
         if given is not spec.dtype:
             raise InvalidArgumentError(f'input "{name}" has dtype {given.name}; expected {spec.dtype.name}')
-        if not spec.shape.is_compatible_with(value.shape):
+        if not spec.shape.admits(value.shape):
             raise InvalidArgumentError(f'input "{name}" has shape {TensorShape(value.shape)}; expected {spec.shape}')
 
 

@@ -57,9 +57,26 @@ class Pending(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         """Waits as `result` does, but without a deadline: the event loop has timeouts of its own."""
-        with contextlib.suppress(Exception):  # a failed run's error comes out below
-            yield from asyncio.wrap_future(self._future).__await__()
+        if not self._future.done():
+            loop = asyncio.get_running_loop()
+            waiter = loop.create_future()
+            self._future.add_done_callback(lambda _: _tell(loop, waiter))
+            try:
+                yield from waiter
+            except asyncio.CancelledError:
+                self._future.cancel()
+                raise
         return self._finish(self._future.result)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile; nobody waits any more
+        loop.call_soon_threadsafe(_wake, waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def completed(outputs: Outputs) -> Future[Outputs]:

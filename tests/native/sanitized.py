@@ -6,6 +6,7 @@ Inputs stand in memory of exactly their size, so that a read beyond them ends th
 from __future__ import annotations
 
 import ctypes
+import json
 import random
 import sys
 from pathlib import Path
@@ -131,14 +132,28 @@ def run_images(call: ctypes.CDLL, rng: random.Random) -> None:
         assert (found == 1).all()
 
 
+def run_numbers(call: ctypes.CDLL, rng: random.Random) -> int:
+    """One JSON array. 1 when it was read."""
+    width = rng.randrange(1, 4)
+    rows = [[rng.choice([rng.random(), rng.randrange(-99, 99), 1e-7 * rng.random()]) for _ in range(width)] for _ in range(3)]
+    text = bytearray(damaged(json.dumps(rows).encode(), rng))
+    if text and rng.random() < 0.5:
+        text[rng.randrange(len(text))] = rng.choice(b"[],.eE-+0 ")
+    data = exact(bytes(text))
+    values, shape, largest = np.empty(data.size // 2 + 1), np.empty(32, np.int64), np.empty(2)
+    found = np.empty(2, np.int64)
+    return int(call.headrace_json_numbers(pointer(data), data.size, 0, *map(pointer, (values, shape, largest, found))) > 0)
+
+
 def main() -> None:
-    """Runs the rounds and prints the number of sound batches and of records found."""
+    """Runs the rounds and prints the number of sound batches, of records found and of arrays of numbers read."""
     call, rng = library.opened(Path(sys.argv[1])), random.Random(5)
     for _ in range(ROUNDS):
         run_images(call, rng)
     batches = sum(run_examples(call, rng) for _ in range(ROUNDS))
     records = sum(run_records(call, rng) for _ in range(ROUNDS))
-    print(batches, records)
+    arrays = sum(run_numbers(call, rng) for _ in range(ROUNDS))
+    print(batches, records, arrays)
 
 
 if __name__ == "__main__":

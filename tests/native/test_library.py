@@ -90,6 +90,7 @@ def test_damaged_inputs_under_the_sanitizers(tmp_path: Path, monkeypatch: pytest
     command = [sys.executable, str(Path(__file__).with_name("sanitized.py")), str(tmp_path / "library.so")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    batches, whole = map(int, done.stdout.split())
+    batches, whole, arrays = map(int, done.stdout.split())
     assert batches > 300
     assert whole > 500
+    assert 200 < arrays < 2400

@@ -21,7 +21,7 @@ from headrace.serving.exposition import CONTENT_TYPE
 from headrace.serving.inference import APIS
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.rest import describe, paths
-from headrace.serving.rest.bodies import read_body
+from headrace.serving.rest.bodies import header, read_body
 from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
 from headrace.serving.rest.heads import METHODS, HeadRunner
 from headrace.serving.rest.predict import Predictor, RunCall
@@ -81,7 +81,7 @@ class RestApp:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        path = request.scope.get("raw_path", request.url.path.encode()).decode("ascii", "replace").partition("?")[0]
+        path = _path(request.scope)
         page = self._pages.get(path)
         if page is not None:
             if request.method not in ("GET", "HEAD"):
@@ -99,9 +99,7 @@ class RestApp:
 
     async def _infer(self, request: Request, target: paths.Target) -> Response:
         deadline = time.monotonic() + self._options.timeout_seconds
-        call = RunCall(
-            target, request.headers.get("content-encoding", ""), priority_of(request.headers.get("priority", "")), deadline
-        )
+        call = RunCall(target, header(request, b"content-encoding"), priority_of(header(request, b"priority")), deadline)
         code = "OK"
         started = time.perf_counter()
         self._metrics.in_flight(_PROTOCOL, 1)
@@ -140,6 +138,12 @@ class RestApp:
 
     def _metrics_page(self) -> Response:
         return Response(self._metrics.page(self._models), headers={"content-type": CONTENT_TYPE})
+
+
+def _path(scope: Scope) -> str:
+    """The path as sent, still URL-encoded."""
+    raw: bytes = scope["raw_path"] if "raw_path" in scope else scope["path"].encode()
+    return raw.decode("ascii", "replace").partition("?")[0]
 
 
 def _json(content: Any, status: int = 200) -> Response:

@@ -12,6 +12,11 @@ from headrace.serving.rest.errors import PayloadTooLargeError, UnsupportedEncodi
 _DRAINED_BYTES = 16 << 20
 
 
+def header(request: Request, name: bytes) -> str:
+    """The value of a header, "" without it. Many times as fast as `Request.headers`, which counts in small requests."""
+    return next((value.decode("latin-1") for key, value in request.scope["headers"] if key == name), "")
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The body as sent.
 
@@ -20,7 +25,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     Raises:
         PayloadTooLargeError: the body, or its announced length, is over `limit` bytes.
     """
-    announced = request.headers.get("content-length", "0")
+    announced = header(request, b"content-length") or "0"
     too_large = not announced.isdecimal() or int(announced[:20]) > limit
     chunks: list[bytes] = []
     size = 0

@@ -7,17 +7,17 @@ something wrong, the values are walked one by one to name the first fault.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal, NoReturn
 
-import ml_dtypes
 import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.serving.engines.base import Array, Signature
+from headrace.serving.rest import plain
+from headrace.serving.rest.plain import PlainRequest, largest_exact_integer
 from headrace.serving.rest.values import from_base64, is_base64, kind, load, show
 
 Layout = Literal["row", "columnar"]
@@ -26,12 +26,25 @@ _MAX_RANK = 32
 _NAMES = {"float32": "float", "float64": "double", "float16": "half"}
 
 
-@dataclass(frozen=True, slots=True)
 class Document:
-    """A request that is a JSON object, its tensors not converted yet."""
+    """A request that is a JSON object, its tensors not converted yet.
 
-    signature: str
-    content: dict[str, Any]
+    Attributes:
+        signature: the `signature_name` in it, or "".
+        plain: its one array, when it is of the commonest form.
+    """
+
+    def __init__(self, signature: str, content: dict[str, Any] | bytes, plain: PlainRequest | None = None) -> None:
+        self.signature = signature
+        self.plain = plain
+        self._content = content
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The whole object."""
+        if isinstance(self._content, bytes):
+            self._content = _content(self._content)
+        return self._content
 
 
 class _FaultError(Exception):
@@ -44,13 +57,21 @@ def parse(body: bytes) -> Document:
     Raises:
         InvalidArgumentError: not JSON, not an object, or its `signature_name` is not a string.
     """
-    content = load(body)
-    if not isinstance(content, dict):
-        raise InvalidArgumentError(f"JSON Value: {show(content)} Is not object")
+    request = plain.read(body)
+    if request is not None:
+        return Document(request.signature, body, request)
+    content = _content(body)
     name = content.get("signature_name", "")
     if not isinstance(name, str):
         raise InvalidArgumentError(f"JSON Value: {show(name)} is not a valid 'signature_name'; expected a string")
     return Document(name, content)
+
+
+def _content(body: bytes) -> dict[str, Any]:
+    content = load(body)
+    if not isinstance(content, dict):
+        raise InvalidArgumentError(f"JSON Value: {show(content)} Is not object")
+    return content
 
 
 def to_arrays(document: Document, signature: Signature) -> tuple[dict[str, Array], Layout]:
@@ -63,6 +84,11 @@ def to_arrays(document: Document, signature: Signature) -> tuple[dict[str, Array
         InvalidArgumentError: the request has no tensors, or they do not fit together or the signature.
         UnimplementedError: an input's dtype has no JSON form.
     """
+    if document.plain is not None and len(signature.inputs) == 1:
+        ((name, spec),) = signature.inputs.items()
+        array = document.plain.to_array(spec.dtype)
+        if array is not None:
+            return {name: array}, "row" if document.plain.key == "instances" else "columnar"
     content = document.content
     if not signature.inputs:
         raise InvalidArgumentError(f"Failed to get input map for signature: {document.signature or 'DEFAULT'}")
@@ -150,7 +176,7 @@ def _to_array(value: Any, dtype: DType) -> Array:
         if len(sizes) > 1 or len(shape) == _MAX_RANK:
             raise _FaultError
         shape.append(sizes.pop())
-        leaves = list(chain.from_iterable(leaves))
+        leaves = list(chain.from_iterable(leaves)) if len(leaves) > 1 else leaves[0]
         kinds = set(map(type, leaves))
     if list in kinds:
         raise _FaultError
@@ -159,7 +185,7 @@ def _to_array(value: Any, dtype: DType) -> Array:
 
 def _convert(leaves: list[Any], kinds: set[type], dtype: DType) -> Array:
     if dtype.is_floating and kinds <= {int, float}:
-        return _floats(leaves, dtype, _largest_exact_integer(dtype) if int in kinds else float(dtype.max))
+        return _floats(leaves, dtype, largest_exact_integer(dtype) if int in kinds else float(dtype.max))
     if dtype.is_integer and kinds <= {int}:
         try:
             return np.array(leaves, dtype.np_dtype)
@@ -188,15 +214,10 @@ def _floats(leaves: list[Any], dtype: DType, safe: float) -> Array:
     return wide.astype(dtype.np_dtype)
 
 
-def _largest_exact_integer(dtype: DType) -> int:
-    digits = int(ml_dtypes.finfo(dtype.np_dtype).nmant) + 1
-    return (1 << digits) - 1
-
-
 def _float_fits(value: float, dtype: DType) -> bool:
     """False when converting to `dtype` would lose an integer's digits or leave the finite range."""
     if type(value) is int:
-        return abs(value) <= _largest_exact_integer(dtype)
+        return abs(value) <= largest_exact_integer(dtype)
     return not math.isfinite(value) or float(dtype.min) <= value <= float(dtype.max)
 
 

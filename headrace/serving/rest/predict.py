@@ -18,6 +18,7 @@ from headrace.serving.pending import Pending
 from headrace.serving.rest import decode, encode
 from headrace.serving.rest.bodies import inflate
 from headrace.serving.rest.paths import Target
+from headrace.serving.servable import Handle
 from headrace.serving.workers import Workers
 
 _SMALL_BYTES = 16 << 10
@@ -66,13 +67,11 @@ class Predictor:
         Raises:
             OpError: whatever is wrong with the request, or happened to it.
         """
-        document = None
         begun: Begun | bytes | None = None
-        if len(call.body) <= _SMALL_BYTES and not call.encoding and self._has_batches(call.target):
-            document = decode.parse(call.body)
-            begun = self._begin(call, document, batched_only=True)
+        if len(call.body) <= _SMALL_BYTES and not call.encoding:
+            begun = self._begin_here(call)
         if begun is None:
-            begun = await asyncio.wrap_future(self._workers.submit(functools.partial(self._on_worker, call, document)))
+            begun = await asyncio.wrap_future(self._workers.submit(functools.partial(self._on_worker, call)))
         if isinstance(begun, bytes):
             return begun
         pending, layout = begun
@@ -81,12 +80,21 @@ class Predictor:
             return encode.from_arrays(prediction.outputs, layout)
         return await asyncio.to_thread(encode.from_arrays, prediction.outputs, layout)
 
-    def _has_batches(self, target: Target) -> bool:
+    def _begin_here(self, call: RunCall) -> Begun | None:
+        """Queues a request on the event loop; None when it is not batched, or there is no such version."""
         try:
-            with self._dataplane.models.acquire(target.spec) as handle:
-                return handle.has_batches
-        except OpError:  # comes again where the request is read
-            return False
+            handle = self._dataplane.models.acquire(call.target.spec)
+        except OpError:  # the thread that reads the request says so, unless there is more to say about it
+            return None
+        with handle:
+            if not handle.has_batches:
+                return None
+            document = decode.parse(call.body)
+            batcher = handle.batcher(document.signature or DEFAULT_SIGNATURE)
+            if batcher is None:
+                return None
+            self._hold(batcher)
+            return self._begin(call, document, handle)
 
     def _hold(self, batcher: Batcher) -> None:
         """Lets the requests that this turn of the event loop decodes share a batch, rather than the first one run alone."""
@@ -99,27 +107,19 @@ class Predictor:
         self._held.remove(batcher)
         batcher.resume()
 
-    def _on_worker(self, call: RunCall, document: decode.Document | None) -> Begun | bytes:
+    def _on_worker(self, call: RunCall) -> Begun | bytes:
         """The answer, or for a request that is batched, what it waits for."""
-        if document is None:
-            document = decode.parse(inflate(call.body, call.encoding, self._max_body_bytes))
-        begun = self._begin(call, document, batched_only=False)
-        assert begun is not None
-        pending, layout = begun
-        return encode.from_arrays(pending.result().outputs, layout) if pending.done else begun
-
-    def _begin(self, call: RunCall, document: decode.Document, batched_only: bool) -> Begun | None:
-        """Queues or runs a request; None when it is not batched but only those are wanted."""
+        document = decode.parse(inflate(call.body, call.encoding, self._max_body_bytes))
         with self._dataplane.models.acquire(call.target.spec) as handle:
-            call.version = handle.version
-            name = document.signature or DEFAULT_SIGNATURE
-            signature = handle.signatures.get(name)
-            if signature is None:
-                raise InvalidArgumentError(f'Serving signature name: "{name}" not found in signature def')
-            if batched_only:
-                batcher = handle.batcher(name)
-                if batcher is None:
-                    return None
-                self._hold(batcher)
-            inputs, layout = decode.to_arrays(document, signature)
-            return self._dataplane.start(handle, name, inputs, deadline=call.deadline, priority=call.priority), layout
+            pending, layout = self._begin(call, document, handle)
+        return encode.from_arrays(pending.result().outputs, layout) if pending.done else (pending, layout)
+
+    def _begin(self, call: RunCall, document: decode.Document, handle: Handle) -> Begun:
+        """Queues a request that is batched and runs any other."""
+        call.version = handle.version
+        name = document.signature or DEFAULT_SIGNATURE
+        signature = handle.signatures.get(name)
+        if signature is None:
+            raise InvalidArgumentError(f'Serving signature name: "{name}" not found in signature def')
+        inputs, layout = decode.to_arrays(document, signature)
+        return self._dataplane.start(handle, name, inputs, deadline=call.deadline, priority=call.priority), layout
