@@ -10,7 +10,6 @@ from typing import Generic, TypeVar
 from headrace.core.errors import InvalidArgumentError
 from headrace.serving.batching.requests import DEFAULT_PRIORITY
 from headrace.serving.dataplane import Dataplane, Prediction
-from headrace.serving.engines.base import Array
 from headrace.serving.examples import batch_of
 from headrace.serving.heads import (
     CLASSIFY,
@@ -76,8 +75,8 @@ def classify(
         UnavailableError: too many requests wait already.
     """
     with dataplane.models.acquire(spec) as handle:
-        head, batch = Head(CLASSIFY, spec.signature), batch_of(examples, context)
-        found = start_head(dataplane, handle, head, batch, deadline, priority).result()
+        pending = start_head(dataplane, handle, Head(CLASSIFY, spec.signature), examples, context, deadline, priority)
+    found = pending.result()
     assert isinstance(found.result, Classification)
     return Answer(found.result, found.version, found.signature)
 
@@ -92,8 +91,8 @@ def regress(
 ) -> Answer[Regression]:
     """Runs a regress head: a signature from `inputs` to `outputs`; arguments and errors are those of `classify`."""
     with dataplane.models.acquire(spec) as handle:
-        head, batch = Head(REGRESS, spec.signature), batch_of(examples, context)
-        found = start_head(dataplane, handle, head, batch, deadline, priority).result()
+        pending = start_head(dataplane, handle, Head(REGRESS, spec.signature), examples, context, deadline, priority)
+    found = pending.result()
     assert isinstance(found.result, Regression)
     return Answer(found.result, found.version, found.signature)
 
@@ -121,9 +120,9 @@ def multi_inference(
     """
     with dataplane.models.acquire(tasks[0].spec if tasks else ModelSpec("")) as handle:
         _check_same_model(tasks)
-        batch = batch_of(examples, context)
         heads = [Head(task.method, task.spec.signature) for task in tasks]
         names = check_together(handle.signatures, heads)
+        batch = batch_of(examples, context)
         outputs = dataplane.run_together(handle, names, {INPUTS: batch}, deadline)
         dataplane.count_examples(handle, len(batch))
     results = [result_of(head, outputs[name], len(batch)) for head, name in zip(heads, names, strict=True)]
@@ -134,16 +133,18 @@ def start_head(
     dataplane: Dataplane,
     handle: Handle,
     head: Head,
-    batch: Array,
+    examples: Sequence[bytes],
+    context: bytes = b"",
     deadline: float = math.inf,
     priority: int = DEFAULT_PRIORITY,
 ) -> Pending[Answer[Result]]:
-    """Runs one head of a version that the caller holds on a batch from `batch_of`, or queues it where it is batched.
+    """Runs one head of a version that the caller holds, or queues it where it is batched; arguments are those of `classify`.
 
     Raises:
         OpError: as `classify`, now or when the answer is asked for.
     """
     name, wanted = check(handle.signatures, head)
+    batch = batch_of(examples, context)
     count = len(batch)
 
     def answer(prediction: Prediction) -> Answer[Result]:

@@ -80,6 +80,8 @@ class TestClassify:
 
     def test_no_example(self, dataplane: Dataplane) -> None:
         assert refusal(InvalidArgumentError, classify, dataplane, spec(), []) == "Input is empty."
+        assert "No signature was found" in refusal(InvalidArgumentError, classify, dataplane, spec("nothing"), [])
+        assert "Servable not found" in refusal(NotFoundError, classify, dataplane, spec(version=5), [])
 
     def test_a_deadline_that_has_passed(self, dataplane: Dataplane, model: HeadsModel) -> None:
         model.runs.clear()

@@ -6,7 +6,6 @@ import asyncio
 import functools
 
 from headrace.serving.dataplane import Dataplane
-from headrace.serving.examples import batch_of
 from headrace.serving.heads import CLASSIFY, REGRESS, Head, Result
 from headrace.serving.inference import Answer, start_head
 from headrace.serving.pending import Pending
@@ -52,5 +51,5 @@ class HeadRunner:
         with self._dataplane.models.acquire(call.target.spec) as handle:
             call.version = handle.version
             head = Head(METHODS[call.target.action], document.signature)
-            pending = start_head(self._dataplane, handle, head, batch_of(found, context), call.deadline, call.priority)
+            pending = start_head(self._dataplane, handle, head, found, context, call.deadline, call.priority)
             return examples.from_result(pending.result().result) if pending.done else pending
