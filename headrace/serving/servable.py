@@ -54,7 +54,7 @@ class Servable:
         self._handles = 0
         self._when_idle: Callable[[], None] | None = None
         self._retired = False
-        self._shapes: dict[tuple[str, Shapes], None] = {}
+        self._shapes: dict[tuple[tuple[str, ...], Shapes], None] = {}
         self._samples: dict[tuple[str, str], bytes] = {}
         self.batcher: Batcher | None = None
         if batching is not None:
@@ -97,27 +97,34 @@ class Servable:
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Runs one signature and remembers the shapes and a string of each input, which the next version is warmed with."""
         outputs = self._loaded.run(signature, inputs)
-        key = (signature, tuple((name, value.shape) for name, value in sorted(inputs.items())))
-        if key not in self._shapes and len(self._shapes) < _MAX_SHAPES:
-            self._shapes[key] = None
-            self._keep_samples(signature, inputs)
+        self._remember((signature,), inputs)
         return outputs
 
-    def _keep_samples(self, signature: str, inputs: Mapping[str, Array]) -> None:
+    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """Runs several signatures on the same inputs, see LoadedModel.run_together, and remembers the same as `run`."""
+        if len(signatures) == 1:
+            return {signatures[0]: self.run(signatures[0], inputs)}
+        outputs = self._loaded.run_together(signatures, inputs)
+        self._remember(tuple(sorted(signatures)), inputs)
+        return outputs
+
+    def _remember(self, signatures: tuple[str, ...], inputs: Mapping[str, Array]) -> None:
+        key = (signatures, tuple((name, value.shape) for name, value in sorted(inputs.items())))
+        if key in self._shapes or len(self._shapes) >= _MAX_SHAPES:
+            return
+        self._shapes[key] = None
         for name, value in inputs.items():
             if value.dtype == object and value.size and 0 < len(value.flat[0]) <= _MAX_SAMPLE_BYTES:
-                self._samples.setdefault((signature, name), value.flat[0])
-
-    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
-        """Runs several signatures on the same inputs; see LoadedModel.run_together."""
-        return self._loaded.run_together(signatures, inputs)
+                for signature in signatures:
+                    self._samples.setdefault((signature, name), value.flat[0])
 
     def sample(self, signature: str, name: str) -> bytes:
-        """A string that a successful run had in an input; empty when there was none."""
-        return self._samples.get((signature, name), b"")
+        """A string that a successful run had in an input, or in one of that name of another signature; empty if there was none."""
+        own = self._samples.get((signature, name))
+        return own or next((value for (_, other), value in self._samples.items() if other == name), b"")
 
-    def served_shapes(self) -> list[tuple[str, Shapes]]:
-        """The signatures and input shapes that requests have used so far, at most 32."""
+    def served_shapes(self) -> list[tuple[tuple[str, ...], Shapes]]:
+        """The signatures, those together that ran together, and input shapes that were used so far, at most 32."""
         return list(self._shapes)
 
     def close(self) -> None:

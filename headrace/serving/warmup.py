@@ -35,11 +35,11 @@ def warm_up(servable: Servable, batch_sizes: Sequence[int], before: Servable | N
     done = 0
     for name, signature in servable.signatures.items():
         for batch in batch_sizes:
-            done += run.attempt(name, _shapes(signature, batch))
+            done += run.attempt((name,), _shapes(signature, batch))
         done += _warm_batches(servable, name, run)
-    for name, shapes in before.served_shapes() if before is not None else []:
-        if name in servable.signatures and _fits(servable.signatures[name], dict(shapes)):
-            done += run.attempt(name, dict(shapes))
+    for names, shapes in before.served_shapes() if before is not None else []:
+        if all(name in servable.signatures and _fits(servable.signatures[name], dict(shapes)) for name in names):
+            done += run.attempt(names, dict(shapes))
     return done
 
 
@@ -67,18 +67,18 @@ class _Runs:
         self._servable = servable
         self._before = before
 
-    def attempt(self, name: str, shapes: dict[str, tuple[int, ...] | None]) -> bool:
-        """Runs a signature on input of these shapes; false when that failed or no input can be made up."""
+    def attempt(self, names: tuple[str, ...], shapes: dict[str, tuple[int, ...] | None]) -> bool:
+        """Runs signatures together on input of these shapes; false when that failed or no input can be made up."""
         servable = self._servable
-        details = fields(model=servable.model, version=servable.version, signature=name, shapes=shapes)
-        specs = servable.signatures[name].inputs
+        details = fields(model=servable.model, version=servable.version, signature=",".join(names), shapes=shapes)
+        specs = servable.signatures[names[0]].inputs
         try:
-            inputs = {key: synthesize(specs[key], shape, self._string(name, key)) for key, shape in shapes.items()}
+            inputs = {key: synthesize(specs[key], shape, self._string(names[0], key)) for key, shape in shapes.items()}
         except InvalidArgumentError as error:
             logger.info("not warmed up: %s", error, extra=details)
             return False
         try:
-            servable.run(name, inputs)
+            servable.run_together(names, inputs)
         except OpError as error:
             logger.warning(
                 "warm-up run failed (%s: %s); the version is used all the same", error.code, error.message, extra=details
@@ -104,7 +104,7 @@ def _warm_batches(servable: Servable, name: str, run: _Runs) -> int:
         larger = True
         for _ in range(2):
             started = time.monotonic()
-            if not run.attempt(name, _shapes(servable.signatures[name], size)):
+            if not run.attempt((name,), _shapes(servable.signatures[name], size)):
                 return done
             done += 1
             larger = batcher.learn(name, size, time.monotonic() - started)

@@ -12,7 +12,8 @@ import pytest
 
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions, FixedBatching
 from headrace.serving.examples import batch_of
-from headrace.serving.inference import regress
+from headrace.serving.heads import REGRESS
+from headrace.serving.inference import Task, multi_inference, regress
 from headrace.serving.models import ModelSpec
 from headrace.serving.servable import Servable
 from tests.serving.test_warmup_requests import regress_log, write
@@ -80,7 +81,27 @@ class TestStrings:
             model = engine.models[path]
         assert isinstance(model, HeadsModel)
         assert model.strings["column"] == [[example(x=[0.5])], [example(x=[0.5])] * 2]
-        assert model.strings["regress"] == [[b""]], "nobody asked for this one"
+        assert model.strings["regress"] == [[example(x=[0.5])]], "of another signature's input of that name"
+
+    def test_heads_that_ran_together_are_warmed_together(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        together: list[tuple[str, ...]] = []
+        real = HeadsModel.run_together
+
+        def noted(model: HeadsModel, signatures: Any, inputs: Any) -> Any:
+            together.append(tuple(signatures))
+            return real(model, signatures, inputs)
+
+        monkeypatch.setattr(HeadsModel, "run_together", noted)
+        write_version(tmp_path, 1, 1.0)
+        with Service(tmp_path, engine=HeadsEngine()) as service:
+            wait_until(lambda: service.lifecycle.available)
+            tasks = [Task(ModelSpec("m", signature=name), REGRESS) for name in ("regress", "column")]
+            multi_inference(service.dataplane, tasks, [example(x=[0.5])] * 3)
+            multi_inference(service.dataplane, tasks[:1], [example(x=[0.5])])
+            assert together == [("regress", "column")], "one head alone runs as its signature"
+            write_version(tmp_path, 2, 1.0)
+            wait_until(lambda: service.models.available_versions() == {"m": [2]})
+        assert together[1:] == [("column", "regress")]
 
     def test_long_ones_are_not_kept(self, tmp_path: Path) -> None:
         servable = Servable("m", 1, HeadsModel(1.0))
