@@ -13,9 +13,10 @@ from click.core import ParameterSource
 from headrace.core.errors import OpError
 from headrace.serving import logs
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions
-from headrace.serving.batching.parameters import read_parameters
+from headrace.serving.batching.parameters import from_proto, read_parameters
 from headrace.serving.cache import CacheOptions
 from headrace.serving.configuration.monitoring import DEFAULT_PATH, metrics_path
+from headrace.serving.configuration.platforms import PlatformOptions, read_platforms
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.grpc.options import GrpcOptions, parse_channel_arguments
 from headrace.serving.grpc.tls import read_tls
@@ -132,6 +133,7 @@ def _underscores(name: str) -> str:
 @click.option("--batching_max_batch_size", type=click.IntRange(1), default=64, show_default=True, help="If adaptive.")
 @click.option("--response_cache_bytes", type=click.IntRange(1), default=64 << 20, show_default=True, help="Of answers kept.")
 @click.option("--response_cacheable", multiple=True, callback=_signatures, help="MODEL[/SIGNATURE] whose answers are kept.")
+@click.option("--platform_config_file", type=click.Path(path_type=Path), help="A PlatformConfigMap text; wins over flags.")
 @click.option("--monitoring_config_file", type=click.Path(path_type=Path), help="A MonitoringConfig text.")
 @click.option("--prometheus_path", default=DEFAULT_PATH, show_default=True, help="Where metrics are read.")
 @click.option("--shutdown_grace_seconds", type=click.FloatRange(0), default=25.0, show_default=True, help="For work in progress.")
@@ -182,7 +184,8 @@ def _check(flags: dict[str, Any], given: set[str]) -> None:
 
 
 def _options(flags: dict[str, Any]) -> ServerOptions:
-    monitoring = flags["monitoring_config_file"]
+    monitoring, platform_file = flags["monitoring_config_file"], flags["platform_config_file"]
+    platform = read_platforms(platform_file) if platform_file else PlatformOptions()
     return ServerOptions(
         base_path=flags["model_base_path"],
         model_name=flags["model_name"],
@@ -190,7 +193,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         config_poll_seconds=flags["model_config_file_poll_wait_seconds"],
         allow_unavailable_labels=flags["allow_version_labels_for_unavailable_models"],
         load_threads=flags["num_load_threads"],
-        saved_model_tags=flags["saved_model_tags"],
+        saved_model_tags=platform.saved_model_tags or flags["saved_model_tags"],
         rest_host=flags["rest_api_host"],
         rest_port=_or_none(flags["rest_api_port"]),
         rest_threads=flags["rest_api_num_threads"],
@@ -202,8 +205,8 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
             poll_seconds=flags["file_system_poll_wait_seconds"],
             max_load_retries=flags["max_num_load_retries"],
             retry_seconds=max(flags["load_retry_interval_micros"], 0) / _MICROSECONDS,
-            warm_up=flags["enable_model_warmup"],
-            warm_up_iterations=flags["num_request_iterations_for_warmup"],
+            warm_up=platform.warm_up or flags["enable_model_warmup"],
+            warm_up_iterations=platform.warm_up_iterations or flags["num_request_iterations_for_warmup"],
             warm_up_batches=flags["warmup_batch_sizes"],
         ),
         rest=RestOptions(
@@ -212,7 +215,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
             metrics_path=metrics_path(monitoring) if monitoring else flags["prometheus_path"],
             cross_origin=flags["rest_api_enable_cors_support"],
         ),
-        batching=_batching(flags) if flags["enable_batching"] else None,
+        batching=_batching(flags, platform),
         cache=CacheOptions(flags["response_cache_bytes"], cacheable) if (cacheable := flags["response_cacheable"]) else None,
         grpc=_grpc(flags),
     )
@@ -241,8 +244,12 @@ def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
     )
 
 
-def _batching(flags: dict[str, Any]) -> BatchingOptions:
+def _batching(flags: dict[str, Any], platform: PlatformOptions) -> BatchingOptions | None:
     file, per_model = flags["batching_parameters_file"], flags["enable_per_model_batching_parameters"]
+    if platform.batching is not None:
+        return BatchingOptions(from_proto(platform.batching, str(flags["platform_config_file"])), per_model)
+    if not flags["enable_batching"]:
+        return None
     if file is not None:
         return BatchingOptions(read_parameters(file), per_model)
     adaptive = AdaptiveBatching(flags["batching_latency_target_ms"] / 1000, flags["batching_max_batch_size"])

@@ -32,6 +32,8 @@ ModelConfigList = message("tensorflow.serving.ModelConfigList")
 ModelServerConfig = message("tensorflow.serving.ModelServerConfig")
 MonitoringConfig = message("tensorflow.serving.MonitoringConfig")
 SSLConfig = message("tensorflow.serving.SSLConfig")
+PlatformConfigMap = message("tensorflow.serving.PlatformConfigMap")
+SavedModelBundleSourceAdapterConfig = message("tensorflow.serving.SavedModelBundleSourceAdapterConfig")
 BatchingParameters = message("tensorflow.serving.BatchingParameters")
 
 StatusProto = message("tensorflow.serving.StatusProto")

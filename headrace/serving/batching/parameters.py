@@ -21,11 +21,19 @@ def read_parameters(path: Path) -> FixedBatching:
         NotFoundError, PermissionDeniedError, UnavailableError: the file cannot be read.
         InvalidArgumentError: it is no text of BatchingParameters, or the values do not fit together.
     """
-    proto = text.read(path, BatchingParameters)
+    return from_proto(text.read(path, BatchingParameters), str(path))
+
+
+def from_proto(parameters: Any, source: str) -> FixedBatching:
+    """The parameters that a BatchingParameters message holds; `source` names it in errors.
+
+    Raises:
+        InvalidArgumentError: the values do not fit together.
+    """
     try:
-        return FixedBatching(**_values(proto))
+        return FixedBatching(**_values(parameters))
     except InvalidArgumentError as error:
-        raise InvalidArgumentError(f"{path}: {error.message}") from None
+        raise InvalidArgumentError(f"{source}: {error.message}") from None
 
 
 def _values(proto: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from google.protobuf import text_format
 
 from headrace.core.errors import InvalidArgumentError, NotFoundError, OpError, PermissionDeniedError, UnavailableError
 from headrace.proto.messages import POOL
+
+logger = logging.getLogger(__name__)
 
 MAX_BYTES = 8 << 20
 """Of a configuration file."""
@@ -35,13 +38,31 @@ def load(path: Path) -> bytes:
         raise _unreadable(path, error) from None
 
 
-def parse(data: bytes, kind: Any, source: str) -> Any:
-    """The message of class `kind` that a text stands for; `source` names the text in errors (see `read`)."""
+def read_known(path: Path, kind: Any) -> Any:
+    """As `read`, but fields that `kind` lacks are passed over; the log names the first one."""
+    data = load(path)
+    try:
+        return parse(data, kind, str(path))
+    except InvalidArgumentError as error:
+        message = parse(data, kind, str(path), pass_over=True)  # any other mistake is refused here
+        logger.warning("fields without a counterpart here are not used: %s", error.message)
+        return message
+
+
+def parse(data: bytes, kind: Any, source: str, pass_over: bool = False) -> Any:
+    """The message of class `kind` that a text stands for.
+
+    Args:
+        data: the text.
+        kind: the class.
+        source: names the text in errors (see `read`).
+        pass_over: passes over fields that `kind` lacks.
+    """
     name = kind.DESCRIPTOR.full_name
     if len(data) > MAX_BYTES:
         raise InvalidArgumentError(f"{source} is longer than {MAX_BYTES} bytes; expected a text of {name}")
     try:
-        return text_format.Parse(data.decode(), kind(), descriptor_pool=POOL)
+        return text_format.Parse(data.decode(), kind(), descriptor_pool=POOL, allow_unknown_field=pass_over)
     except UnicodeDecodeError as error:
         raise InvalidArgumentError(f"{source} is not UTF-8 at byte {error.start}; expected a text of {name}") from None
     except RecursionError:
