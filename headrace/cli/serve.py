@@ -107,6 +107,7 @@ def _underscores(name: str) -> str:
 @click.option("--grpc_max_threads", type=click.IntRange(1), default=default_threads, help="gRPC requests that run at once.")
 @click.option("--grpc_max_waiting", type=click.IntRange(1), default=1024, show_default=True, help="gRPC requests that may wait.")
 @click.option("--grpc_max_message_bytes", type=click.IntRange(1), default=128 << 20, show_default=True, help="Of one request.")
+@click.option("--grpc_receive_timeout_in_ms", type=click.IntRange(1), default=30_000, show_default=True, help="Of one request.")
 @click.option("--grpc_channel_arguments", default="", help="Settings of gRPC's core: name=value,name=value.")
 @click.option("--enable_grpc_healthcheck_service", **{**_BOOLEAN, "default": True}, help="grpc.health.v1.Health.")
 @click.option("--grpc_allow_reload", **{**_BOOLEAN, "default": True}, help="Clients may replace the list of models.")
@@ -236,6 +237,7 @@ def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
         threads=flags["grpc_max_threads"],
         max_waiting=flags["grpc_max_waiting"],
         max_message_bytes=flags["grpc_max_message_bytes"],
+        receive_seconds=flags["grpc_receive_timeout_in_ms"] / 1000,
         channel_arguments=parse_channel_arguments(flags["grpc_channel_arguments"]),
         tls=read_tls(flags["ssl_config_file"]) if flags["ssl_config_file"] else None,
         health=flags["enable_grpc_healthcheck_service"],

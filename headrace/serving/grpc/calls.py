@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
@@ -23,6 +23,7 @@ from headrace.core.errors import (
 )
 from headrace.serving.batching.requests import DEFAULT_PRIORITY, priority_of
 from headrace.serving.grpc.errors import details, grpc_status
+from headrace.serving.grpc.receiving import Receiving
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.models import Models
 from headrace.serving.workers import Workers
@@ -84,17 +85,6 @@ class Method:
     pool: Executor | None = None
 
 
-class WorkerPool:
-    """Workers in the form of the executor that gRPC's server wants."""
-
-    def __init__(self, workers: Workers) -> None:
-        self._workers = workers
-
-    def submit(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
-        """Has a worker call `function`. The dispatcher has made sure that there is room."""
-        return self._workers.submit(lambda: function(*args, **kwargs))
-
-
 class Dispatcher(grpc.GenericRpcHandler):
     """Finds the method that a call names.
 
@@ -104,6 +94,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         methods: by path, such as `/tensorflow.serving.PredictionService/Predict`.
         others: ready handlers by path, for methods that stream.
         workers: run the methods that have an `api`.
+        receiving: told when a request is there.
         refusals: answers the calls that find the queue full.
         models: says which names may stand in the metrics.
         metrics: counts calls.
@@ -114,11 +105,13 @@ class Dispatcher(grpc.GenericRpcHandler):
         methods: Mapping[str, Method],
         others: Mapping[str, Handler],
         workers: Workers,
+        receiving: Receiving,
         refusals: Executor,
         models: Models,
         metrics: ServingMetrics,
     ) -> None:
         self._workers = workers
+        self._receiving = receiving
         self._models = models
         self._metrics = metrics
         self._counted = {path for path, method in methods.items() if method.api}
@@ -134,6 +127,7 @@ class Dispatcher(grpc.GenericRpcHandler):
 
     def _handler(self, method: Method) -> Handler:
         def answer(data: bytes, context: Any) -> bytes:
+            self._receiving.received()
             return self._answer(method, data, context)
 
         return unary(answer, method.pool)

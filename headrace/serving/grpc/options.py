@@ -40,6 +40,7 @@ class GrpcOptions:
         threads: requests that run at once.
         max_waiting: requests that may wait for a thread; more are answered UNAVAILABLE.
         max_message_bytes: of a request.
+        receive_seconds: how long a request may take to arrive; later its call is cancelled.
         channel_arguments: settings of gRPC's core, which win over ours.
         tls: None speaks plain text. The Unix socket always does.
         health: offer grpc.health.v1.Health.
@@ -53,6 +54,7 @@ class GrpcOptions:
     threads: int = field(default_factory=default_threads)
     max_waiting: int = 1024
     max_message_bytes: int = 128 << 20
+    receive_seconds: float = 30.0
     channel_arguments: tuple[Channel, ...] = ()
     tls: Tls | None = None
     health: bool = True

@@ -6,15 +6,15 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
 from headrace.core.errors import UnavailableError
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.grpc import health, model_service, prediction, reflection
-from headrace.serving.grpc.calls import Dispatcher, Handler, WorkerPool
+from headrace.serving.grpc.calls import Dispatcher, Handler
 from headrace.serving.grpc.options import GrpcOptions
+from headrace.serving.grpc.receiving import Receiving, WatchedPool, WorkerPool
 from headrace.serving.grpc.tls import credentials
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
@@ -30,6 +30,7 @@ _CONTROL_CALLS = 256
 _CHANNEL: dict[str, int | str] = {
     "grpc.so_reuseport": 0,  # or two servers could share a port without knowing
     "grpc.max_send_message_length": -1,
+    "grpc.server_handshake_timeout_ms": 20_000,
     "grpc.keepalive_time_ms": 60_000,  # a client that is gone without a word gives back its threads
     "grpc.keepalive_timeout_ms": 20_000,
     "grpc.http2.min_ping_interval_without_data_ms": 10_000,
@@ -49,12 +50,13 @@ class GrpcServer:
     def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, options: GrpcOptions) -> None:
         self._options = options
         self._workers = Workers(options.threads, options.max_waiting, lambda seconds: metrics.queued("GRPC", seconds), "grpc")
-        self._control = ThreadPoolExecutor(_CONTROL_THREADS, "grpc-control")
-        self._reloading = ThreadPoolExecutor(1, "grpc-reload")
-        self._reflecting = ThreadPoolExecutor(_REFLECTION_THREADS, "grpc-reflection")
+        self._receiving = Receiving(options.receive_seconds)
+        self._control = WatchedPool(_CONTROL_THREADS, "grpc-control", self._receiving)
+        self._reloading = WatchedPool(1, "grpc-reload", self._receiving)
+        self._reflecting = WatchedPool(_REFLECTION_THREADS, "grpc-reflection", self._receiving)
         self._health = health.Health(dataplane.models, self._control)
         self._server = grpc.server(
-            WorkerPool(self._workers),  # type: ignore[arg-type]  # all that is called of an executor is `submit`
+            WorkerPool(self._workers, self._receiving),  # type: ignore[arg-type]
             handlers=[self._dispatcher(dataplane, metrics)],
             options=_channel_options(options),
             maximum_concurrent_rpcs=options.threads + options.max_waiting + _CONTROL_CALLS,
@@ -82,6 +84,7 @@ class GrpcServer:
             self.address = f"{host}:{self.port}"
         self._server.start()
         self._health.start()
+        self._receiving.start()
         logger.info("listening for gRPC", extra=fields(address=self.address, tls=options.tls is not None))
 
     def _open(self, address: str) -> int:
@@ -98,6 +101,7 @@ class GrpcServer:
 
     def close(self, timeout: float) -> None:
         """Ends the threads, waiting `timeout` seconds for those of the workers; after `drain`."""
+        self._receiving.stop()
         self._workers.stop(timeout)
         for pool in (self._control, self._reloading, self._reflecting):
             pool.shutdown(wait=False, cancel_futures=True)
@@ -114,7 +118,7 @@ class GrpcServer:
             methods |= self._health.methods()
             streams |= self._health.handlers()
         streams |= reflection.handlers(services, self._reflecting)
-        return Dispatcher(methods, streams, self._workers, self._control, dataplane.models, metrics)
+        return Dispatcher(methods, streams, self._workers, self._receiving, self._control, dataplane.models, metrics)
 
 
 def _channel_options(options: GrpcOptions) -> list[tuple[str, int | str]]:
