@@ -21,6 +21,7 @@ from headrace.core.dtypes import DType, string, variant
 from headrace.core.errors import HeadraceError, InternalError, InvalidArgumentError
 from headrace.core.shapes import SCALAR, UNKNOWN, TensorShape
 from headrace.dispatch.opdef import Attrs, OpDef
+from headrace.dispatch.unsized import MOST_DIMENSIONS
 from headrace.ir.graph import Probe, Probes, Value
 
 SIZES = (14_414_400, 17_297_280)
@@ -255,10 +256,9 @@ def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list
         raise Unknown
     statics = op.static_positions(op.list_lengths(complete))
     if any(not isinstance(arguments[i], np.ndarray) for i in statics):
-        if op.name in RESIZING and op.shape is not None:
-            return _by_rule(op, attrs, arguments, complete)
-        unknown: tuple[Any, ...] = (None,) * _rank_alone(op, arguments)
-        return [Probe(unknown)]
+        if op.unsized is None:
+            raise Unknown
+        return _probes(op.unsized(*op.group(arguments, complete), **attrs))
     if op.metadata:
         return [_content(np.asarray(r)) for r in as_tuple(op.kernel(*op.group(arguments, complete), **attrs))]
     if op.shape is not None:
@@ -282,37 +282,12 @@ def _by_rule(op: OpDef, attrs: Attrs, arguments: Sequence[Any], complete: Mappin
     """What the op's own shape rule says."""
     assert op.shape is not None
     statics = op.static_positions(op.list_lengths(complete))
-    described = [_described(a, True) if i in statics else _described(a, i in op.known) for i, a in enumerate(arguments)]
-    shapes = op.shape(*op.group(described, complete), **attrs)
+    described = [a if i in statics else _described(a, i in op.known) for i, a in enumerate(arguments)]
+    return _probes(op.shape(*op.group(described, complete), **attrs))
+
+
+def _probes(shapes: Any) -> list[Probe]:
     return [Probe(None if s is None else tuple(s)) for s in (shapes if isinstance(shapes, list) else [shapes])]
-
-
-MOST_DIMENSIONS = 32
-"""A tensor of more dimensions than this does not exist."""
-
-SIZED_BY = {"BroadcastTo": 1, "Empty": 0, "Fill": 0, "RandomStandardNormal": 0, "RandomUniform": 0, "Reshape": 1, "ScatterNd": 2}
-"""Ops of one output whose shape is the content of an input, by the position of that input."""
-
-
-RESIZING = frozenset({
-    "CropAndResize", "ImageProjectiveTransformV2", "ImageProjectiveTransformV3", "ResizeArea", "ResizeBicubic", "ResizeBilinear",
-    "ResizeNearestNeighbor", "ScaleAndTranslate",
-})  # fmt: skip
-"""Ops whose shape rules take None for a size that is not known."""
-
-
-def _rank_alone(op: OpDef, arguments: Sequence[Any]) -> int:
-    """The rank of the output where a static input is not known.
-
-    Raises:
-        Unknown: not even that is.
-    """
-    if op.name == "Range":
-        return 1
-    sizes = arguments[SIZED_BY[op.name]] if op.name in SIZED_BY else None
-    if sizes is None or len(sizes.shape) != 1 or sizes.shape[0] > MOST_DIMENSIONS:
-        raise Unknown
-    return int(sizes.shape[0])
 
 
 def _described(argument: Any, wants_value: bool) -> Any:

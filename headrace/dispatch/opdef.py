@@ -123,6 +123,7 @@ class OpDef:
         shape: overrides shape inference: takes the inputs' shapes (a static input's value instead) and attributes, and
             returns one shape an output (a list of several); unknown dimensions are already replaced by trial sizes. None
             stands for a dimension, or a whole shape, that depends on data.
+        unsized: what is known of the outputs where a static input is not (see dispatch/unsized.py).
         stateful: must run in order and exactly once, even if its outputs are unused.
         random: the kernel takes a random key (uint32[2]) before its inputs.
         host_only: the kernel works on numpy arrays (strings, data-dependent shapes) and is never compiled.
@@ -151,6 +152,7 @@ class OpDef:
         host: Kernel | None = None,
         metadata: bool = False,
         shape: Kernel | None = None,
+        unsized: Callable[..., Any] | None = None,
         stateful: bool = False,
         random: bool = False,
         host_only: bool = False,
@@ -168,6 +170,7 @@ class OpDef:
         self.host = host
         self.metadata = metadata
         self.shape = shape
+        self.unsized = unsized
         self.random = random
         self.host_only = host_only
         self.stateful = stateful or random or bool(updates)

@@ -315,8 +315,17 @@ class GraphTensor(Tensor):
         """Narrows the static shape by what the caller knows; raises ValueError on contradiction."""
         self.value.shape = self.value.shape.merge_with(shape)
         probes = self.value.probes
-        if probes is not None and (self.value.shape.is_fully_defined() or probes[0].shape is None or probes[1].shape is None):
+        if probes is None:
+            return
+        if self.value.shape.is_fully_defined() or probes[0].shape is None or probes[1].shape is None:
             self.value.probes = None  # what inference knew is less than what the shape now says
+            return
+        known = self.value.shape.as_list()
+        first, second = (
+            probe._replace(shape=tuple(d if k is None else k for d, k in zip(probe.shape or (), known, strict=True)))
+            for probe in probes[:2]
+        )
+        self.value.probes = (first, second, *probes[2:])
 
     def _refuse(self, what: str) -> NoReturn:
         raise OperatorNotAllowedInGraphError(

@@ -18,6 +18,7 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get, op
 from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import EagerTensor, Tensor
+from headrace.dispatch.unsized import one_dimension, sized_by
 from headrace.ops.array.portable import Dims, integers, namespace, portable_op, resolve_axis, scalar, static_value
 
 VIEW_FROM = 4096
@@ -33,7 +34,7 @@ def _sizes(dims: Any) -> Dims:
     return sizes
 
 
-@portable_op("Fill", "dims: index_type, value: T -> output: T", index_type=INDEX, static=("dims",))
+@portable_op("Fill", "dims: index_type, value: T -> output: T", index_type=INDEX, unsized=sized_by(0), static=("dims",))
 def fill(dims: Any, value: Any) -> Any:
     """A tensor of shape `dims` in which every element is `value`."""
     sizes = _sizes(dims)
@@ -56,7 +57,7 @@ def _filled_like(x: Any, element: int) -> Any:
     return namespace(x).full(x.shape, element, x.dtype)
 
 
-@op("Empty", "shape: int32 -> output: dtype", static=("shape",), stateful=True, differentiable=False)
+@op("Empty", "shape: int32 -> output: dtype", unsized=sized_by(0), static=("shape",), stateful=True, differentiable=False)
 def empty(shape: Any, *, dtype: DType, init: bool = False) -> Any:
     """A tensor whose elements do not matter: zeros."""
     if dtype is dtypes.string:
@@ -96,6 +97,7 @@ def range_length(start: Any, limit: Any, delta: Any) -> int:
     "Range",
     "start: Tidx, limit: Tidx, delta: Tidx -> output: Tidx",
     Tidx=tuple(d for d in (*FLOATING, *INTEGERS) if d is not dtypes.uint8),
+    unsized=one_dimension,
     static=("start", "limit", "delta"),
     differentiable=False,
 )
@@ -107,7 +109,7 @@ def range_op(start: Any, limit: Any, delta: Any) -> Any:
     return (start.reshape(()).astype(wide) + steps * delta.reshape(()).astype(wide)).astype(start.dtype)
 
 
-@op("LinSpace", "start: T, stop: T, num: Tidx -> output: T", T=FLOATING, Tidx=INDEX, static=("num",))
+@op("LinSpace", "start: T, stop: T, num: Tidx -> output: T", T=FLOATING, Tidx=INDEX, unsized=one_dimension, static=("num",))
 def lin_space(start: Any, stop: Any, num: Any) -> Any:
     """`num` values at equal distances from `start` to `stop`, both included."""
     count = scalar(num)
@@ -120,10 +122,18 @@ def lin_space(start: Any, stop: Any, num: Any) -> Any:
     return jnp.where(index == count - 1, stop, start + step * index.astype(start.dtype)).astype(start.dtype)
 
 
+def _one_more(indices: Any, *_: Any, axis: int = -1, **__: Any) -> list[Any]:
+    """The indices' dimensions and a new one at `axis`."""
+    sizes: list[int | None] = list(indices.shape)
+    sizes.insert(len(sizes) if axis == -1 else axis, None)
+    return [sizes]
+
+
 @op(
     "OneHot",
     "indices: TI, depth: int32, on_value: T, off_value: T -> output: T",
     TI=(dtypes.uint8, dtypes.int8, dtypes.int32, dtypes.int64),
+    unsized=_one_more,
     static=("depth",),
     differentiable=False,
 )

@@ -13,6 +13,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import op
 from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.unsized import same_shape
 from headrace.ops.array.portable import Dims, integers, scalar
 
 ALIGNMENTS = ("LEFT_RIGHT", "RIGHT_LEFT", "LEFT_LEFT", "RIGHT_RIGHT")
@@ -174,13 +175,13 @@ def matrix_set_diag(input: Any, diagonal: Any) -> Any:
     return _place(diagonal, _MAIN, jnp.asarray(input), "LEFT_LEFT")
 
 
-@op("MatrixSetDiagV2", "input: T, diagonal: T, k: int32 -> output: T", static=("k",), shape=_first)
+@op("MatrixSetDiagV2", "input: T, diagonal: T, k: int32 -> output: T", unsized=same_shape, static=("k",), shape=_first)
 def matrix_set_diag_v2(input: Any, diagonal: Any, k: Any) -> Any:
     """The matrices with other diagonals `k`, given flush left."""
     return _place(diagonal, k, jnp.asarray(input), "LEFT_LEFT")
 
 
-@op("MatrixSetDiagV3", "input: T, diagonal: T, k: int32 -> output: T", static=("k",), shape=_first)
+@op("MatrixSetDiagV3", "input: T, diagonal: T, k: int32 -> output: T", unsized=same_shape, static=("k",), shape=_first)
 def matrix_set_diag_v3(input: Any, diagonal: Any, k: Any, *, align: str = "RIGHT_LEFT") -> Any:
     """The matrices with other diagonals `k`."""
     return _place(diagonal, k, jnp.asarray(input), align)

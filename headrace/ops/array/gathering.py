@@ -15,6 +15,7 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import OpDef, get, op
 from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.array.portable import (
     Dims,
     integers,
@@ -87,6 +88,7 @@ def gather_v1(params: Any, indices: Any, *, validate_indices: bool = True) -> An
     "params: Tparams, indices: Tindices, axis: Taxis -> output: Tparams",
     Tindices=_NARROW,
     Taxis=INDEX,
+    unsized=lambda params, indices, *_, batch_dims=0, **__: (None,) * (len(params.shape) + len(indices.shape) - 1 - batch_dims),
     static=("axis",),
     shape=_gathered,
 )
@@ -219,6 +221,7 @@ def _scattered(indices: Dims, updates: Dims, shape: Any, **_: Any) -> Dims:
     "ScatterNd",
     "indices: Tindices, updates: T, shape: Tindices -> output: T",
     Tindices=_NARROW,
+    unsized=sized_by(2),
     static=("shape",),
     shape=_scattered,
 )

@@ -15,6 +15,7 @@ from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import get, op
 from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.unsized import same_rank, sized_by
 from headrace.ops.array.portable import (
     Dims,
     has_trial,
@@ -82,14 +83,25 @@ def _join(values: tuple[Any, ...], axis: Any) -> Any:
     return namespace(*values).concatenate(values, scalar(axis))
 
 
-@portable_op("ConcatV2", "values: N*T, axis: Tidx -> output: T", Tidx=INDEX, static=("axis",), shape=_joined)
+@portable_op(
+    "ConcatV2",
+    "values: N*T, axis: Tidx -> output: T",
+    Tidx=INDEX,
+    unsized=lambda values, *_, **__: same_rank(values[0]),
+    static=("axis",),
+    shape=_joined,
+)
 def concat_v2(values: tuple[Any, ...], axis: Any) -> Any:
     """The inputs joined along an axis."""
     return _join(values, axis)
 
 
 @portable_op(
-    "Concat", "concat_dim: int32, values: N*T -> output: T", static=("concat_dim",), shape=lambda dim, values: _joined(values, dim)
+    "Concat",
+    "concat_dim: int32, values: N*T -> output: T",
+    unsized=lambda concat_dim, values, **_: same_rank(values[0]),
+    static=("concat_dim",),
+    shape=lambda dim, values: _joined(values, dim),
 )
 def concat_v1(concat_dim: Any, values: tuple[Any, ...]) -> Any:
     """The inputs joined along an axis."""
@@ -190,7 +202,12 @@ def concat_offset(concat_dim: Any, shape: tuple[Any, ...]) -> Any:
     return tuple(offsets)
 
 
-@portable_op("Split", "split_dim: int32, value: T -> output: num_split*T", static=("split_dim",))
+@portable_op(
+    "Split",
+    "split_dim: int32, value: T -> output: num_split*T",
+    unsized=lambda split_dim, value, *, num_split, **_: [same_rank(value)] * num_split,
+    static=("split_dim",),
+)
 def split_op(split_dim: Any, value: Any, *, num_split: int) -> Any:
     """The input in `num_split` equal parts along an axis."""
     axis = resolve_axis(scalar(split_dim), value.ndim)
@@ -234,10 +251,18 @@ def _split_shapes(value: Dims, size_splits: Any, split_dim: Any, *, num_split: i
     return [(*value[:axis], s, *value[axis + 1 :]) for s in sizes]
 
 
+def _parts_of_any_size(value: Any, sizes: Any, axis: Any, *, num_split: int, **_: Any) -> list[Any]:
+    dims = list(value.shape if isinstance(axis, np.ndarray) else same_rank(value))
+    if isinstance(axis, np.ndarray):
+        dims[int(axis)] = None
+    return [tuple(dims)] * num_split
+
+
 @portable_op(
     "SplitV",
     "value: T, size_splits: Tlen, split_dim: int32 -> output: num_split*T",
     Tlen=(dtypes.int8, *INDEX),
+    unsized=_parts_of_any_size,
     static=("size_splits", "split_dim"),
     shape=_split_shapes,
 )
@@ -292,6 +317,7 @@ def _tile(xp: Any, input: Any, multiples: Any) -> Any:
     "Tile",
     "input: T, multiples: Tmultiples -> output: T",
     Tmultiples=INDEX,
+    unsized=same_rank,
     static=("multiples",),
     host=partial(_tile, np),
 )
@@ -309,7 +335,22 @@ def _broadcast_target(input: Dims, shape: Any) -> Dims:
     return target
 
 
-@portable_op("BroadcastTo", "input: T, shape: Tidx -> output: T", Tidx=INDEX, static=("shape",), shape=_broadcast_target)
+def _of_any_size(input: Any, shape: Any) -> Any:
+    """Dimensions of the input that cannot be stretched stay."""
+    rank = len(sized_by(1)(input, shape) or ())
+    if rank < len(input.shape):
+        return sized_by(1)(input, shape)
+    return ((None,) * (rank - len(input.shape))) + tuple(None if dim == 1 else dim for dim in input.shape)
+
+
+@portable_op(
+    "BroadcastTo",
+    "input: T, shape: Tidx -> output: T",
+    Tidx=INDEX,
+    unsized=_of_any_size,
+    static=("shape",),
+    shape=_broadcast_target,
+)
 def broadcast_to(input: Any, shape: Any) -> Any:
     """The input repeated to a shape that it broadcasts to."""
     return namespace(input).broadcast_to(input, _broadcast_target(input.shape, shape))

@@ -13,6 +13,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import op
 from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.unsized import same_rank, same_shape
 from headrace.ops.array.portable import integers, namespace, portable_op, resolve_axis
 
 
@@ -36,13 +37,19 @@ def _pad(input: Any, paddings: Any, value: Any) -> Any:
     return jax.lax.pad(jnp.asarray(input), jnp.asarray(value, input.dtype), [(before, after, 0) for before, after in config])
 
 
-@portable_op("Pad", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, static=("paddings",))
+@portable_op("Pad", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, unsized=same_rank, static=("paddings",))
 def pad_op(input: Any, paddings: Any) -> Any:
     """The input with zeros before and after it in each dimension."""
     return _pad(input, paddings, np.array(b"" if input.dtype.kind == "O" else 0, input.dtype))
 
 
-@portable_op("PadV2", "input: T, paddings: Tpaddings, constant_values: T -> output: T", Tpaddings=INDEX, static=("paddings",))
+@portable_op(
+    "PadV2",
+    "input: T, paddings: Tpaddings, constant_values: T -> output: T",
+    Tpaddings=INDEX,
+    unsized=same_rank,
+    static=("paddings",),
+)
 def pad_v2(input: Any, paddings: Any, constant_values: Any) -> Any:
     """The input with a constant before and after it in each dimension."""
     return _pad(input, paddings, constant_values)
@@ -59,13 +66,13 @@ def _mirror_limits(input: Any, paddings: Any, mode: str) -> list[tuple[int, int]
     return config
 
 
-@op("MirrorPad", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, static=("paddings",))
+@op("MirrorPad", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, unsized=same_rank, static=("paddings",))
 def mirror_pad(input: Any, paddings: Any, *, mode: str) -> Any:
     """The input with its mirror image before and after it; REFLECT does not repeat the border, SYMMETRIC does."""
     return jnp.pad(input, _mirror_limits(input, paddings, mode), mode=mode.lower())
 
 
-@op("MirrorPadGrad", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, static=("paddings",))
+@op("MirrorPadGrad", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, unsized=same_rank, static=("paddings",))
 def mirror_pad_grad(input: Any, paddings: Any, *, mode: str) -> Any:
     """The gradient of MirrorPad: every mirrored element added to its origin."""
     config = pairs(paddings, input.ndim)
@@ -105,7 +112,7 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any
 _REVERSIBLE = (*FLOATING, *INTEGERS, *COMPLEX, bool_, string)
 
 
-@portable_op("ReverseV2", "tensor: T, axis: Tidx -> output: T", T=_REVERSIBLE, Tidx=INDEX, static=("axis",))
+@portable_op("ReverseV2", "tensor: T, axis: Tidx -> output: T", T=_REVERSIBLE, Tidx=INDEX, unsized=same_shape, static=("axis",))
 def reverse_v2(tensor: Any, axis: Any) -> Any:
     """The input reversed along each axis of `axis`."""
     axes = [resolve_axis(a, tensor.ndim) for a in integers(axis)]
@@ -114,7 +121,7 @@ def reverse_v2(tensor: Any, axis: Any) -> Any:
     return namespace(tensor).flip(tensor, tuple(axes)) if axes else tensor
 
 
-@portable_op("Reverse", "tensor: T, dims: bool -> output: T", T=_REVERSIBLE, static=("dims",))
+@portable_op("Reverse", "tensor: T, dims: bool -> output: T", T=_REVERSIBLE, unsized=same_shape, static=("dims",))
 def reverse_v1(tensor: Any, dims: Any) -> Any:
     """The input reversed along the dimensions that are marked True."""
     if dims.shape != (tensor.ndim,):
@@ -172,7 +179,7 @@ def reverse_sequence(
     return reverse_sequence_op(input, seq_lengths, seq_dim=seq_axis or 0, batch_dim=batch_axis or 0, name=name)
 
 
-@op("Roll", "input: T, shift: Tshift, axis: Taxis -> output: T", Tshift=INDEX, Taxis=INDEX, static=("axis",))
+@op("Roll", "input: T, shift: Tshift, axis: Taxis -> output: T", Tshift=INDEX, Taxis=INDEX, unsized=same_shape, static=("axis",))
 def roll_op(input: Any, shift: Any, axis: Any) -> Any:
     """The input rotated by `shift` along each axis: what leaves at the end comes in at the front."""
     axes = integers(axis)

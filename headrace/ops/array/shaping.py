@@ -15,6 +15,7 @@ from headrace.dispatch.infer import SMALLEST_TRIAL
 from headrace.dispatch.opdef import Ints, get, op
 from headrace.dispatch.overriding import dispatches
 from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.unsized import same_rank, sized_by
 from headrace.ops.array.portable import (
     Dims,
     has_trial,
@@ -100,13 +101,21 @@ def _reshaped(tensor: Dims, shape: Any) -> Dims:
     return target_shape(tensor, integers(shape))
 
 
-@portable_op("Reshape", "tensor: T, shape: Tshape -> output: T", Tshape=INDEX, static=("shape",), shape=_reshaped)
+@portable_op(
+    "Reshape", "tensor: T, shape: Tshape -> output: T", Tshape=INDEX, unsized=sized_by(1), static=("shape",), shape=_reshaped
+)
 def reshape(tensor: Any, shape: Any) -> Any:
     """The elements in another shape; one size may be -1, which stands for the rest."""
     return tensor.reshape(target_shape(tensor.shape, integers(shape)))
 
 
-@portable_op("ExpandDims", "input: T, dim: Tdim -> output: T", Tdim=INDEX, static=("dim",))
+@portable_op(
+    "ExpandDims",
+    "input: T, dim: Tdim -> output: T",
+    Tdim=INDEX,
+    unsized=lambda x, *_, **__: (None,) * (len(x.shape) + 1),
+    static=("dim",),
+)
 def expand_dims_op(input: Any, dim: Any) -> Any:
     """The input with one more dimension of size 1 at `dim`."""
     axis = resolve_axis(scalar(dim), input.ndim + 1)
@@ -162,13 +171,13 @@ def _permutation(perm: Any, rank: int) -> Dims:
     return axes
 
 
-@portable_op("Transpose", "x: T, perm: Tperm -> y: T", Tperm=INDEX, static=("perm",))
+@portable_op("Transpose", "x: T, perm: Tperm -> y: T", Tperm=INDEX, unsized=same_rank, static=("perm",))
 def transpose_op(x: Any, perm: Any) -> Any:
     """The input with its dimensions in the order of `perm`."""
     return x.transpose(_permutation(perm, x.ndim))
 
 
-@portable_op("ConjugateTranspose", "x: T, perm: Tperm -> y: T", Tperm=INDEX, static=("perm",))
+@portable_op("ConjugateTranspose", "x: T, perm: Tperm -> y: T", Tperm=INDEX, unsized=same_rank, static=("perm",))
 def conjugate_transpose(x: Any, perm: Any) -> Any:
     """The complex conjugate of the input with its dimensions in the order of `perm`."""
     moved = x.transpose(_permutation(perm, x.ndim))

@@ -34,6 +34,7 @@ def _top_k_shapes(input: Dims, k: Any, **_: Any) -> list[Dims]:
     "input: T, k: Tk -> values: T, indices: index_type",
     T=REAL,
     Tk=(int16, *INDEX),
+    unsized=lambda x, *_, **__: [(*x.shape[:-1], None)] * 2,
     static=("k",),
     shape=_top_k_shapes,
 )

@@ -12,6 +12,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import Ints, get, op
 from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.unsized import same_rank
 from headrace.ops.array.padding import pairs
 from headrace.ops.array.portable import integers, is_trial
 
@@ -118,6 +119,7 @@ def _block(block_shape: Any) -> tuple[int, ...]:
     "input: T, block_shape: Tblock_shape, paddings: Tpaddings -> output: T",
     Tblock_shape=INDEX,
     Tpaddings=INDEX,
+    unsized=same_rank,
     static=("block_shape", "paddings"),
 )
 def space_to_batch_nd(input: Any, block_shape: Any, paddings: Any) -> Any:
@@ -130,6 +132,7 @@ def space_to_batch_nd(input: Any, block_shape: Any, paddings: Any) -> Any:
     "input: T, block_shape: Tblock_shape, crops: Tcrops -> output: T",
     Tblock_shape=INDEX,
     Tcrops=INDEX,
+    unsized=same_rank,
     static=("block_shape", "crops"),
 )
 def batch_to_space_nd(input: Any, block_shape: Any, crops: Any) -> Any:
@@ -147,13 +150,13 @@ def _batch_to_space_gradient(record: Any, grad: Any) -> Any:
     return space_to_batch_nd(grad, *record.inputs[1:]), None, None
 
 
-@op("SpaceToBatch", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, static=("paddings",))
+@op("SpaceToBatch", "input: T, paddings: Tpaddings -> output: T", Tpaddings=INDEX, unsized=same_rank, static=("paddings",))
 def space_to_batch_v1(input: Any, paddings: Any, *, block_size: int) -> Any:
     """Images, padded, with the position inside each square block moved into the batch."""
     return _to_batch(jnp.asarray(input), (block_size, block_size), paddings)
 
 
-@op("BatchToSpace", "input: T, crops: Tidx -> output: T", Tidx=INDEX, static=("crops",))
+@op("BatchToSpace", "input: T, crops: Tidx -> output: T", Tidx=INDEX, unsized=same_rank, static=("crops",))
 def batch_to_space_v1(input: Any, crops: Any, *, block_size: int) -> Any:
     """Images with the position inside each square block brought back out of the batch, then cropped."""
     return _to_space(input, (block_size, block_size), crops)

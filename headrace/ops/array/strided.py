@@ -16,6 +16,7 @@ from headrace.dispatch.infer import SMALLEST_TRIAL
 from headrace.dispatch.opdef import get, op
 from headrace.dispatch.slicing import strided_slice_arguments
 from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.unsized import same_rank, sized_by
 from headrace.ops.array.portable import Dims, integers, is_trial, portable_op, shape_vector, static_value
 
 
@@ -244,6 +245,7 @@ def _host_gradient(shape: Any, begin: Any, end: Any, strides: Any, dy: Any, **ma
     "StridedSliceGrad",
     "shape: Index, begin: Index, end: Index, strides: Index, dy: T -> output: T",
     Index=INDEX,
+    unsized=sized_by(0),
     static=("shape", "strides"),
     known=("begin", "end"),
     host=_host_gradient,
@@ -364,7 +366,13 @@ def _slice_sizes(input: Dims, begin: Any, size: Any) -> Dims:
 
 
 @portable_op(
-    "Slice", "input: T, begin: Index, size: Index -> output: T", Index=INDEX, static=("size",), known=("begin",), shape=_slice_sizes
+    "Slice",
+    "input: T, begin: Index, size: Index -> output: T",
+    Index=INDEX,
+    unsized=same_rank,
+    static=("size",),
+    known=("begin",),
+    shape=_slice_sizes,
 )
 def slice_op(input: Any, begin: Any, size: Any) -> Any:
     """`size` elements from `begin` on in each dimension; a size of -1 takes the rest."""
@@ -385,4 +393,8 @@ def slice_(input_: Any, begin: Any, size: Any, name: str | None = None) -> Tenso
             # How long the rest is depends on where it begins; as a value it may cut the graph, as any size may.
             rest = get("Shape")(input_, out_type=size.dtype) - begin
             size = get("SelectV2")(get("Equal")(size, -1), rest, size)
+        if lengths is not None:
+            found = slice_op(input_, begin, size, name=name)
+            found.set_shape([None if length < 0 else int(length) for length in lengths])
+            return found
     return slice_op(input_, begin, size, name=name)

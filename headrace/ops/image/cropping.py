@@ -11,7 +11,8 @@ import numpy as np
 from headrace.core.dtypes import DType, float16, float32, float64, int8, int16, int32, int64, uint8, uint16
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
-from headrace.ops.image.resizing import check_images, shape_of, sizes_of
+from headrace.dispatch.unsized import sized_by
+from headrace.ops.image.resizing import check_images, sizes_of
 
 _PIXELS = (uint8, uint16, int8, int16, int32, int64, float16, float32, float64)
 
@@ -65,13 +66,14 @@ def _check_indices(image: Any, boxes: Any, box_ind: Any, crop_size: Any, **_: An
 
 def _crop_shape(image: tuple[int, ...], boxes: tuple[int, ...], box_ind: tuple[int, ...], crop_size: Any, **_: Any) -> Any:
     check_images(image)
-    return (boxes[0], *shape_of(crop_size), image[3])
+    return (boxes[0], *sizes_of(crop_size), image[3])
 
 
 @op(
     "CropAndResize",
     "image: T, boxes: float, box_ind: int32, crop_size: int32 -> crops: float",
     T=_PIXELS,
+    unsized=lambda image, boxes, *_, **__: (boxes.shape[0], None, None, image.shape[3]),
     static=("crop_size",),
     shape=_crop_shape,
     eager=_check_indices,
@@ -91,6 +93,7 @@ def _image_shape(grads: Any, boxes: Any, box_ind: Any, image_size: Any, **_: Any
     "CropAndResizeGradImage",
     "grads: float, boxes: float, box_ind: int32, image_size: int32 -> output: T",
     T=(float32, float16, float64),
+    unsized=sized_by(3),
     static=("image_size",),
     shape=_image_shape,
 )

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import op
 from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.unsized import resized
 
 _SPEC = "input: float, size: int32, offsets: float -> glimpse: float"
 _NOISES = ("uniform", "gaussian", "zero")
@@ -55,7 +56,7 @@ def _cut(key: Any, images: Any, starts: Any, height: int, width: int, noise: str
     return jnp.where((within[0][:, :, None] & within[1][:, None])[..., None], taken, filled)
 
 
-@op("ExtractGlimpse", _SPEC, static=("size",), random=True, differentiable=False)
+@op("ExtractGlimpse", _SPEC, unsized=resized, static=("size",), random=True, differentiable=False)
 def extract_glimpse_op(
     key: Any,
     input: Any,
@@ -76,7 +77,7 @@ def extract_glimpse_op(
     return _cut(key, input, starts - window / 2, int(size[0]), int(size[1]), kind)
 
 
-@op("ExtractGlimpseV2", _SPEC, static=("size",), random=True, differentiable=False)
+@op("ExtractGlimpseV2", _SPEC, unsized=resized, static=("size",), random=True, differentiable=False)
 def extract_glimpse_v2(
     key: Any,
     input: Any,

@@ -17,6 +17,7 @@ import numpy as np
 from headrace.core.dtypes import FLOATING, bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8, uint16
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
+from headrace.dispatch.unsized import resized
 from headrace.native import images as native
 
 IMAGE = (int8, uint8, int16, uint16, int32, int64, *FLOATING)
@@ -58,14 +59,9 @@ def check_images(shape: tuple[int, ...]) -> None:
         raise InvalidArgumentError(f"images need at least one pixel; got shape {list(shape)}")
 
 
-def shape_of(size: Any) -> tuple[int | None, int | None]:
-    """The new height and width for a shape rule: unknown where `size` is a tensor of a graph."""
-    return sizes_of(size) if isinstance(size, np.ndarray) else (None, None)
-
-
-def _resized_shape(images: tuple[int, ...], size: Any, *_: Any, **__: Any) -> tuple[int | None, ...]:
+def _resized_shape(images: tuple[int, ...], size: Any, *_: Any, **__: Any) -> tuple[int, ...]:
     check_images(images)
-    return (images[0], *shape_of(size), images[3])
+    return (images[0], *sizes_of(size), images[3])
 
 
 def _positions(before: int, after: int, align_corners: bool, half_pixel: bool, offset: float = 0.5) -> np.ndarray[Any, Any]:
@@ -224,6 +220,7 @@ def _like_image(grads: tuple[int, ...], image: tuple[int, ...], *_: Any, **__: A
     "ResizeBilinear",
     "images: T, size: int32 -> resized_images: float",
     T=IMAGE,
+    unsized=resized,
     static=("size",),
     host=_on_host(bilinear_taps),
     shape=_resized_shape,
@@ -248,6 +245,7 @@ def resize_bilinear_grad(grads: Any, original_image: Any, *, align_corners: bool
     "ResizeBicubic",
     "images: T, size: int32 -> resized_images: float",
     T=IMAGE,
+    unsized=resized,
     static=("size",),
     host=_on_host(bicubic_taps),
     shape=_resized_shape,
@@ -267,6 +265,7 @@ def resize_bicubic_grad(grads: Any, original_image: Any, *, align_corners: bool 
     "ResizeNearestNeighbor",
     "images: T, size: int32 -> resized_images: T",
     T=IMAGE,
+    unsized=resized,
     static=("size",),
     host=_nearest_on_host,
     shape=_resized_shape,
@@ -284,6 +283,7 @@ def resize_nearest_neighbor(images: Any, size: Any, *, align_corners: bool = Fal
     "ResizeNearestNeighborGrad",
     "grads: T, size: int32 -> output: T",
     T=(uint8, int8, int32, *FLOATING),
+    unsized=resized,
     static=("size",),
     shape=_resized_shape,
 )
@@ -301,6 +301,7 @@ def resize_nearest_neighbor_grad(grads: Any, size: Any, *, align_corners: bool =
     "ResizeArea",
     "images: T, size: int32 -> resized_images: float",
     T=IMAGE,
+    unsized=resized,
     static=("size",),
     host=_on_host(area_taps),
     shape=_resized_shape,

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from headrace.core.dtypes import float32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
-from headrace.ops.image.resizing import IMAGE, check_images, filter_axis, shape_of, sizes_of
+from headrace.dispatch.unsized import resized
+from headrace.ops.image.resizing import IMAGE, check_images, filter_axis, sizes_of
 
 
 def _lanczos(radius: float) -> Callable[[Any], Any]:
@@ -94,15 +95,16 @@ def _resample(images: Any, size: tuple[int, int], scale: Any, translation: Any, 
     return x
 
 
-def _scaled_shape(images: tuple[int, ...], size: Any, *_: Any, **__: Any) -> tuple[int | None, ...]:
+def _scaled_shape(images: tuple[int, ...], size: Any, *_: Any, **__: Any) -> tuple[int, ...]:
     check_images(images)
-    return (images[0], *shape_of(size), images[3])
+    return (images[0], *sizes_of(size), images[3])
 
 
 @op(
     "ScaleAndTranslate",
     "images: T, size: int32, scale: float, translation: float -> resized_images: float",
     T=IMAGE,
+    unsized=resized,
     static=("size",),
     shape=_scaled_shape,
 )

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from headrace.core.dtypes import FLOATING, int32, int64, uint8
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
-from headrace.ops.image.resizing import check_images, shape_of, sizes_of
+from headrace.dispatch.unsized import resized
+from headrace.ops.image.resizing import check_images, sizes_of
 
 _PIXELS = (uint8, int32, int64, *FLOATING)
 
@@ -93,15 +94,16 @@ def _transform(images: Any, transforms: Any, output_shape: Any, fill_value: Any,
     return value.astype(images.dtype)
 
 
-def _transformed_shape(images: tuple[int, ...], transforms: Any, output_shape: Any, *_: Any, **__: Any) -> tuple[int | None, ...]:
+def _transformed_shape(images: tuple[int, ...], transforms: Any, output_shape: Any, *_: Any, **__: Any) -> tuple[int, ...]:
     check_images(images)
-    return (images[0], *shape_of(output_shape), images[3])
+    return (images[0], *sizes_of(output_shape), images[3])
 
 
 @op(
     "ImageProjectiveTransformV2",
     "images: dtype, transforms: float, output_shape: int32 -> transformed_images: dtype",
     dtype=_PIXELS,
+    unsized=resized,
     static=("output_shape",),
     shape=_transformed_shape,
 )
@@ -116,6 +118,7 @@ def image_projective_transform_v2(
     "ImageProjectiveTransformV3",
     "images: dtype, transforms: float, output_shape: int32, fill_value: float -> transformed_images: dtype",
     dtype=_PIXELS,
+    unsized=resized,
     static=("output_shape",),
     shape=_transformed_shape,
 )

@@ -10,6 +10,7 @@ import numpy as np
 from headrace.core.dtypes import INDEX, DType, float32, float64, int32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Floats, op
+from headrace.dispatch.unsized import one_dimension
 
 WEIGHTS = (*INDEX, float32, float64)
 
@@ -30,8 +31,8 @@ def _bincount_shape(arr: tuple[int, ...], size: Any, weights: tuple[int, ...]) -
     return (_size_of(size),)
 
 
-@op("Bincount", "arr: int32, size: int32, weights: T -> bins: T", T=WEIGHTS, static=("size",), shape=_bincount_shape,
-    differentiable=False)  # fmt: skip
+@op("Bincount", "arr: int32, size: int32, weights: T -> bins: T", T=WEIGHTS, static=("size",),
+    unsized=one_dimension, shape=_bincount_shape, differentiable=False)  # fmt: skip
 def bincount_op(arr: Any, size: Any, weights: Any) -> Any:
     """How often each of 0..size - 1 occurs, or the sum of its weights; other values are left out."""
     return _count(arr, weights, _size_of(size), weights.dtype)
@@ -64,7 +65,7 @@ def _histogram_shape(values: tuple[int, ...], value_range: tuple[int, ...], nbin
 
 
 @op("HistogramFixedWidth", "values: T, value_range: T, nbins: int32 -> out: dtype", T=WEIGHTS, dtype=INDEX, static=("nbins",),
-    shape=_histogram_shape, differentiable=False)  # fmt: skip
+    unsized=one_dimension, shape=_histogram_shape, differentiable=False)  # fmt: skip
 def histogram_fixed_width_op(values: Any, value_range: Any, nbins: Any, *, dtype: DType = int32) -> Any:
     """How many values fall into each of nbins equal parts of a range; those outside count for the outermost parts."""
     count = _size_of(nbins)

@@ -13,6 +13,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.convert import convert_to_tensor
 from headrace.dispatch.opdef import OpDef, get, op
 from headrace.dispatch.tensor import Tensor
+from headrace.dispatch.unsized import same_rank
 from headrace.ops.math.reduction import known_value
 
 FULL = "input: Tcomplex -> output: Tcomplex"
@@ -115,37 +116,37 @@ REAL_SPEC = "input: Treal, fft_length: int32 -> output: Tcomplex"
 INVERSE_SPEC = "input: Tcomplex, fft_length: int32 -> output: Treal"
 
 
-@op("RFFT", REAL_SPEC, Treal=PARTS, Tcomplex=COMPLEX, static=("fft_length",))
+@op("RFFT", REAL_SPEC, Treal=PARTS, Tcomplex=COMPLEX, unsized=same_rank, static=("fft_length",))
 def rfft_op(input: Any, fft_length: Any, *, Tcomplex: DType = complex64) -> Any:
     """The transform of real numbers along the last axis; the half that follows from symmetry is left out."""
     return _real_transform(input, fft_length, 1, Tcomplex)
 
 
-@op("IRFFT", INVERSE_SPEC, Treal=PARTS, Tcomplex=COMPLEX, static=("fft_length",))
+@op("IRFFT", INVERSE_SPEC, Treal=PARTS, Tcomplex=COMPLEX, unsized=same_rank, static=("fft_length",))
 def irfft_op(input: Any, fft_length: Any, *, Treal: DType = float32) -> Any:
     """The inverse of RFFT."""
     return _inverse_real_transform(input, fft_length, 1, Treal)
 
 
-@op("RFFT2D", REAL_SPEC, Treal=PARTS, Tcomplex=COMPLEX, static=("fft_length",))
+@op("RFFT2D", REAL_SPEC, Treal=PARTS, Tcomplex=COMPLEX, unsized=same_rank, static=("fft_length",))
 def rfft2d_op(input: Any, fft_length: Any, *, Tcomplex: DType = complex64) -> Any:
     """The transform of real numbers along the last two axes; the half that follows from symmetry is left out."""
     return _real_transform(input, fft_length, 2, Tcomplex)
 
 
-@op("IRFFT2D", INVERSE_SPEC, Treal=PARTS, Tcomplex=COMPLEX, static=("fft_length",))
+@op("IRFFT2D", INVERSE_SPEC, Treal=PARTS, Tcomplex=COMPLEX, unsized=same_rank, static=("fft_length",))
 def irfft2d_op(input: Any, fft_length: Any, *, Treal: DType = float32) -> Any:
     """The inverse of RFFT2D."""
     return _inverse_real_transform(input, fft_length, 2, Treal)
 
 
-@op("RFFT3D", REAL_SPEC, Treal=PARTS, Tcomplex=COMPLEX, static=("fft_length",))
+@op("RFFT3D", REAL_SPEC, Treal=PARTS, Tcomplex=COMPLEX, unsized=same_rank, static=("fft_length",))
 def rfft3d_op(input: Any, fft_length: Any, *, Tcomplex: DType = complex64) -> Any:
     """The transform of real numbers along the last three axes; the half that follows from symmetry is left out."""
     return _real_transform(input, fft_length, 3, Tcomplex)
 
 
-@op("IRFFT3D", INVERSE_SPEC, Treal=PARTS, Tcomplex=COMPLEX, static=("fft_length",))
+@op("IRFFT3D", INVERSE_SPEC, Treal=PARTS, Tcomplex=COMPLEX, unsized=same_rank, static=("fft_length",))
 def irfft3d_op(input: Any, fft_length: Any, *, Treal: DType = float32) -> Any:
     """The inverse of RFFT3D."""
     return _inverse_real_transform(input, fft_length, 3, Treal)

@@ -15,6 +15,7 @@ from headrace.core.shapes import TensorShape
 from headrace.dispatch.infer import constant_value
 from headrace.dispatch.opdef import get, op
 from headrace.dispatch.tensor import EagerTensor, Tensor
+from headrace.dispatch.unsized import reduced
 from headrace.ops.math.elementwise import multiply, quiet, real_divide
 
 AXES = ("reduction_indices",)
@@ -59,13 +60,13 @@ def _as_mean(total: Any, count: int) -> Any:
     return (jnp.sign(total) * magnitude).astype(total.dtype)
 
 
-@op("Sum", SPEC, T=NUMERIC, Tidx=INDEX, static=AXES, host=_on_host(np.sum), shape=_reduced_shape)
+@op("Sum", SPEC, T=NUMERIC, Tidx=INDEX, unsized=reduced, static=AXES, host=_on_host(np.sum), shape=_reduced_shape)
 def sum_op(input: Any, reduction_indices: Any, *, keep_dims: bool = False) -> Any:
     """The sum over axes."""
     return jnp.sum(input, axes_of(input.ndim, reduction_indices), dtype=input.dtype, keepdims=keep_dims)
 
 
-@op("Mean", SPEC, T=NUMERIC, Tidx=INDEX, static=AXES, shape=_reduced_shape)
+@op("Mean", SPEC, T=NUMERIC, Tidx=INDEX, unsized=reduced, static=AXES, shape=_reduced_shape)
 def mean_op(input: Any, reduction_indices: Any, *, keep_dims: bool = False) -> Any:
     """The mean over axes; that of integers is rounded towards zero."""
     axes = axes_of(input.ndim, reduction_indices)
@@ -75,7 +76,7 @@ def mean_op(input: Any, reduction_indices: Any, *, keep_dims: bool = False) -> A
     return jnp.mean(input, axes, keepdims=keep_dims)
 
 
-@op("Prod", SPEC, T=NUMERIC, Tidx=INDEX, static=AXES, host=_on_host(np.prod), shape=_reduced_shape)
+@op("Prod", SPEC, T=NUMERIC, Tidx=INDEX, unsized=reduced, static=AXES, host=_on_host(np.prod), shape=_reduced_shape)
 def prod_op(input: Any, reduction_indices: Any, *, keep_dims: bool = False) -> Any:
     """The product over axes."""
     return jnp.prod(input, axes_of(input.ndim, reduction_indices), dtype=input.dtype, keepdims=keep_dims)
@@ -97,31 +98,31 @@ def _host_min(input: Any, axis: Any, keepdims: bool) -> Any:
     return np.min(input, axis=axis, keepdims=keepdims, initial=_greatest(input.dtype))
 
 
-@op("Max", SPEC, T=REAL, Tidx=INDEX, static=AXES, host=_on_host(_host_max), shape=_reduced_shape)
+@op("Max", SPEC, T=REAL, Tidx=INDEX, unsized=reduced, static=AXES, host=_on_host(_host_max), shape=_reduced_shape)
 def max_op(input: Any, reduction_indices: Any, *, keep_dims: bool = False) -> Any:
     """The greatest element over axes; of none the least value of the dtype."""
     return jnp.max(input, axes_of(input.ndim, reduction_indices), keepdims=keep_dims, initial=_least(input.dtype))
 
 
-@op("Min", SPEC, T=REAL, Tidx=INDEX, static=AXES, host=_on_host(_host_min), shape=_reduced_shape)
+@op("Min", SPEC, T=REAL, Tidx=INDEX, unsized=reduced, static=AXES, host=_on_host(_host_min), shape=_reduced_shape)
 def min_op(input: Any, reduction_indices: Any, *, keep_dims: bool = False) -> Any:
     """The smallest element over axes; of none the greatest value of the dtype."""
     return jnp.min(input, axes_of(input.ndim, reduction_indices), keepdims=keep_dims, initial=_greatest(input.dtype))
 
 
-@op("All", LOGICAL, Tidx=INDEX, static=AXES, host=_on_host(np.all), shape=_reduced_shape, differentiable=False)
+@op("All", LOGICAL, Tidx=INDEX, unsized=reduced, static=AXES, host=_on_host(np.all), shape=_reduced_shape, differentiable=False)
 def all_op(input: Any, reduction_indices: Any, *, keep_dims: bool = False) -> Any:
     """Whether all elements over axes are true."""
     return jnp.all(input, axes_of(input.ndim, reduction_indices), keepdims=keep_dims)
 
 
-@op("Any", LOGICAL, Tidx=INDEX, static=AXES, host=_on_host(np.any), shape=_reduced_shape, differentiable=False)
+@op("Any", LOGICAL, Tidx=INDEX, unsized=reduced, static=AXES, host=_on_host(np.any), shape=_reduced_shape, differentiable=False)
 def any_op(input: Any, reduction_indices: Any, *, keep_dims: bool = False) -> Any:
     """Whether at least one element over axes is true."""
     return jnp.any(input, axes_of(input.ndim, reduction_indices), keepdims=keep_dims)
 
 
-@op("EuclideanNorm", SPEC, T=NUMERIC, Tidx=INDEX, static=AXES, shape=_reduced_shape)
+@op("EuclideanNorm", SPEC, T=NUMERIC, Tidx=INDEX, unsized=reduced, static=AXES, shape=_reduced_shape)
 def euclidean_norm_op(input: Any, reduction_indices: Any, *, keep_dims: bool = False) -> Any:
     """The square root of the sum of squared absolute values over axes."""
     axes = axes_of(input.ndim, reduction_indices)
@@ -222,15 +223,19 @@ def _position(find: Callable[..., Any], input: Any, dimension: Any, output_type:
     return find(input, axis).astype(output_type.np_dtype)
 
 
+def _without_one(x: Any, *_: Any, **__: Any) -> tuple[None, ...]:
+    return (None,) * (len(x.shape) - 1)
+
+
 @op("ArgMax", "input: T, dimension: Tidx -> output: output_type", T=(*REAL, bool_), Tidx=(int16, *INDEX), static=("dimension",),
-    shape=_position_shape, differentiable=False)  # fmt: skip
+    unsized=_without_one, shape=_position_shape, differentiable=False)  # fmt: skip
 def argmax_op(input: Any, dimension: Any, *, output_type: DType = int64) -> Any:
     """The position of the greatest element along an axis; of equals the first."""
     return _position(jnp.argmax, input, dimension, output_type)
 
 
 @op("ArgMin", "input: T, dimension: Tidx -> output: output_type", T=(*REAL, bool_), Tidx=INDEX, static=("dimension",),
-    shape=_position_shape, differentiable=False)  # fmt: skip
+    unsized=_without_one, shape=_position_shape, differentiable=False)  # fmt: skip
 def argmin_op(input: Any, dimension: Any, *, output_type: DType = int64) -> Any:
     """The position of the smallest element along an axis; of equals the first."""
     return _position(jnp.argmin, input, dimension, output_type)

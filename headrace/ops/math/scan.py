@@ -11,6 +11,7 @@ import numpy as np
 
 from headrace.core.dtypes import FLOATING, INDEX, NUMERIC
 from headrace.dispatch.opdef import op
+from headrace.dispatch.unsized import same_shape
 from headrace.ops.math.reduction import axes_of
 
 SPEC = "x: T, axis: Tidx -> out: T"
@@ -44,7 +45,7 @@ def _host_cumsum(x: Any, axis: Any, exclusive: bool, reverse: bool) -> Any:
     return np.flip(total, position) if reverse else total
 
 
-@op("Cumsum", SPEC, T=NUMERIC, Tidx=INDEX, static=("axis",), host=_host_cumsum, shape=_same_shape)
+@op("Cumsum", SPEC, T=NUMERIC, Tidx=INDEX, unsized=same_shape, static=("axis",), host=_host_cumsum, shape=_same_shape)
 def cumsum_op(x: Any, axis: Any, *, exclusive: bool = False, reverse: bool = False) -> Any:
     """Running sums."""
     return _scan(lambda v, p: jnp.cumsum(v, p, dtype=v.dtype), 0, x, axis, exclusive, reverse)
@@ -56,13 +57,13 @@ def _cumsum_gradient(record: Any, grad: Any) -> Any:
     return cumsum_op(grad, record.inputs[1], exclusive=record.attrs["exclusive"], reverse=reverse), None
 
 
-@op("Cumprod", SPEC, T=NUMERIC, Tidx=INDEX, static=("axis",), shape=_same_shape)
+@op("Cumprod", SPEC, T=NUMERIC, Tidx=INDEX, unsized=same_shape, static=("axis",), shape=_same_shape)
 def cumprod_op(x: Any, axis: Any, *, exclusive: bool = False, reverse: bool = False) -> Any:
     """Running products."""
     return _scan(lambda v, p: jnp.cumprod(v, p, dtype=v.dtype), 1, x, axis, exclusive, reverse)
 
 
-@op("CumulativeLogsumexp", SPEC, T=FLOATING, Tidx=INDEX, static=("axis",), shape=_same_shape)
+@op("CumulativeLogsumexp", SPEC, T=FLOATING, Tidx=INDEX, unsized=same_shape, static=("axis",), shape=_same_shape)
 def cumulative_logsumexp_op(x: Any, axis: Any, *, exclusive: bool = False, reverse: bool = False) -> Any:
     """Running logarithms of sums of exponentials; an exclusive one begins with minus infinity."""
     return _scan(jax.lax.cumlogsumexp, -jnp.inf, x, axis, exclusive, reverse)

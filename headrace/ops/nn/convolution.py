@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from headrace.core.dtypes import FLOATING, int32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Ints, OpDef, get, op
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.nn import cpu_convolution
 from headrace.ops.nn.layout import Pairs, check_layout, padding_of, spatial, spatial_sizes
 
@@ -161,7 +162,13 @@ def conv2d_op(
     return convolve(input, filter, strides, padding, explicit_paddings, data_format, dilations)
 
 
-@op("Conv2DBackpropInput", "input_sizes: int32, filter: T, out_backprop: T -> output: T", T=CONV_TYPES, static=("input_sizes",))
+@op(
+    "Conv2DBackpropInput",
+    "input_sizes: int32, filter: T, out_backprop: T -> output: T",
+    T=CONV_TYPES,
+    unsized=sized_by(0),
+    static=("input_sizes",),
+)
 def conv2d_backprop_input(
     input_sizes: Any,
     filter: Any,
@@ -184,7 +191,13 @@ def conv2d_backprop_input(
     return input_gradient(x, filter, out_backprop, how)
 
 
-@op("Conv2DBackpropFilter", "input: T, filter_sizes: int32, out_backprop: T -> output: T", T=FLOATING, static=("filter_sizes",))
+@op(
+    "Conv2DBackpropFilter",
+    "input: T, filter_sizes: int32, out_backprop: T -> output: T",
+    T=FLOATING,
+    unsized=sized_by(1),
+    static=("filter_sizes",),
+)
 def conv2d_backprop_filter(
     input: Any,
     filter_sizes: Any,

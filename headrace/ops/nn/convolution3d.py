@@ -8,6 +8,7 @@ import jax
 
 from headrace.core.dtypes import FLOATING, INDEX
 from headrace.dispatch.opdef import Ints, op
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.nn.convolution import convolve, filter_gradient, geometry, input_gradient, relate
 
 
@@ -30,6 +31,7 @@ def conv3d_op(
     "input_sizes: Tshape, filter: T, out_backprop: T -> output: T",
     T=FLOATING,
     Tshape=INDEX,
+    unsized=sized_by(0),
     static=("input_sizes",),
 )
 def conv3d_backprop_input(
@@ -51,6 +53,7 @@ def conv3d_backprop_input(
     "Conv3DBackpropFilterV2",
     "input: T, filter_sizes: int32, out_backprop: T -> output: T",
     T=FLOATING,
+    unsized=sized_by(1),
     static=("filter_sizes",),
 )
 def conv3d_backprop_filter(

@@ -9,6 +9,7 @@ import jax
 from headrace.core.dtypes import FLOATING
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Ints, op
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.nn.convolution import convolve, filter_gradient, geometry, input_gradient, relate
 
 
@@ -46,6 +47,7 @@ def depthwise_conv2d_native(
     "DepthwiseConv2dNativeBackpropInput",
     "input_sizes: int32, filter: T, out_backprop: T -> output: T",
     T=FLOATING,
+    unsized=sized_by(0),
     static=("input_sizes",),
 )
 def depthwise_backprop_input(
@@ -70,6 +72,7 @@ def depthwise_backprop_input(
     "DepthwiseConv2dNativeBackpropFilter",
     "input: T, filter_sizes: int32, out_backprop: T -> output: T",
     T=FLOATING,
+    unsized=sized_by(1),
     static=("filter_sizes",),
 )
 def depthwise_backprop_filter(

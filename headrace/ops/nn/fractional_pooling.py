@@ -11,6 +11,7 @@ import numpy as np
 from headrace.core.dtypes import float32, float64, int32, int64
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.dispatch.opdef import Floats, get, op
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.random import philox
 
 _KINDS = (float32, float64, int32, int64)
@@ -183,6 +184,7 @@ def _fractional_avg_pool_gradient(record: Any, grad: Any, *_: Any) -> Any:
     "FractionalAvgPoolGrad",
     f"orig_input_tensor_shape: int64, out_backprop: T, {_BORDERS}",
     T=_KINDS,
+    unsized=sized_by(0),
     static=("orig_input_tensor_shape",),
 )
 def fractional_avg_pool_grad(

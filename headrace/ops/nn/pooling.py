@@ -13,6 +13,7 @@ import numpy as np
 from headrace.core.dtypes import FLOATING, REAL, bfloat16, float16, float32, int8, int16, int32, int64, uint8, uint16
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Ints, get, op
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.nn.layout import Pairs, check_layout, padding_of, spatial_sizes
 
 
@@ -125,7 +126,7 @@ def _avg_pool_gradient(record: Any, grad: Any) -> Any:
     return avg_pool_grad(get("Shape")(record.inputs[0]), grad, **record.attrs)
 
 
-@op("AvgPoolGrad", "orig_input_shape: int32, grad: T -> output: T", T=FLOATING, static=("orig_input_shape",))
+@op("AvgPoolGrad", "orig_input_shape: int32, grad: T -> output: T", T=FLOATING, unsized=sized_by(0), static=("orig_input_shape",))
 def avg_pool_grad(orig_input_shape: Any, grad: Any, *, ksize: Ints, strides: Ints, padding: str, data_format: str = "NHWC") -> Any:
     """The gradient of AvgPool."""
     return _avg_pool_grad(orig_input_shape, grad, ksize, strides, padding, data_format)
@@ -227,7 +228,7 @@ def _avg_pool3d_gradient(record: Any, grad: Any) -> Any:
     return avg_pool3d_grad(get("Shape")(record.inputs[0]), grad, **record.attrs)
 
 
-@op("AvgPool3DGrad", "orig_input_shape: int32, grad: T -> output: T", T=FLOATING, static=("orig_input_shape",))
+@op("AvgPool3DGrad", "orig_input_shape: int32, grad: T -> output: T", T=FLOATING, unsized=sized_by(0), static=("orig_input_shape",))
 def avg_pool3d_grad(
     orig_input_shape: Any, grad: Any, *, ksize: Ints, strides: Ints, padding: str, data_format: str = "NDHWC"
 ) -> Any:

@@ -29,6 +29,7 @@ def _drawn_shape(logits: tuple[int, ...], num_samples: Any, seed: Any, **_: Any)
     T=REAL,
     Tseed=INDEX,
     output_dtype=INDEX,
+    unsized=lambda logits, *_, **__: (logits.shape[0], None),
     static=("num_samples",),
     shape=_drawn_shape,
     differentiable=False,

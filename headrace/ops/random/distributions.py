@@ -13,6 +13,7 @@ import numpy as np
 from headrace.core.dtypes import FLOATING, INDEX, DType, float16, float32, float64, int32, int64
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.math.broadcasting import reduce_to
 from headrace.ops.random import samplers
 from headrace.ops.random.stateful import dims_of
@@ -98,6 +99,7 @@ def _check_bounds(shape: Any, *others: Any) -> Any:
     "shape: shape_dtype, key: uint64, counter: uint64, alg: int32, alpha: dtype -> output: dtype",
     shape_dtype=INDEX,
     dtype=_FRACTIONS,
+    unsized=sized_by(0),
     static=("shape", "alg"),
     shape=drawn_shape,
 )
@@ -113,6 +115,7 @@ def stateless_random_gamma_v3(shape: Any, key: Any, counter: Any, alg: Any, alph
     T=INDEX,
     Tseed=INDEX,
     dtype=_FRACTIONS,
+    unsized=sized_by(0),
     static=("shape",),
     shape=drawn_shape,
 )
@@ -121,7 +124,7 @@ def stateless_random_gamma_v2(shape: Any, seed: Any, alpha: Any) -> Any:
     return _sampled(samplers.gamma, key_and_counter(seed), dims_of(shape), [alpha], float64).astype(alpha.dtype)
 
 
-@op("RandomGamma", "shape: S, alpha: T -> output: T", S=INDEX, T=_FRACTIONS, static=("shape",), random=True)
+@op("RandomGamma", "shape: S, alpha: T -> output: T", S=INDEX, T=_FRACTIONS, unsized=sized_by(0), static=("shape",), random=True)
 def random_gamma(key: Any, shape: Any, alpha: Any, *, seed: int = 0, seed2: int = 0) -> Any:
     """Gamma numbers of scale 1, of `shape` for each of `alpha`."""
     wanted = (*dims_of(shape), *alpha.shape)
@@ -154,6 +157,7 @@ for _gamma in (stateless_random_gamma_v3, stateless_random_gamma_v2, random_gamm
     Tseed=INDEX,
     Rtype=_COUNTS,
     dtype=_COUNTS,
+    unsized=sized_by(0),
     static=("shape",),
     shape=drawn_shape,
     differentiable=False,
@@ -169,6 +173,7 @@ def stateless_random_poisson(shape: Any, seed: Any, lam: Any, *, dtype: DType) -
     S=INDEX,
     R=_COUNTS,
     dtype=_COUNTS,
+    unsized=sized_by(0),
     static=("shape",),
     random=True,
     differentiable=False,
@@ -185,6 +190,7 @@ def random_poisson_v2(key: Any, shape: Any, rate: Any, *, seed: int = 0, seed2: 
     Tseed=INDEX,
     T=_COUNTS,
     dtype=_COUNTS,
+    unsized=sized_by(0),
     static=("shape",),
     shape=drawn_shape,
     differentiable=False,
@@ -200,6 +206,7 @@ def stateless_random_binomial(shape: Any, seed: Any, counts: Any, probs: Any, *,
     S=INDEX,
     Tseed=INDEX,
     dtype=_FRACTIONS,
+    unsized=sized_by(0),
     static=("shape",),
     eager=_check_bounds,
     shape=drawn_shape,
@@ -215,6 +222,7 @@ def stateless_parameterized_truncated_normal(shape: Any, seed: Any, means: Any, 
     "shape: T, means: dtype, stdevs: dtype, minvals: dtype, maxvals: dtype -> output: dtype",
     T=INDEX,
     dtype=FLOATING,
+    unsized=sized_by(0),
     static=("shape",),
     random=True,
     differentiable=False,

@@ -13,6 +13,7 @@ from jax.lax import bitcast_convert_type
 from headrace.core.dtypes import FLOATING, INDEX, DType, float16, float32, float64, int32, int64, uint32, uint64
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.dispatch.opdef import op
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.random import stateless
 from headrace.ops.random.distributions import draw_binomial
 from headrace.ops.random.stateful import dims_of
@@ -82,6 +83,7 @@ def rng_read_and_skip(resource: Any, alg: Any, delta: Any) -> Any:
     "shape: shape_dtype -> output: dtype",
     stateful=True,
     host_only=True,
+    unsized=sized_by(0),
     static=("shape",),
     shape=lambda shape, **attrs: dims_of(shape),
     differentiable=False,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from headrace.core.dtypes import FLOATING, INDEX, REAL, DType, int64
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import op
+from headrace.dispatch.unsized import sized_by
 
 
 def dims_of(shape: Any) -> tuple[int, ...]:
@@ -24,7 +25,16 @@ def dims_of(shape: Any) -> tuple[int, ...]:
     return dims
 
 
-@op("RandomUniform", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, static=("shape",), random=True, differentiable=False)
+@op(
+    "RandomUniform",
+    "shape: T -> output: dtype",
+    T=INDEX,
+    dtype=FLOATING,
+    unsized=sized_by(0),
+    static=("shape",),
+    random=True,
+    differentiable=False,
+)
 def random_uniform(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
     """Uniform in [0, 1)."""
     return jax.random.uniform(key, dims_of(shape), dtype.np_dtype)
@@ -35,6 +45,7 @@ def random_uniform(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype
     "shape: T, minval: Tout, maxval: Tout -> output: Tout",
     T=INDEX,
     Tout=INDEX,
+    unsized=sized_by(0),
     static=("shape",),
     random=True,
     differentiable=False,
@@ -49,6 +60,7 @@ def random_uniform_int(key: Any, shape: Any, minval: Any, maxval: Any, *, seed: 
     "shape: T -> output: dtype",
     T=INDEX,
     dtype=FLOATING,
+    unsized=sized_by(0),
     static=("shape",),
     random=True,
     differentiable=False,
@@ -58,7 +70,16 @@ def random_standard_normal(key: Any, shape: Any, *, seed: int = 0, seed2: int = 
     return jax.random.normal(key, dims_of(shape), dtype.np_dtype)
 
 
-@op("TruncatedNormal", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, static=("shape",), random=True, differentiable=False)
+@op(
+    "TruncatedNormal",
+    "shape: T -> output: dtype",
+    T=INDEX,
+    dtype=FLOATING,
+    unsized=sized_by(0),
+    static=("shape",),
+    random=True,
+    differentiable=False,
+)
 def truncated_normal_op(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
     """Standard normal, redrawn beyond two standard deviations."""
     return jax.random.truncated_normal(key, -2.0, 2.0, dims_of(shape), dtype.np_dtype)
@@ -75,6 +96,7 @@ def random_shuffle(key: Any, value: Any, *, seed: int = 0, seed2: int = 0) -> An
     "logits: T, num_samples: int32 -> output: output_dtype",
     T=REAL,
     output_dtype=INDEX,
+    unsized=lambda logits, *_, **__: (logits.shape[0], None),
     static=("num_samples",),
     random=True,
     differentiable=False,

@@ -11,6 +11,7 @@ import numpy as np
 from headrace.core.dtypes import FLOATING, INDEX, DType, float32, int32, int64, uint32, uint64
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import op
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.random import philox
 from headrace.ops.random.stateful import dims_of
 
@@ -107,14 +108,32 @@ _V2 = "shape: Tshape, key: uint64, counter: uint64, alg: int32 -> output: dtype"
 _V1 = "shape: T, seed: Tseed -> output: dtype"
 
 
-@op("StatelessRandomUniformV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape", "alg"), shape=drawn_shape, differentiable=False)
+@op(
+    "StatelessRandomUniformV2",
+    _V2,
+    Tshape=INDEX,
+    dtype=FLOATING,
+    unsized=sized_by(0),
+    static=("shape", "alg"),
+    shape=drawn_shape,
+    differentiable=False,
+)
 def stateless_random_uniform_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
     check_generator(key, counter, alg)
     return draw_uniform(key, counter, dims_of(shape), dtype)
 
 
-@op("StatelessRandomNormalV2", _V2, Tshape=INDEX, dtype=FLOATING, static=("shape", "alg"), shape=drawn_shape, differentiable=False)
+@op(
+    "StatelessRandomNormalV2",
+    _V2,
+    Tshape=INDEX,
+    dtype=FLOATING,
+    unsized=sized_by(0),
+    static=("shape", "alg"),
+    shape=drawn_shape,
+    differentiable=False,
+)
 def stateless_random_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
     check_generator(key, counter, alg)
@@ -126,6 +145,7 @@ def stateless_random_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, 
     _V2,
     Tshape=INDEX,
     dtype=FLOATING,
+    unsized=sized_by(0),
     static=("shape", "alg"),
     shape=drawn_shape,
     differentiable=False,
@@ -141,6 +161,7 @@ def stateless_truncated_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, 
     "shape: Tshape, key: uint64, counter: uint64, alg: int32, minval: dtype, maxval: dtype -> output: dtype",
     Tshape=INDEX,
     dtype=(int32, int64, uint32, uint64),
+    unsized=sized_by(0),
     static=("shape", "alg"),
     shape=drawn_shape,
     eager=_check_range,
@@ -157,6 +178,7 @@ def stateless_random_uniform_int_v2(shape: Any, key: Any, counter: Any, alg: Any
     _V2,
     Tshape=INDEX,
     dtype=(int32, int64, uint32, uint64),
+    unsized=sized_by(0),
     static=("shape", "alg"),
     shape=drawn_shape,
     differentiable=False,
@@ -167,14 +189,34 @@ def stateless_random_uniform_full_int_v2(shape: Any, key: Any, counter: Any, alg
     return draw_full_integers(key, counter, dims_of(shape), dtype.np_dtype)
 
 
-@op("StatelessRandomUniform", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=drawn_shape, differentiable=False)
+@op(
+    "StatelessRandomUniform",
+    _V1,
+    T=INDEX,
+    Tseed=INDEX,
+    dtype=FLOATING,
+    unsized=sized_by(0),
+    static=("shape",),
+    shape=drawn_shape,
+    differentiable=False,
+)
 def stateless_random_uniform(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
     key, counter = key_and_counter(seed)
     return draw_uniform(key, counter, dims_of(shape), dtype)
 
 
-@op("StatelessRandomNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, static=("shape",), shape=drawn_shape, differentiable=False)
+@op(
+    "StatelessRandomNormal",
+    _V1,
+    T=INDEX,
+    Tseed=INDEX,
+    dtype=FLOATING,
+    unsized=sized_by(0),
+    static=("shape",),
+    shape=drawn_shape,
+    differentiable=False,
+)
 def stateless_random_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
     key, counter = key_and_counter(seed)
@@ -187,6 +229,7 @@ def stateless_random_normal(shape: Any, seed: Any, *, dtype: DType = float32) ->
     T=INDEX,
     Tseed=INDEX,
     dtype=FLOATING,
+    unsized=sized_by(0),
     static=("shape",),
     shape=drawn_shape,
     differentiable=False,
@@ -203,6 +246,7 @@ def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32)
     T=INDEX,
     Tseed=INDEX,
     dtype=INDEX,
+    unsized=sized_by(0),
     static=("shape",),
     shape=drawn_shape,
     eager=_check_range,

@@ -10,6 +10,7 @@ import numpy as np
 from headrace.core.dtypes import INDEX, NUMERIC
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import get, op
+from headrace.dispatch.unsized import sized_by
 from headrace.ops.sparse import coordinates
 
 
@@ -39,6 +40,7 @@ def _dense_shape(indices: Any, shape: Any, values: Any, default: Any, **_: Any) 
     "SparseToDense",
     "sparse_indices: Tindices, output_shape: Tindices, sparse_values: T, default_value: T -> dense: T",
     Tindices=INDEX,
+    unsized=sized_by(1),
     static=("output_shape",),
     shape=_dense_shape,
     host=_to_dense_on_host,

@@ -46,7 +46,27 @@ def _ngrams(tf: Any, data: Any, splits: Any) -> Any:
     return tf.raw_ops.StringNGrams(data=data, data_splits=splits, separator=" ", left_pad="", right_pad="", **widths)
 
 
-PAIR = ([2], "int32")
+BLOCK, TRIPLE, PAIR = ([4, None, 3], "float32"), ([3], "int32"), ([2], "int32")
+# Of x [4, None, 3], three numbers, a pair for each dimension, and one number.
+SIZED: dict[str, Callable[..., Any]] = {
+    "slice": lambda tf, x, s, p, k: [tf.slice(x, s, s), tf.slice(x, s, [1, -1, 2])],
+    "pad": lambda tf, x, s, p, k: [tf.pad(x, p), tf.pad(x, p, constant_values=1.0), tf.pad(x, p, "REFLECT")],
+    "tile": lambda tf, x, s, p, k: tf.tile(x, s),
+    "transpose": lambda tf, x, s, p, k: tf.transpose(x, s),
+    "reverse": lambda tf, x, s, p, k: [tf.reverse(x, s[:1]), tf.roll(x, s[:1], s[:1])],
+    "top-k": lambda tf, x, s, p, k: list(tf.math.top_k(x, k)),
+    "reduced": lambda tf, x, s, p, k: [tf.reduce_sum(x, s[:1], keepdims=True), tf.reduce_any(x > 0, k, keepdims=True)],
+    "cumulative": lambda tf, x, s, p, k: [tf.cumsum(x, k), tf.math.cumprod(x, k), tf.math.cumulative_logsumexp(x, k)],
+    "joined": lambda tf, x, s, p, k: [tf.concat([x, x], k), *tf.split(x, s, axis=0), *tf.split(x, 2, axis=k)],
+    "gather": lambda tf, x, s, p, k: tf.gather(x, s, axis=k),
+    "one-hot": lambda tf, x, s, p, k: [tf.one_hot(s, k), tf.one_hot(p, k, axis=0), tf.one_hot(p, k, axis=1)],
+    "counted": lambda tf, x, s, p, k: [tf.linspace(0.0, 1.0, k), tf.range(k), tf.zeros(s), tf.broadcast_to(x, s)],
+    "positions": lambda tf, x, s, p, k: tf.argmax(x, k),
+    "segments": lambda tf, x, s, p, k: tf.math.unsorted_segment_sum(x, tf.zeros([4], tf.int32), k),
+    "random": lambda tf, x, s, p, k: [tf.random.uniform(s), tf.random.stateless_normal(s, [1, 2])],
+    "spectrum": lambda tf, x, s, p, k: tf.signal.rfft(x, s[:1]),
+    "scattered": lambda tf, x, s, p, k: tf.scatter_nd(tf.zeros([2, 1], tf.int32), tf.zeros([2]), s[:1]),
+}
 M, ROWS, STRINGS = ([4, 5], "float32"), ([4], "int32"), ([2, 3], "string")
 
 CASES = {
@@ -71,6 +91,7 @@ CASES = {
         ([2, 4, None, 3], "float32"),
         PAIR,
     ),
+    **{f"sized-by-tensors-{name}": _shapes(run, BLOCK, TRIPLE, ([3, 2], "int32"), ([], "int32")) for name, run in SIZED.items()},
     "dynamic-partition": _shapes(lambda tf, x, p: tf.dynamic_partition(x, p, 2), M, ROWS),
     "dynamic-stitch": _shapes(lambda tf, i, x: tf.dynamic_stitch([i, i], [x, x]), ROWS, M),
     "boolean-mask": _shapes(lambda tf, x, kept: tf.boolean_mask(x, kept), M, ([4], "bool")),
