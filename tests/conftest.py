@@ -45,12 +45,9 @@ def _forget_programs() -> Iterator[None]:
     """Now and then frees executables, of which a process that runs for hours would keep one a test and more."""
     yield
     if next(_finished) % 50 == 0 and _resident_bytes() > MEMORY_LIMIT:
-        from headrace.dispatch import opdef
+        from headrace.runtime import kernels
 
-        for op in opdef.registered().values():
-            op.compiled.clear()
-            if op.fast is not None:
-                op.fast.clear()
+        kernels.forget()
         jax.clear_caches()
         gc.collect()
         ctypes.CDLL(None).malloc_trim(0)

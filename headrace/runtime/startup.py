@@ -5,7 +5,7 @@ import os
 import jax
 
 from headrace.dispatch import context
-from headrace.runtime import cache
+from headrace.runtime import cache, kernels
 from headrace.runtime.eager import EagerExecutor
 
 LOCALITY_FLAG = "xla_cpu_enable_concurrency_optimized_scheduler"
@@ -21,4 +21,5 @@ def start() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --{LOCALITY_FLAG}=false".strip()
     jax.config.update("jax_enable_x64", True)
     cache.configure()
+    kernels.watch()
     context.install(EagerExecutor())
