@@ -33,6 +33,6 @@ def watch() -> None:
     jax.monitoring.register_event_duration_secs_listener(_on_event)
 
 
-def _on_event(event: str, _: float, **__: Any) -> None:
+def _on_event(event: str, duration_secs: float, **kwargs: Any) -> None:
     if event == _EVENT and next(_compiled) % MOST_COMPILED == 0:
         forget()
