@@ -143,11 +143,11 @@ class Dispatcher(grpc.GenericRpcHandler):
     def _answer(self, method: Method, data: bytes, context: Any) -> bytes:
         call = Call(context)
         if not method.api:
-            response = _outcome(method, data, call)
+            response = outcome(method, data, call)
             return _give(context, response)
         started = time.perf_counter()
         self._metrics.in_flight(_PROTOCOL, 1)
-        response = _outcome(method, data, call)
+        response = outcome(method, data, call)
         self._metrics.in_flight(_PROTOCOL, -1)
         code = response.code if isinstance(response, OpError) else "OK"
         model = call.model if call.model in self._models else UNKNOWN_MODEL
@@ -187,8 +187,8 @@ def read(kind: Any, data: bytes) -> Any:
         raise InvalidArgumentError(f"the request is no serialized {kind.DESCRIPTOR.full_name} ({len(data)} bytes)") from None
 
 
-def _outcome(method: Method, data: bytes, call: Call) -> bytes | OpError:
-    """The serialized response, or what went wrong."""
+def outcome(method: Method, data: bytes, call: Call) -> bytes | OpError:
+    """What a call ends with: the serialized response, or what went wrong."""
     try:
         call.check()
         response: bytes = method.answer(read(method.request, data), call).SerializeToString()
