@@ -19,10 +19,10 @@ from headrace.serving.configuration.monitoring import DEFAULT_PATH, metrics_path
 from headrace.serving.configuration.platforms import PlatformOptions, read_platforms
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.grpc.options import GrpcOptions, parse_channel_arguments
-from headrace.serving.grpc.tls import read_tls
 from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.rest.app import RestOptions
 from headrace.serving.server import ModelServer, ServerOptions, announce
+from headrace.serving.tls import Tls, read_tls
 from headrace.serving.workers import default_threads
 
 logger = logging.getLogger(__name__)
@@ -115,6 +115,7 @@ def _underscores(name: str) -> str:
 @click.option("--ssl_config_file", type=click.Path(path_type=Path), help="An SSLConfig text: gRPC over TLS.")
 @click.option("--rest_api_port", callback=_port, default="0", help="Port of the REST API; 0 is off, auto takes a free one.")
 @click.option("--rest_api_host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--rest_api_ssl_config_file", type=click.Path(path_type=Path), help="An SSLConfig text: REST over TLS.")
 @click.option("--rest_api_timeout_in_ms", type=click.IntRange(1), default=30_000, show_default=True, help="For one request.")
 @click.option("--rest_api_num_threads", type=click.IntRange(1), default=default_threads, help="Requests that run at once.")
 @click.option("--rest_api_max_waiting", type=click.IntRange(1), default=1024, show_default=True, help="Requests that may wait.")
@@ -197,6 +198,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         saved_model_tags=platform.saved_model_tags or flags["saved_model_tags"],
         rest_host=flags["rest_api_host"],
         rest_port=_or_none(flags["rest_api_port"]),
+        rest_tls=_tls(flags["rest_api_ssl_config_file"]),
         rest_threads=flags["rest_api_num_threads"],
         rest_max_waiting=flags["rest_api_max_waiting"],
         grace_seconds=flags["shutdown_grace_seconds"],
@@ -227,6 +229,10 @@ def _or_none(port: int | None) -> int | None:
     return None if port == 0 else port or 0
 
 
+def _tls(file: Path | None) -> Tls | None:
+    return None if file is None else read_tls(file)
+
+
 def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
     if flags["port"] == 0 and not flags["grpc_socket_path"]:
         return None
@@ -239,7 +245,7 @@ def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
         max_message_bytes=flags["grpc_max_message_bytes"],
         receive_seconds=flags["grpc_receive_timeout_in_ms"] / 1000,
         channel_arguments=parse_channel_arguments(flags["grpc_channel_arguments"]),
-        tls=read_tls(flags["ssl_config_file"]) if flags["ssl_config_file"] else None,
+        tls=_tls(flags["ssl_config_file"]),
         health=flags["enable_grpc_healthcheck_service"],
         allow_reload=flags["grpc_allow_reload"],
         tensor_content=flags["enable_serialization_as_tensor_content"],

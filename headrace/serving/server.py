@@ -38,6 +38,7 @@ from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelsOptions
 from headrace.serving.rest.app import RestApp, RestOptions
 from headrace.serving.rest.cors import allow_cross_origin
+from headrace.serving.tls import Tls, ssl_context
 from headrace.serving.workers import Workers, default_threads
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class ServerOptions:
         saved_model_tags: of a SavedModel with several graphs, those of the one to serve.
         rest_host: the address to listen on.
         rest_port: 0 takes a free one; None is no REST.
+        rest_tls: None speaks plain text.
         rest_threads: requests that run at once.
         rest_max_waiting: requests that may wait for a thread; more are answered 503.
         grace_seconds: for requests and loads in progress when the server is told to end.
@@ -79,6 +81,7 @@ class ServerOptions:
     saved_model_tags: tuple[str, ...] = ("serve",)
     rest_host: str = "127.0.0.1"
     rest_port: int | None = 0
+    rest_tls: Tls | None = None
     rest_threads: int = field(default_factory=default_threads)
     rest_max_waiting: int = 1024
     grace_seconds: float = 25.0
@@ -210,6 +213,9 @@ class ModelServer:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=max(1, round(options.grace_seconds - _LEAST_GRACE_SECONDS)),
         )
+        if options.rest_tls is not None:
+            config.load()
+            config.ssl = ssl_context(options.rest_tls)
         self._http = _HttpServer(config, lambda: self._announce(listener))
         self._http.should_exit = self._ending.is_set()
         self._http.run(sockets=[listener])
@@ -255,7 +261,8 @@ class ModelServer:
 
     def _announce(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
-        self._on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        scheme = "http" if self._options.rest_tls is None else "https"
+        self._on_ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

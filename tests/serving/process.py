@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 QUICK = ["--file_system_poll_wait_seconds=0.05", "--max_num_load_retries=1", "--load_retry_interval_micros=20000"]
 BODY = {"instances": [[1.0, 2.0]]}
 READY = (
-    r"Headrace serves (?:model 'm'|the models of its configuration) on (?:(http://127\.0\.0\.1:\d+)/v1/models(?:/m)?)?"
+    r"Headrace serves (?:model 'm'|the models of its configuration) on (?:(https?://127\.0\.0\.1:\d+)/v1/models(?:/m)?)?"
     r"(?: and )?(?:gRPC (\S+))?\n"
 )
 

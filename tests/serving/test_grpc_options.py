@@ -11,7 +11,7 @@ import pytest
 from headrace.core.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from headrace.proto.serving import SSLConfig
 from headrace.serving.grpc.options import GrpcOptions, parse_channel_arguments
-from headrace.serving.grpc.tls import read_tls
+from headrace.serving.tls import read_tls
 from tests.serving.certificates import Authority, Pair
 from tests.serving.toy import write_version
 from tests.serving.toy_grpc import Client, GrpcService, outputs, predict_request

@@ -6,27 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headrace.core.errors import InvalidArgumentError
+from headrace.serving.tls import Tls
 from headrace.serving.workers import default_threads
 
 Channel = tuple[str, int | str]
 """A channel argument of gRPC's core: name and value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Keys and certificates, as PEM texts.
-
-    Attributes:
-        key: the server's private key.
-        certificate: the server's certificate, with the chain behind it.
-        client_authority: what clients' certificates are checked against; empty takes the system's.
-        verify_clients: refuse clients that show no valid certificate.
-    """
-
-    key: bytes = field(repr=False)
-    certificate: bytes
-    client_authority: bytes = b""
-    verify_clients: bool = False
 
 
 @dataclass(frozen=True, slots=True)

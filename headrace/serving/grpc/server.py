@@ -15,9 +15,9 @@ from headrace.serving.grpc import health, model_service, prediction, reflection
 from headrace.serving.grpc.calls import Dispatcher, Handler
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.receiving import Receiving, WatchedPool, WorkerPool
-from headrace.serving.grpc.tls import credentials
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
+from headrace.serving.tls import Tls
 from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class GrpcServer:
 
     def _open(self, address: str) -> int:
         tls = self._options.tls
-        return self._server.add_insecure_port(address) if tls is None else self._server.add_secure_port(address, credentials(tls))
+        return self._server.add_insecure_port(address) if tls is None else self._server.add_secure_port(address, _credentials(tls))
 
     def drain(self, grace: float) -> threading.Event:
         """Takes no more calls. Those in progress have `grace` seconds, then they are cancelled; the event says all have ended.
@@ -124,6 +124,15 @@ class GrpcServer:
 def _channel_options(options: GrpcOptions) -> list[tuple[str, int | str]]:
     settings = _CHANNEL | {"grpc.max_receive_message_length": options.max_message_bytes}
     return list((settings | dict(options.channel_arguments)).items())
+
+
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    """What a secure port is opened with."""
+    return grpc.ssl_server_credentials(
+        [(tls.key, tls.certificate)],
+        root_certificates=tls.client_authority or None,
+        require_client_auth=tls.verify_clients,
+    )
 
 
 @contextlib.contextmanager
