@@ -151,13 +151,19 @@ class ModelLifecycle:
             return any(v.state is State.AVAILABLE for v in self._versions.values())
 
     def trouble(self) -> str | None:
-        """Why no version is AVAILABLE: the error of a load, or what is wrong with the base path. None while that is open."""
+        """Why no version is AVAILABLE: the error of a load, or what is wrong with the base path. None when neither is known."""
+        with self._lock:
+            wanted = sorted((v for v in self._versions.values() if v.wanted), key=lambda v: -v.number)
+            errors = [version.error.message for version in wanted if version.error is not None]
+            return errors[0] if errors else self._complaint or None
+
+    @property
+    def tried(self) -> bool:
+        """True when every wanted version is AVAILABLE or has failed to load at least once, or when there is none to load."""
         with self._lock:
             wanted = [v for v in self._versions.values() if v.wanted]
-            if any(v.state is State.AVAILABLE for v in wanted):
-                return None
-            errors = [v.error.message for v in sorted(wanted, key=lambda v: -v.number) if v.error is not None]
-            return errors[0] if len(errors) == len(wanted) and errors else self._complaint or None
+            done = all(v.state is State.AVAILABLE or v.error is not None for v in wanted)
+            return done and bool(wanted or self._complaint)
 
     def wait_settled(self, timeout: float) -> bool:
         """Waits until every wanted version is AVAILABLE or has failed for good; false when that takes more than `timeout` s."""

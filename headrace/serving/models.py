@@ -183,6 +183,12 @@ class Models:
         models = list(self._table.values())
         return all(each.joining or each.lifecycle.wait_settled(max(0.0, deadline - time.monotonic())) for each in models)
 
+    @property
+    def some_serve(self) -> bool:
+        """True when some model is AVAILABLE and every other one has been tried, so that to wait longer only keeps that one away."""
+        models = list(self._table.values())
+        return any(each.lifecycle.available for each in models) and all(each.joining or each.lifecycle.tried for each in models)
+
     def reload(self, config: Any) -> ReloadResult:
         """Replaces the list of models, and answers when that is done.
 
@@ -268,10 +274,10 @@ class Models:
         return ReloadResult(outcomes)
 
     def _await(self, lifecycles: Sequence[ModelLifecycle], deadline: float) -> None:
-        """Waits until each has a version AVAILABLE or a trouble, at most until `deadline`, or until the server ends."""
+        """Waits until each has been tried, at most until `deadline`, or until the server ends."""
         pending = list(lifecycles)
         while pending and time.monotonic() < deadline and not self._ending.is_set():
-            pending = [each for each in pending if not (each.wait_settled(0.0) or each.trouble() is not None)]
+            pending = [each for each in pending if not each.tried]
             if pending:
                 pending[0].wait_settled(_LOOK_SECONDS)
 

@@ -145,7 +145,7 @@ class ModelServer:
             if self._watcher is not None:
                 self._watcher.start()
             try:
-                while not self._ending.is_set() and not self.models.wait_settled(0.1):
+                while not (self._ending.is_set() or self.models.wait_settled(0.1) or self.models.some_serve):
                     pass
                 self._slots.limit = max(self._options.load_threads, 1)
                 if not self._ending.is_set():

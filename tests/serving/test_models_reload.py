@@ -203,6 +203,15 @@ class TestFailures:
         with pytest.raises(NotFoundError):
             fleet.ask("b")
 
+    def test_one_version_of_several(self, fleet: Fleet) -> None:
+        fleet.begin(config())
+        (fleet.path("a", 1, 2) / "2" / "saved_model.pb").write_text("{")
+        fleet.engine.gate = threading.Event()
+        threading.Timer(0.3, fleet.engine.gate.set).start()
+        result = fleet.models.reload(config(a={"base_path": fleet.path("a"), "versions": [1, 2, 9]}))
+        assert result.error is None, "version 1 was waited for, though 2 is broken and 9 is missing"
+        assert fleet.models.available_versions() == {"a": [1]}
+
     def test_a_load_that_takes_too_long_goes_on(self, make: Callable[..., Fleet]) -> None:
         fleet = make(options=ModelsOptions(reload_seconds=0.1))
         fleet.begin(config(a=fleet.path("a", 1)))

@@ -104,6 +104,22 @@ def test_a_model_moves_under_load(tmp_path: Path) -> None:
         assert server.end() == 0
 
 
+def test_one_model_serves_from_the_start_though_others_cannot(tmp_path: Path) -> None:
+    file = tmp_path / "models.config"
+    write_version(tmp_path / "good", 1, 3.0)
+    (write_version(tmp_path / "broken", 1) / "saved_model.pb").write_text("{")
+    write(file, config(good=tmp_path / "good", missing=tmp_path / "missing", broken=tmp_path / "broken"))
+    with configured(file, "--load_retry_interval_micros=600000000") as server:
+        assert scale(server, "good") == 3.0
+        assert server.statuses("broken") == {"1": "LOADING"}
+        ready = httpx.get(f"{server.url}/readyz")
+        assert (ready.status_code, ready.json()["models_without_available_version"]) == (503, ["broken", "missing"])
+        write_version(tmp_path / "missing", 1, 4.0)
+        wait_until(lambda: server.statuses("good") == {"1": "AVAILABLE"} and names(server) == ["broken", "good", "missing"])
+        wait_until(lambda: httpx.post(f"{server.url}/v1/models/missing:predict", json=BODY).status_code == 200)
+        assert server.end() == 0
+
+
 def test_labels_at_the_start_need_the_flag(tmp_path: Path) -> None:
     file = tmp_path / "models.config"
     write_version(tmp_path / "a", 1)
