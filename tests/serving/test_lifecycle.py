@@ -14,7 +14,7 @@ from headrace.serving.engines.base import Array
 from headrace.serving.lifecycle import LifecycleOptions, ModelLifecycle
 from headrace.serving.models import Models, ModelSpec
 from headrace.serving.servable import State
-from headrace.serving.storage import Latest
+from headrace.serving.storage import All, Latest, Specific, VersionPolicy
 from tests.serving.toy import QUICK, ToyEngine, ToyModel, wait_until, write_version
 
 ONES = np.ones((1, 2), np.float32)
@@ -99,6 +99,36 @@ def test_several_versions_are_served_when_the_policy_says_so(tmp_path: Path, eng
             assert handle.version == expected
             assert handle.run("serving_default", {"x": ONES})["y"][0, 0] == expected
     assert lifecycle.acquire(1) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "first", "later"),
+    [
+        (None, [42], [50]),
+        (Latest(0), [42], [50]),
+        (Latest(3), [42, 33, 30], [50, 42, 33]),
+        (Latest(99), [42, 33, 30, 21, 17], [50, 42, 33, 30, 21, 17]),
+        (All(), [42, 33, 30, 21, 17], [50, 42, 33, 30, 21, 17]),
+        (Specific(frozenset({17, 30})), [30, 17], [30, 17]),
+        (Specific(frozenset({17, 50})), [17], [50, 17]),
+        (Specific(frozenset({99})), [], []),
+    ],
+)
+def test_what_policies_make_of_the_directories(
+    tmp_path: Path, engine: ToyEngine, policy: VersionPolicy | None, first: list[int], later: list[int]
+) -> None:
+    """Those of TensorFlow Serving's storage path tests: names that are no numbers, leading zeros, versions that come later."""
+    lifecycle = ModelLifecycle("m", tmp_path, engine, NO_WARM_UP, policy)
+    for name in ("non_numerical_child", "42", "33", "30", "21", "00017"):
+        write_version(tmp_path, name)
+    stepped(lifecycle)
+    assert lifecycle.available_versions == first
+    write_version(tmp_path, 50)
+    stepped(lifecycle)
+    assert lifecycle.available_versions == later
+    assert (tmp_path / "00017" in engine.loads) is (17 in first)
+    assert lifecycle.tried
+    assert (lifecycle.trouble() is None) is bool(later)
 
 
 def test_a_directory_without_the_model_file_is_left_alone(lifecycle: ModelLifecycle, engine: ToyEngine) -> None:
