@@ -126,6 +126,7 @@ def _underscores(name: str) -> str:
 @click.option("--max_num_load_retries", type=click.IntRange(0), default=5, show_default=True, help="After a failed load.")
 @click.option("--load_retry_interval_micros", type=int, default=60 * _MICROSECONDS, show_default=True, help="Below 0 is 0.")
 @click.option("--enable_model_warmup", **{**_BOOLEAN, "default": True})
+@click.option("--enable_signature_method_name_check", **_BOOLEAN, help="Classify and Regress need signatures saved as such.")
 @click.option("--num_request_iterations_for_warmup", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--warmup_batch_sizes", callback=_sizes, default="1", show_default=True, help="Batches to run before serving.")
 @click.option("--enable_batching", **_BOOLEAN, help="Run requests that wait at the same time as one batch.")
@@ -210,6 +211,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
             retry_seconds=max(flags["load_retry_interval_micros"], 0) / _MICROSECONDS,
             warm_up=platform.warm_up or flags["enable_model_warmup"],
             warm_up_iterations=platform.warm_up_iterations or flags["num_request_iterations_for_warmup"],
+            check_methods=flags["enable_signature_method_name_check"],
             warm_up_batches=flags["warmup_batch_sizes"],
         ),
         rest=RestOptions(

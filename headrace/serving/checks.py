@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from headrace.core import dtypes
-from headrace.core.errors import InvalidArgumentError
+from headrace.core.errors import InternalError, InvalidArgumentError
 from headrace.core.shapes import TensorShape
-from headrace.serving.engines.base import Array, Signature
+from headrace.serving.engines.base import CLASSIFY_METHOD, PREDICT_METHOD, REGRESS_METHOD, Array, Signature
 
 
 def complete_inputs(signature: Signature, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -37,6 +37,15 @@ def check_inputs(signature: Signature, inputs: Mapping[str, Array]) -> None:
             raise InvalidArgumentError(f'input "{name}" has dtype {given.name}; expected {spec.dtype.name}')
         if not spec.shape.admits(value.shape):
             raise InvalidArgumentError(f'input "{name}" has shape {TensorShape(value.shape)}; expected {spec.shape}')
+
+
+def check_method(signature: Signature) -> None:
+    """Raises InternalError unless the signature's method name is one of those that can be run."""
+    known = (PREDICT_METHOD, CLASSIFY_METHOD, REGRESS_METHOD)
+    if signature.method_name not in known:
+        raise InternalError(
+            f"Expected prediction signature method_name to be one of {{{', '.join(known)}}}. Was: {signature.method_name}"
+        )
 
 
 def wanted_outputs(signature: Signature, output_filter: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from headrace.core.errors import DeadlineExceededError, FailedPreconditionError,
 from headrace.serving.batching.requests import DEFAULT_PRIORITY
 from headrace.serving.batching.tensors import Outputs
 from headrace.serving.cache import ResponseCache, digest
-from headrace.serving.checks import check_inputs, complete_inputs, wanted_outputs
+from headrace.serving.checks import check_inputs, check_method, complete_inputs, wanted_outputs
 from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
@@ -118,6 +118,8 @@ class Dataplane:
         signature = handle.signatures.get(name)
         if signature is None:
             raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
+        if handle.check_methods:
+            check_method(signature)
         inputs = complete_inputs(signature, inputs)
         wanted = wanted_outputs(signature, output_filter)
         _check_time(deadline)

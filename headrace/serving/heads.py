@@ -1,7 +1,8 @@
 """Classify and regress heads: which signatures can be one, and what their outputs mean.
 
 A head takes serialized tf.Examples as its input `inputs`. As in TensorFlow Serving, the names of inputs and outputs decide, not
-the signature's method name, so that a model of TensorFlow 2, whose signatures all say "predict", has heads too.
+the signature's method name (unless that is asked for), so that a model of TensorFlow 2, whose signatures all say "predict", has
+heads too.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import numpy as np
 from headrace.core import dtypes
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.proto.tensors import enum_name
-from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array, Signature
+from headrace.serving.engines.base import CLASSIFY_METHOD, DEFAULT_SIGNATURE, REGRESS_METHOD, Array, Signature
 
-CLASSIFY = "tensorflow/serving/classify"
-REGRESS = "tensorflow/serving/regress"
+CLASSIFY, REGRESS = CLASSIFY_METHOD, REGRESS_METHOD
+_WORDS = {CLASSIFY: "classification", REGRESS: "regression"}
 
 INPUTS = "inputs"
 CLASSES, SCORES = "classes", "scores"
@@ -73,12 +74,13 @@ class Head:
 Result = Classification | Regression
 
 
-def check(signatures: Mapping[str, Signature], head: Head) -> tuple[str, list[str]]:
+def check(signatures: Mapping[str, Signature], head: Head, methods: bool = False) -> tuple[str, list[str]]:
     """What is to be run for a head: the name of its signature, and the names of the outputs that it gives.
 
     Args:
         signatures: what the model offers.
         head: what is asked for.
+        methods: the signature's method name has to be the head's.
 
     Raises:
         InvalidArgumentError: no such signature, or it cannot be such a head.
@@ -86,10 +88,10 @@ def check(signatures: Mapping[str, Signature], head: Head) -> tuple[str, list[st
     name = head.signature or DEFAULT_SIGNATURE
     if name not in signatures:
         raise InvalidArgumentError(f"No signature was found with the name: {name}")
-    return name, _OUTPUTS_OF[head.method](signatures[name])
+    return name, _outputs_of(signatures[name], head.method, methods)
 
 
-def check_together(signatures: Mapping[str, Signature], heads: Sequence[Head]) -> list[str]:
+def check_together(signatures: Mapping[str, Signature], heads: Sequence[Head], methods: bool = False) -> list[str]:
     """The names of the signatures that are to be run for several heads on the same examples; see `check`.
 
     Raises:
@@ -107,7 +109,7 @@ def check_together(signatures: Mapping[str, Signature], heads: Sequence[Head]) -
             raise InvalidArgumentError(f"Requested signature not found in model graph: {name}")
         if head.method not in _OUTPUTS_OF:
             raise UnimplementedError(f"Unsupported signature method_name: {head.method}")
-        _OUTPUTS_OF[head.method](signatures[name])
+        _outputs_of(signatures[name], head.method, methods)
         names.append(name)
         first, spec = signatures[names[0]].inputs[INPUTS], signatures[name].inputs[INPUTS]
         if (spec.dtype, spec.shape) != (first.dtype, first.shape):
@@ -122,6 +124,12 @@ def result_of(head: Head, outputs: Mapping[str, Array], count: int) -> Result:
         InvalidArgumentError: the outputs have other shapes or dtypes than such a head gives.
     """
     return _RESULT_OF[head.method](outputs, count)
+
+
+def _outputs_of(signature: Signature, method: str, methods: bool) -> list[str]:
+    if methods and signature.method_name != method:
+        raise InvalidArgumentError(f"Expected {_WORDS[method]} signature method_name to be {method}. Was: {signature.method_name}")
+    return _OUTPUTS_OF[method](signature)
 
 
 def _classify_outputs(signature: Signature) -> list[str]:

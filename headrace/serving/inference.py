@@ -121,7 +121,7 @@ def multi_inference(
     with dataplane.models.acquire(tasks[0].spec if tasks else ModelSpec("")) as handle:
         _check_same_model(tasks)
         heads = [Head(task.method, task.spec.signature) for task in tasks]
-        names = check_together(handle.signatures, heads)
+        names = check_together(handle.signatures, heads, handle.check_methods)
         batch = batch_of(examples, context)
         outputs = dataplane.run_together(handle, names, {INPUTS: batch}, deadline)
         dataplane.count_examples(handle, len(batch))
@@ -143,7 +143,7 @@ def start_head(
     Raises:
         OpError: as `classify`, now or when the answer is asked for.
     """
-    name, wanted = check(handle.signatures, head)
+    name, wanted = check(handle.signatures, head, handle.check_methods)
     batch = batch_of(examples, context)
     count = len(batch)
 

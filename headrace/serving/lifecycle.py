@@ -40,6 +40,7 @@ class LifecycleOptions:
         warm_up: run a version's warm-up requests and every signature before it becomes AVAILABLE.
         warm_up_iterations: how often each warm-up request is run.
         warm_up_batches: the batch sizes of the signatures' runs.
+        check_methods: use a signature only as what its method name says.
     """
 
     poll_seconds: float = 1.0
@@ -48,6 +49,7 @@ class LifecycleOptions:
     warm_up: bool = True
     warm_up_iterations: int = 1
     warm_up_batches: tuple[int, ...] = (1,)
+    check_methods: bool = False
 
 
 @dataclass(slots=True)
@@ -312,7 +314,7 @@ class ModelLifecycle:
         version.content = fingerprint(version.path)
         try:
             batching = self._batching.of_version(version.path) if self._batching is not None else None
-            servable = Servable(self.name, version.number, self._engine.load(version.path), batching)
+            servable = Servable(self.name, version.number, self._engine.load(version.path), batching, self._options.check_methods)
             self._warm_up(servable, version.path)
         except OpError as error:
             self._failed(version, error, time.monotonic() - started)

@@ -42,11 +42,22 @@ class VersionStatus:
 
 
 class Servable:
-    """One loaded version of a model. It is closed after `retire`, once no handle is left."""
+    """One loaded version of a model. It is closed after `retire`, once no handle is left.
 
-    def __init__(self, model: str, version: int, loaded: LoadedModel, batching: VersionBatching | None = None) -> None:
+    With `check_methods` a signature is used only as what its method name says.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        version: int,
+        loaded: LoadedModel,
+        batching: VersionBatching | None = None,
+        check_methods: bool = False,
+    ) -> None:
         self.model = model
         self.version = version
+        self.check_methods = check_methods
         self.load = next(_loads)
         self.signatures: Mapping[str, Signature] = dict(loaded.signatures)
         self._loaded = loaded
@@ -156,6 +167,11 @@ class Handle:
     def load(self) -> int:
         """Tells apart all loads of versions in this process, also two of the same version."""
         return self._servable.load
+
+    @property
+    def check_methods(self) -> bool:
+        """True where a signature is used only as what its method name says."""
+        return self._servable.check_methods
 
     @property
     def signatures(self) -> Mapping[str, Signature]:

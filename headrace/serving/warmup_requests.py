@@ -23,7 +23,7 @@ from headrace.data.tfrecord import read
 from headrace.proto.messages import parse
 from headrace.proto.serving import PredictionLog
 from headrace.proto.tensors import from_proto
-from headrace.serving.checks import check_inputs, complete_inputs, wanted_outputs
+from headrace.serving.checks import check_inputs, check_method, complete_inputs, wanted_outputs
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.examples import batch_of, of_input
 from headrace.serving.heads import CLASSIFY, INPUTS, REGRESS, Head, check, check_together, result_of
@@ -103,6 +103,8 @@ def _predict(servable: Servable, request: Any) -> None:
     signature = servable.signatures.get(name)
     if signature is None:
         raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
+    if servable.check_methods:
+        check_method(signature)
     wanted_outputs(signature, request.output_filter)
     inputs = {key: from_proto(value, f"input {key!r}") for key, value in request.inputs.items()}
     servable.run(name, complete_inputs(signature, inputs))
@@ -110,7 +112,7 @@ def _predict(servable: Servable, request: Any) -> None:
 
 def _head(servable: Servable, method: str, request: Any) -> None:
     head = Head(method, request.model_spec.signature_name)
-    name, _ = check(servable.signatures, head)
+    name, _ = check(servable.signatures, head, servable.check_methods)
     inputs = {INPUTS: batch_of(*of_input(request.input))}
     check_inputs(servable.signatures[name], inputs)
     result_of(head, servable.run(name, inputs), len(inputs[INPUTS]))
@@ -126,7 +128,7 @@ def _regress(servable: Servable, request: Any) -> None:
 
 def _multi_inference(servable: Servable, request: Any) -> None:
     heads = [Head(task.method_name, task.model_spec.signature_name) for task in request.tasks]
-    names = check_together(servable.signatures, heads)
+    names = check_together(servable.signatures, heads, servable.check_methods)
     inputs = {INPUTS: batch_of(*of_input(request.input))}
     check_inputs(servable.signatures[names[0]], inputs)
     outputs = servable.run_together(names, inputs)

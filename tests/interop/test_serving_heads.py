@@ -167,17 +167,17 @@ def test_a_warm_up_file_that_asks_for_what_is_not_there(written: dict[str, Any])
 
 
 def test_the_server_as_a_process(written: dict[str, Any]) -> None:
-    flags = ("--num_request_iterations_for_warmup=3", "--warmup_batch_sizes=1,2")
-    with serving(written["folder"] / "v2", *flags, module="headrace") as server:
+    flags = ("--num_request_iterations_for_warmup=3", "--warmup_batch_sizes=1,2", "--enable_signature_method_name_check")
+    with serving(written["folder"] / "named", *flags, module="headrace") as server:
         server.ready()
         response = httpx.post(f"{server.url}/v1/models/m:classify", json=written["cases"]["context"], timeout=60)
         assert response.status_code == 200, response.text
-        wanted = written["models"]["v2"]["serving_default"]["context"]
+        wanted = written["models"]["named"]["serving_default"]["context"]
         scores = [[score for _, score in row] for row in response.json()["results"]]
         np.testing.assert_allclose(scores, wanted["scores"], rtol=1e-5)
         metrics = httpx.get(f"{server.url}/monitoring/prometheus/metrics").text
         assert ':tensorflow:serving:request_example_count_total{model="m"} 3\n' in metrics
-        version = written["folder"] / "v2" / "1"
+        version = written["folder"] / "named" / "1"
         assert f':tensorflow:serving:model_warmup_latency_count{{model_path="{version}",status="OK"}} 1\n' in metrics
         assert server.end() == 0
     assert any("warm-up requests run" in line and "requests=4" in line and "runs=12" in line for line in server.log)
@@ -187,6 +187,17 @@ def test_method_names_are_kept(written: dict[str, Any]) -> None:
     for model in ("v1", "named"):
         found = NativeEngine().load(written["folder"] / model / "1").signatures
         assert {key: found[key].method_name for key in HEADS} == HEADS
+
+
+@pytest.mark.parametrize(("model", "status"), [("named", 200), ("v2", 400)])
+def test_method_names_can_be_asked_for(written: dict[str, Any], model: str, status: int) -> None:
+    options = LifecycleOptions(warm_up=False, check_methods=True)
+    with Service(written["folder"] / model, options, engine=NativeEngine()) as service:
+        wait_until(lambda: service.lifecycle.available)
+        response = service.predict(written["cases"]["one"], "/v1/models/m:classify")
+        assert response.status_code == status
+        if status == 400:
+            assert "method_name to be tensorflow/serving/classify. Was: tensorflow/serving/predict" in response.json()["error"]
 
 
 def test_messages_are_those_of_tensorflow_serving(written: dict[str, Any]) -> None:

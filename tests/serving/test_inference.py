@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Iterator
@@ -10,7 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headrace.core.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, OpError, UnimplementedError
+from headrace.core.errors import (
+    DeadlineExceededError,
+    InternalError,
+    InvalidArgumentError,
+    NotFoundError,
+    OpError,
+    UnimplementedError,
+)
 from headrace.proto.serving import Input
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import Array
@@ -18,7 +26,7 @@ from headrace.serving.examples import batch_of, of_input
 from headrace.serving.heads import CLASSIFY, REGRESS, Classification, Regression
 from headrace.serving.inference import Task, classify, multi_inference, regress
 from headrace.serving.models import ModelSpec
-from tests.serving.toy import Service, wait_until, write_version
+from tests.serving.toy import QUICK, Service, wait_until, write_version
 from tests.serving.toy_heads import HeadsEngine, HeadsModel, example
 
 PREDICT = "tensorflow/serving/predict"
@@ -288,3 +296,35 @@ def test_examples_are_counted(service: Service, dataplane: Dataplane) -> None:
     assert prefix + 's_bucket{model="m",le="16384"} 3' in page
     for api in ("Classify", "Regress", "MultiInference"):
         assert f':tensorflow:serving:runtime_latency_count{{model_name="m",API="{api}",runtime="Headrace"}} 1' in page
+
+
+class TestMethodNames:
+    """With `check_methods`, a signature is used only as what its method name says."""
+
+    @pytest.fixture
+    def dataplane(self, tmp_path: Path) -> Iterator[Dataplane]:
+        write_version(tmp_path, 4, 1.0)
+        options = dataclasses.replace(QUICK, check_methods=True)
+        with Service(tmp_path, options, engine=HeadsEngine()) as service:
+            wait_until(lambda: service.lifecycle.available)
+            yield service.dataplane
+
+    def test_the_right_one(self, dataplane: Dataplane) -> None:
+        assert classify(dataplane, spec(), ONE).signature == "serving_default"
+        assert regress(dataplane, spec("regress"), ONE).result.values.tolist() == [2.5]
+        assert len(multi_inference(dataplane, [task("regress", REGRESS), task("", CLASSIFY)], ONE)) == 2
+        for name in ("serving_default", "regress", "scores"):
+            assert dataplane.predict(spec(name), {"inputs": batch_of(ONE)}).signature == name
+
+    def test_the_wrong_one(self, dataplane: Dataplane) -> None:
+        classification = f"Expected classification signature method_name to be {CLASSIFY}. Was: "
+        regression = f"Expected regression signature method_name to be {REGRESS}. Was: "
+        assert refusal(InvalidArgumentError, classify, dataplane, spec("scores"), ONE) == classification + PREDICT
+        assert refusal(InvalidArgumentError, regress, dataplane, spec("column"), ONE) == regression + PREDICT
+        assert refusal(InvalidArgumentError, regress, dataplane, spec(), ONE) == regression + CLASSIFY
+        assert (
+            refusal(InvalidArgumentError, multi_inference, dataplane, [task("scores", CLASSIFY)], ONE) == classification + PREDICT
+        )
+        assert "Expected prediction signature method_name to be one of {tensorflow/serving/predict, " in refusal(
+            InternalError, dataplane.predict, spec("odd"), {"inputs": batch_of(ONE)}
+        )

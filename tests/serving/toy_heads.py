@@ -29,6 +29,7 @@ HEADS = {
     "scores": Signature(STRINGS, {"scores": SCORES}),
     "regress": Signature(STRINGS, {"outputs": VALUES}, REGRESS),
     "column": Signature(STRINGS, {"outputs": TensorSpec([None, 1], "float32")}),
+    "odd": Signature(STRINGS, {"outputs": VALUES}, "something/else"),
     "numbers": Signature({"inputs": VALUES}, {"outputs": VALUES}, REGRESS),
     "two_inputs": Signature({**STRINGS, "more": VALUES}, {"outputs": VALUES}, REGRESS),
     "three_outputs": Signature(STRINGS, {"classes": LABELS, "scores": SCORES, "more": VALUES}, CLASSIFY),

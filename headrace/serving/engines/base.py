@@ -16,6 +16,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 DEFAULT_SIGNATURE = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"
+CLASSIFY_METHOD = "tensorflow/serving/classify"
+REGRESS_METHOD = "tensorflow/serving/regress"
 
 
 @dataclass(frozen=True, slots=True)
