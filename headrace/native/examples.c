@@ -41,14 +41,22 @@ static int field(Span *span, uint8_t tag, Span *inner) {
     return 1;
 }
 
-/* The number of values in the list of a feature, or -1 when it is not sound; `list` becomes the values alone. */
-static int64_t count_values(Span *list, uint8_t kind) {
+/* What all examples so far have in common; NOTHING before the first one. */
+enum { NOTHING = -1, DIFFERENT = -2 };
+
+static int64_t in_common(int64_t before, int64_t now) { return before == NOTHING || before == now ? now : DIFFERENT; }
+
+/* The number of values in the list of a feature, or -1 when it is not sound; `list` becomes the values alone, `width` the size that
+ * it has in common with all strings. */
+static int64_t count_values(Span *list, uint8_t kind, int64_t *width) {
     int64_t count = 0;
     if (list->at == list->end) return 0;
     if (kind == FIELD_1) {
         Span value, rest = *list;
-        for (; rest.at < rest.end; count++)
+        for (; rest.at < rest.end; count++) {
             if (!field(&rest, FIELD_1, &value)) return -1;
+            *width = in_common(*width, value.end - value.at);
+        }
         return count;
     }
     Span packed;
@@ -108,9 +116,15 @@ static int is_ascii(const Span *text) {
     return 1;
 }
 
+/* Where the features of all examples go: place f * rows + r for feature f of example r, and for each feature what they have in
+ * common. */
+typedef struct {
+    int64_t rows;
+    int64_t *starts, *sizes, *counts, *totals, *each, *widths;
+} Places;
+
 /* Reads the features of one example into column `row`. Returns 0 when it is not of the usual form. */
-static int locate_in(const Wanted *wanted, const uint8_t *example, int64_t size, int64_t row, int64_t rows, int64_t *starts,
-                     int64_t *sizes, int64_t *counts) {
+static int locate_in(const Wanted *wanted, const uint8_t *example, int64_t size, int64_t row, const Places *places) {
     Span whole = {example, example + size}, features, entry, key, feature, list;
     if (size == 0) return 1;
     if (!field(&whole, FIELD_1, &features) || whole.at != whole.end) return 0;
@@ -120,108 +134,111 @@ static int locate_in(const Wanted *wanted, const uint8_t *example, int64_t size,
         int64_t found = look_up(wanted, key.at, key.end - key.at, -1);
         /* Names must be UTF-8; those that are asked for are. */
         if (found < 0 && !is_ascii(&key)) return 0;
-        int64_t count = MISSING, begin = 0, bytes = 0;
+        int64_t count = MISSING, width = NOTHING;
+        list = feature;
         if (feature.at < feature.end) {
             uint8_t kind = *feature.at;
             if (kind != FIELD_1 && kind != FIELD_2 && kind != FIELD_3) return 0;
             if (!field(&feature, kind, &list) || feature.at != feature.end) return 0;
-            count = count_values(&list, kind);
+            count = count_values(&list, kind, found < 0 ? &width : &places->widths[found]);
             if (count < 0) return 0;
-            begin = list.at - example;
-            bytes = list.end - list.at;
             if (found >= 0 && kind != wanted->kinds[found]) count = ANOTHER_KIND;
         }
         if (found < 0) continue;
-        starts[found * rows + row] = begin;
-        sizes[found * rows + row] = bytes;
-        counts[found * rows + row] = count;
+        places->starts[found * places->rows + row] = (int64_t)(intptr_t)list.at;
+        places->sizes[found * places->rows + row] = list.end - list.at;
+        places->counts[found * places->rows + row] = count;
     }
     return 1;
 }
 
-/* Finds features in a batch of examples.
+/* Counts the values of each feature. Returns 0 when an example has one in another list. */
+static int add_up(const Places *places, int64_t features) {
+    for (int64_t feature = 0; feature < features; feature++) {
+        const int64_t *counts = places->counts + feature * places->rows;
+        int64_t total = 0, each = NOTHING;
+        for (int64_t row = 0; row < places->rows; row++) {
+            if (counts[row] == ANOTHER_KIND) return 0;
+            total += counts[row] > 0 ? counts[row] : 0;
+            each = counts[row] < 0 ? DIFFERENT : in_common(each, counts[row]);
+        }
+        places->totals[feature] = total;
+        places->each[feature] = each;
+    }
+    return 1;
+}
+
+/* Finds features in a batch of examples, which stand one after the other in `joined` or, where that is NULL, each at its address.
  *
  * `keys` holds the names one after the other, `ends` where each ends, `kinds` the tag of the list each is wanted from. For
- * feature f and example r, place f * rows + r of `starts` and `sizes` becomes where in the example the values are, in bytes,
- * and of `counts` their number, -1 where the example has none; `totals` gets the number of values of each feature. Returns 1, or 0
- * when protobuf has to look. */
-int64_t headrace_locate_features(const uint8_t *const *examples, const int64_t *lengths, int64_t rows, const uint8_t *keys,
-                             const int64_t *ends, const uint8_t *kinds, int64_t features, int64_t *starts, int64_t *sizes,
-                                 int64_t *counts, int64_t *totals) {
+ * feature f and example r, place f * rows + r of `starts` becomes the address of the values, of `sizes` their size in bytes,
+ * and of `counts` their number, -1 where the example has none. `common` gets for each feature the number of values; then for each
+ * the number that every example has; then the size that all its strings have; negative where there is no such number. Returns 1,
+ * or 0 when protobuf has to look. */
+int64_t headrace_locate_features(const uint8_t *joined, const uint8_t *const *apart, const int64_t *lengths, int64_t rows,
+                                 const uint8_t *keys, const int64_t *ends, const uint8_t *kinds, int64_t features,
+                                 int64_t *starts, int64_t *sizes, int64_t *counts, int64_t *common) {
     Wanted wanted = {keys, ends, kinds, 0, NULL};
+    const Places places = {rows, starts, sizes, counts, common, common + features, common + 2 * features};
     int sound = make_table(&wanted, features);
     for (int64_t i = 0; i < features * rows; i++) counts[i] = MISSING;
-    for (int64_t row = 0; row < rows && sound; row++)
-        sound = locate_in(&wanted, examples[row], lengths[row], row, rows, starts, sizes, counts);
-    free(wanted.slots);
-    for (int64_t feature = 0; feature < features && sound; feature++) {
-        totals[feature] = 0;
-        for (int64_t i = feature * rows; i < (feature + 1) * rows && sound; i++) {
-            sound = counts[i] != ANOTHER_KIND;
-            totals[feature] += counts[i] > 0 ? counts[i] : 0;
-        }
+    for (int64_t i = 0; i < features; i++) places.widths[i] = NOTHING;
+    for (int64_t row = 0; row < rows && sound; row++) {
+        sound = locate_in(&wanted, joined ? joined : apart[row], lengths[row], row, &places);
+        if (joined) joined += lengths[row];
     }
-    return sound;
+    free(wanted.slots);
+    return sound && add_up(&places, features);
 }
 
 /* The functions below read the values of one feature that headrace_locate_features found, example after example. */
 
-int64_t headrace_read_floats(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
-                          int64_t rows, float *values) {
+static Span values_at(const int64_t *starts, const int64_t *sizes, int64_t row) {
+    const uint8_t *start = (const uint8_t *)(intptr_t)starts[row];
+    return (Span){start, start + sizes[row]};
+}
+
+int64_t headrace_read_floats(const int64_t *starts, const int64_t *sizes, const int64_t *counts, int64_t rows, float *values) {
     for (int64_t row = 0; row < rows; row++) {
         if (counts[row] <= 0) continue;
-        memcpy(values, examples[row] + starts[row], (size_t)sizes[row]);
+        memcpy(values, values_at(starts, sizes, row).at, (size_t)sizes[row]);
         values += counts[row];
     }
     return 0;
 }
 
-int64_t headrace_read_integers(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
-                            int64_t rows, int64_t *values) {
+int64_t headrace_read_integers(const int64_t *starts, const int64_t *sizes, const int64_t *counts, int64_t rows,
+                               int64_t *values) {
     for (int64_t row = 0; row < rows; row++) {
         if (counts[row] <= 0) continue;
-        Span list = {examples[row] + starts[row], examples[row] + starts[row] + sizes[row]};
+        Span list = values_at(starts, sizes, row);
         uint64_t value;
         while (varint(&list, &value)) *values++ = (int64_t)value;
     }
     return 0;
 }
 
-/* Writes where in its example each string begins and ends. */
-int64_t headrace_read_strings(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
-                           int64_t rows, int64_t *begins, int64_t *ends) {
+/* Writes where each string begins and ends: in `joined`, or where that is NULL in its example. */
+int64_t headrace_read_strings(const int64_t *starts, const int64_t *sizes, const int64_t *counts, int64_t rows,
+                              const uint8_t *joined, const uint8_t *const *apart, int64_t *begins, int64_t *ends) {
     for (int64_t row = 0; row < rows; row++) {
         if (counts[row] <= 0) continue;
-        Span list = {examples[row] + starts[row], examples[row] + starts[row] + sizes[row]}, value;
+        Span list = values_at(starts, sizes, row), value;
+        const uint8_t *origin = joined ? joined : apart[row];
         while (field(&list, FIELD_1, &value)) {
-            *begins++ = value.at - examples[row];
-            *ends++ = value.end - examples[row];
+            *begins++ = value.at - origin;
+            *ends++ = value.end - origin;
         }
     }
     return 0;
 }
 
-/* The length that all strings of a feature have, in bytes; -1 where there are none, or of different lengths. */
-int64_t headrace_common_size(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
-                             int64_t rows) {
-    int64_t common = -1;
+/* Writes the strings side by side. */
+int64_t headrace_pack_strings(const int64_t *starts, const int64_t *sizes, const int64_t *counts, int64_t rows,
+                              uint8_t *strings) {
     for (int64_t row = 0; row < rows; row++) {
         if (counts[row] <= 0) continue;
-        Span list = {examples[row] + starts[row], examples[row] + starts[row] + sizes[row]}, value;
-        while (field(&list, FIELD_1, &value)) {
-            if (common >= 0 && value.end - value.at != common) return -1;
-            common = value.end - value.at;
-        }
-    }
-    return common;
-}
-
-/* Writes the strings of a feature side by side. */
-int64_t headrace_pack_strings(const uint8_t *const *examples, const int64_t *starts, const int64_t *sizes, const int64_t *counts,
-                              int64_t rows, uint8_t *strings) {
-    for (int64_t row = 0; row < rows; row++) {
-        if (counts[row] <= 0) continue;
-        Span list = {examples[row] + starts[row], examples[row] + starts[row] + sizes[row]}, value;
+        Span list = values_at(starts, sizes, row), value;
         while (field(&list, FIELD_1, &value)) {
             memcpy(strings, value.at, (size_t)(value.end - value.at));
             strings += value.end - value.at;

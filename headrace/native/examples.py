@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import ctypes
+import functools
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from headrace.core.memory import empty
 from headrace.native import library
-from headrace.native.records import address_of
 
 Array = np.ndarray[Any, Any]
 
@@ -21,73 +22,97 @@ _JOINED_BYTES = 1 << 22
 """Up to this size a batch is copied into one string: faster than asking every string where it is."""
 
 
-def columns(
-    serialized: Sequence[bytes], wanted: Sequence[tuple[str, str]], packed: Collection[str] = ()
-) -> list[tuple[Array, Array]] | None:
+class Found(NamedTuple):
+    """One feature of a batch.
+
+    Attributes:
+        values: all examples' together; strings as objects, or packed as uint8 [number, length].
+        counts: their number in each example, -1 where it has no such feature.
+        each: the number in every example; None where they differ.
+    """
+
+    values: Array
+    counts: Array
+    each: int | None
+
+
+class _Wanted(NamedTuple):
+    """Features as the library takes them: names one after the other, where each ends, and the tags of their lists."""
+
+    keys: bytes
+    ends: array.array[int]
+    kinds: bytes
+
+
+@functools.lru_cache(256)
+def _wanted(features: tuple[tuple[str, str], ...]) -> _Wanted:
+    keys = [name.encode() for name, _ in features]
+    ends = np.cumsum([len(key) for key in keys], dtype=np.int64)
+    return _Wanted(b"".join(keys), array.array("q", ends.tolist()), bytes([TAGS[kind] for _, kind in features]))
+
+
+def columns(serialized: Sequence[bytes], wanted: Sequence[tuple[str, str]], packed: Collection[str] = ()) -> list[Found] | None:
     """The values of features in a batch of examples.
 
     Args:
         serialized: the examples.
         wanted: names, each but once, and the lists of `TAGS` they are in.
-        packed: names of features whose strings, where all have one length, are given as uint8 [number, length].
+        packed: names of features whose strings are packed where all have one length.
 
     Returns:
-        For each feature its values, all examples' together (strings as objects), and their number in each example, -1 where
-        it has no such feature. None where there is no library, or where an example is damaged, or is written in another form than
-        usual, or has a feature in another list: protobuf has to look.
+        Each feature. None where there is no library, or where an example is damaged, or is written in another form than usual, or
+        has a feature in another list: protobuf has to look.
     """
     call = library.load()
     if call is None or set(map(type, serialized)) - {bytes}:
         return None
-    batch = _Batch(call, serialized)
-    keys = [name.encode() for name, _ in wanted]
-    joined, kinds = b"".join(keys), bytes([TAGS[kind] for _, kind in wanted])
+    batch, asked = _Batch(call, serialized), _wanted(tuple(wanted))
     count, rows = len(wanted), batch.rows
-    ends, totals = np.cumsum([len(key) for key in keys], dtype=np.int64), np.empty(count, np.int64)
-    places = np.empty((3, count, rows), np.int64)
-    starts = places.ctypes.data
-    sizes, counts = starts + 8 * count * rows, starts + 16 * count * rows
-    if not call.headrace_locate_features(
-        batch.examples,
+    places, common = np.empty((3, count, rows), np.int64), np.empty((3, count), np.int64)
+    starts, step = places.ctypes.data, 8 * count * rows
+    found = call.headrace_locate_features(
+        batch.joined,
+        batch.apart,
         batch.lengths.ctypes.data,
         rows,
-        address_of(joined),
-        ends.ctypes.data,
-        address_of(kinds),
+        asked.keys,
+        asked.ends.buffer_info()[0],
+        asked.kinds,
         count,
         starts,
-        sizes,
-        counts,
-        totals.ctypes.data,
-    ):
+        starts + step,
+        starts + 2 * step,
+        common.ctypes.data,
+    )
+    if not found:
         return None
-    found = []
-    for feature, ((name, kind), total) in enumerate(zip(wanted, totals.tolist(), strict=True)):
-        offset = 8 * feature * rows
-        addresses = (starts + offset, sizes + offset, counts + offset)
-        values = batch.packed(total, addresses) if name in packed else None
-        if values is None:
-            values = batch.values(kind, total, addresses, places[2, feature])
-        found.append((values, places[2, feature]))
-    return found
+    results = []
+    for feature, ((name, kind), total, each, width) in enumerate(zip(wanted, *common.tolist(), strict=True)):
+        counts = places[2, feature]
+        place = starts + 8 * feature * rows
+        addresses = (place, place + step, place + 2 * step)
+        if name in packed and width >= 0:
+            values = batch.packed(total, width, addresses)
+        else:
+            values = batch.values(kind, total, addresses, counts)
+        results.append(Found(values, counts, each if each >= 0 else None))
+    return results
 
 
 class _Batch:
-    """Examples as the library takes them."""
+    """Examples as the library takes them: their lengths, and all of them joined or the address of each."""
 
     def __init__(self, call: ctypes.CDLL, serialized: Sequence[bytes]) -> None:
         self.call = call
         self.serialized = serialized
         self.rows = len(serialized)
         self.lengths = np.fromiter(map(len, serialized), np.int64, self.rows)
-        ends = self.lengths.cumsum()
-        if self.rows and ends[-1] <= _JOINED_BYTES:
-            self._kept: Any = b"".join(serialized)
-            self._addresses: Any = ends - self.lengths + address_of(self._kept)
-            self.examples = self._addresses.ctypes.data
+        self.joined: bytes | None = None
+        self.apart: Any = None
+        if self.lengths.sum() <= _JOINED_BYTES:
+            self.joined = b"".join(serialized)
         else:
-            self._addresses = (ctypes.c_char_p * self.rows)(*serialized)
-            self.examples = ctypes.addressof(self._addresses)
+            self.apart = (ctypes.c_char_p * self.rows)(*serialized)
 
     def values(self, kind: str, total: int, addresses: tuple[int, int, int], counts: Array) -> Array:
         """Those of one feature.
@@ -95,37 +120,35 @@ class _Batch:
         Args:
             kind: of its lists.
             total: how many there are.
-            addresses: of where they start, of their sizes in bytes and of their numbers, each [rows].
+            addresses: of the addresses of values, of their sizes in bytes and of their numbers, each [rows].
             counts: their numbers.
         """
         if kind == "float_list":
             floats = np.empty(total, np.float32)
-            self.call.headrace_read_floats(self.examples, *addresses, self.rows, floats.ctypes.data)
+            self.call.headrace_read_floats(*addresses, self.rows, floats.ctypes.data)
             return floats
         if kind == "int64_list":
             integers = np.empty(total, np.int64)
-            self.call.headrace_read_integers(self.examples, *addresses, self.rows, integers.ctypes.data)
+            self.call.headrace_read_integers(*addresses, self.rows, integers.ctypes.data)
             return integers
         places = np.empty((2, total), np.int64)
         at = places.ctypes.data
-        self.call.headrace_read_strings(self.examples, *addresses, self.rows, at, at + 8 * total)
+        self.call.headrace_read_strings(*addresses, self.rows, self.joined, self.apart, at, at + 8 * total)
         begins, ends = places.tolist()
         return self._strings(total, counts, begins, ends)
 
-    def packed(self, total: int, addresses: tuple[int, int, int]) -> Array | None:
-        """The strings of one feature side by side; None where there are none, or of different lengths. See `values`."""
-        size = self.call.headrace_common_size(self.examples, *addresses, self.rows)
-        if size < 0:
-            return None
-        strings: Array = empty((total, size), np.dtype(np.uint8))
-        self.call.headrace_pack_strings(self.examples, *addresses, self.rows, strings.ctypes.data)
+    def packed(self, total: int, width: int, addresses: tuple[int, int, int]) -> Array:
+        """The strings of one feature, all of one width, side by side. See `values`."""
+        strings: Array = empty((total, width), np.dtype(np.uint8))
+        self.call.headrace_pack_strings(*addresses, self.rows, strings.ctypes.data)
         return strings
 
     def _strings(self, total: int, counts: Array, begins: list[int], ends: list[int]) -> Array:
-        if total == self.rows and (counts == 1).all():
-            owners = self.serialized
-        else:
-            owners = [item for item, count in zip(self.serialized, counts.tolist(), strict=True) for _ in range(count)]
         strings = np.empty(total, object)
+        whole = self.joined
+        if whole is not None:
+            strings[:] = [whole[begin:end] for begin, end in zip(begins, ends, strict=True)]
+            return strings
+        owners = [item for item, count in zip(self.serialized, counts.tolist(), strict=True) for _ in range(count)]
         strings[:] = [item[begin:end] for item, begin, end in zip(owners, begins, ends, strict=True)]
         return strings

@@ -26,12 +26,11 @@ _KINDS = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "u": ctypes.c_uint64}
 _ARGUMENTS = {
     "headrace_frame_records": "piuippp",
     "headrace_json_numbers": "piipppp",
-    "headrace_locate_features": "ppipppipppp",
-    "headrace_common_size": "ppppi",
-    "headrace_pack_strings": "ppppip",
-    "headrace_read_floats": "ppppip",
-    "headrace_read_integers": "ppppip",
-    "headrace_read_strings": "ppppipp",
+    "headrace_locate_features": "pppipppipppp",
+    "headrace_pack_strings": "pppip",
+    "headrace_read_floats": "pppip",
+    "headrace_read_integers": "pppip",
+    "headrace_read_strings": "pppipppp",
     "headrace_resize_bytes": "piiiiiippppp",
     "headrace_resize_floats": "piiiiiippppp",
 }

@@ -24,26 +24,18 @@ class Column(NamedTuple):
     Attributes:
         values: of all examples, one after the other: float32, int64, or objects that are bytes; packed strings uint8 [count, size].
         counts: int64 [rows]: how many values each example has, -1 where it has no such feature.
+        each: that number where it was found to be the same for all.
     """
 
     values: np.ndarray[Any, Any]
     counts: np.ndarray[Any, Any]
+    each: int | None = None
 
     @property
     def lengths(self) -> np.ndarray[Any, Any]:
         """`counts` with 0 for a missing feature."""
         lengths: np.ndarray[Any, Any] = np.maximum(self.counts, 0)
         return lengths
-
-    @property
-    def is_packed(self) -> bool:
-        """True for strings side by side."""
-        return self.values.ndim > 1
-
-    @property
-    def is_even(self) -> bool:
-        """True where every example has as many values."""
-        return bool((self.counts == self.counts[:1]).all())
 
 
 def read(serialized: Sequence[bytes], wanted: Sequence[tuple[str, DType]], packed: Collection[str] = ()) -> list[Column]:

@@ -63,33 +63,29 @@ def exact(data: bytes) -> np.ndarray[Any, Any]:
 
 def run_examples(call: ctypes.CDLL, rng: random.Random) -> int:
     """One batch. The number of batches that were found sound."""
-    rows = [exact(damaged(sound_example(rng), rng)) for _ in range(rng.randrange(1, 4))]
+    items = [damaged(sound_example(rng), rng) for _ in range(rng.randrange(1, 4))]
+    rows, joined = [exact(item) for item in items], exact(b"".join(items))
     addresses = np.array([row.ctypes.data for row in rows], np.int64)
+    batch = (pointer(joined), None) if rng.random() < 0.5 else (None, pointer(addresses))
     lengths = np.array([row.size for row in rows], np.int64)
     ends = np.cumsum([len(key) for key in KEYS], dtype=np.int64)
-    places = np.empty((3, len(KEYS), len(rows)), np.int64)
-    count = len(rows)
-    keys, kinds = exact(b"".join(KEYS)), exact(KINDS)
-    found_totals = np.empty(len(KEYS), np.int64)
-    sound = call.headrace_locate_features(
-        pointer(addresses),
-        pointer(lengths),
-        count,
-        pointer(keys),
-        pointer(ends),
-        pointer(kinds),
-        len(KEYS),
-        *map(pointer, places),
-        pointer(found_totals),
-    )
-    if not sound:
+    places, common = np.empty((3, len(KEYS), len(rows)), np.int64), np.empty((3, len(KEYS)), np.int64)
+    count, keys, kinds = len(rows), exact(b"".join(KEYS)), exact(KINDS)
+    asked = (pointer(keys), pointer(ends), pointer(kinds), len(KEYS))
+    if not call.headrace_locate_features(*batch, pointer(lengths), count, *asked, *map(pointer, places), pointer(common)):
         return 0
-    totals = np.maximum(places[2], 0).sum(axis=1)
-    assert totals.tolist() == found_totals.tolist()
-    readers = (call.headrace_read_integers, call.headrace_read_strings, call.headrace_read_floats)
-    for feature, reader in enumerate(readers):
-        found = [np.empty(totals[feature], np.float32 if feature == 2 else np.int64) for _ in range(2 if feature == 1 else 1)]
-        reader(pointer(addresses), *[pointer(places[part, feature]) for part in range(3)], count, *map(pointer, found))
+    totals, each, widths = common
+    assert totals.tolist() == np.maximum(places[2], 0).sum(axis=1).tolist()
+    assert [n if n >= 0 else -1 for n in each] == [c[0] if (c == c[0]).all() else -1 for c in places[2]]
+    integers, floats, texts = np.empty(totals[0], np.int64), np.empty(totals[2], np.float32), np.empty((2, totals[1]), np.int64)
+    features = [(*map(pointer, places[:, feature]), count) for feature in range(len(KEYS))]
+    call.headrace_read_integers(*features[0], pointer(integers))
+    call.headrace_read_strings(*features[1], *batch, *map(pointer, texts))
+    call.headrace_read_floats(*features[2], pointer(floats))
+    sizes = texts[1] - texts[0]
+    assert set(sizes.tolist()) == {widths[1]} if widths[1] >= 0 else len(set(sizes.tolist())) != 1
+    strings = np.empty(sizes.sum(), np.uint8)
+    call.headrace_pack_strings(*features[1], pointer(strings))
     return 1
 
 

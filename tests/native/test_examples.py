@@ -10,7 +10,7 @@ import pytest
 from headrace.core import dtypes, errors
 from headrace.native import examples as native
 from headrace.proto import examples
-from headrace.proto.messages import Example, Feature, Features, Int64List
+from headrace.proto.messages import BytesList, Example, Feature, Features, Int64List
 from tests.native.sanitized import damaged, sound_example
 
 WANTED = [("number", dtypes.int64), ("text", dtypes.string), ("values", dtypes.float32), ("absent", dtypes.string)]
@@ -38,8 +38,27 @@ def test_sound_and_damaged_batches(joined: int, monkeypatch: pytest.MonkeyPatch)
             np.testing.assert_array_equal(ours.values, theirs.values)
             np.testing.assert_array_equal(ours.counts, theirs.counts)
             assert ours.values.dtype == theirs.values.dtype
+            assert ours.each == (
+                theirs.counts[0] if batch and len({*theirs.counts.tolist()}) == 1 and theirs.counts[0] >= 0 else None
+            )
     assert taken > 1000
     assert refused > 300
+
+
+@pytest.mark.parametrize("joined", [1 << 22, -1], ids=["joined", "apart"])
+def test_strings_of_one_length_are_packed(joined: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_JOINED_BYTES", joined)
+
+    def example(*texts: bytes) -> bytes:
+        return bytes(Example(features=Features(feature={"t": Feature(bytes_list=BytesList(value=texts))})).SerializeToString())
+
+    def packed(*batch: bytes) -> np.ndarray:  # type: ignore[type-arg]
+        return examples.read(batch, [("t", dtypes.string)], {"t"})[0].values
+
+    np.testing.assert_array_equal(packed(example(b"ab", b"cd"), example(), example(b"ef")), [[97, 98], [99, 100], [101, 102]])
+    assert packed(example(b"", b"")).shape == (2, 0)
+    assert packed(example(b"ab"), example(b"c")).tolist() == [b"ab", b"c"]
+    assert packed(example(), b"").tolist() == []
 
 
 def test_many_features_are_told_apart() -> None:
@@ -48,7 +67,7 @@ def test_many_features_are_told_apart() -> None:
     data = Example(features=Features(feature=made)).SerializeToString()
     found = native.columns([data], [(name, "int64_list") for name in names])
     assert found is not None
-    assert [values.tolist() for values, _ in found] == [[i, -i] for i in range(300)]
+    assert [values.tolist() for values, *_ in found] == [[i, -i] for i in range(300)]
 
 
 @pytest.mark.parametrize("name", ["größe", "大小"])

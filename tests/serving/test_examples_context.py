@@ -40,7 +40,7 @@ def test_the_usual_form_stays_one_that_is_read_fast() -> None:
     batch = batch_of([example(x=[2.0], y=[3.0]), example(y=[4.0])], example(x=[1.0])).tolist()
     found: Any = native.columns(batch, [("x", "float_list"), ("y", "float_list")])
     assert found is not None
-    (x, _), (y, _) = found
+    (x, *_), (y, *_) = found
     assert (x.tolist(), y.tolist()) == ([2.0, 1.0], [3.0, 4.0])
 
 

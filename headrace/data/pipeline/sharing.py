@@ -13,7 +13,7 @@ import numpy as np
 
 from headrace.core.memory import empty
 from headrace.data.pipeline.elements import Element
-from headrace.data.pipeline.stage import Block, different_shapes, row
+from headrace.data.pipeline.stage import Block, row
 
 
 class Outcome:
@@ -59,7 +59,7 @@ class Gathered:
     def put(self, index: int, result: Element) -> None:
         """Puts in the result for one element."""
         with self._lock:
-            if self._parts is None and all(isinstance(item, np.ndarray) for item in result):
+            if self._parts is None and all(isinstance(item, np.ndarray | np.generic) for item in result):
                 self._parts = [empty((self._count, *item.shape), item.dtype) for item in result]
             parts = self._parts
         if parts is None or any(item.shape != part.shape[1:] for item, part in zip(result, parts, strict=True)):
@@ -86,14 +86,8 @@ class Gathered:
         Raises:
             InvalidArgumentError: their shapes differ.
         """
-        if self._parts is None:
-            return Block.of([self._apart[index] for index in range(count)])
-        if self._apart:
-            elements = [self.one(index) for index in range(count)]
-            for position, column in enumerate(zip(*elements, strict=True)):
-                other = next((item.shape for item in column if item.shape != column[0].shape), None)
-                if other is not None:
-                    raise different_shapes(position, column[0].shape, other)
+        if self._parts is None or self._apart:
+            return Block.of([self.one(index) for index in range(count)])
         return Block(count, tuple(part if count == self._count else part[:count] for part in self._parts))
 
 

@@ -175,7 +175,12 @@ def stack(column: Sequence[Any], position: int) -> Any:
         raise InvalidArgumentError(f"cannot batch component {position}: it is a dataset or an optional, not a tensor")
     shape = first.shape
     if any(item.shape != shape for item in column):
-        raise different_shapes(position, shape, next(item.shape for item in column if item.shape != shape))
+        other = next(item.shape for item in column if item.shape != shape)
+        raise InvalidArgumentError(
+            "Cannot batch tensors with different shapes in component"
+            f" {position}. First element had shape {list(shape)} and another had shape {list(other)};"
+            " use padded_batch or ragged_batch"
+        )
     if not shape and first.dtype.kind != "O":
         return np.array(column, first.dtype)
     stacked = empty((len(column), *shape), first.dtype)
@@ -185,14 +190,6 @@ def stack(column: Sequence[Any], position: int) -> Any:
     for index, item in enumerate(column):
         stacked[index] = item
     return stacked
-
-
-def different_shapes(position: int, first: Sequence[int], other: Sequence[int]) -> InvalidArgumentError:
-    """The error for a component of two elements that cannot be stacked."""
-    return InvalidArgumentError(
-        f"Cannot batch tensors with different shapes in component {position}. First element had shape {list(first)} and another"
-        f" had shape {list(other)}; use padded_batch or ragged_batch"
-    )
 
 
 class Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -45,7 +46,7 @@ def parse(serialized: Array, wanted: Wanted, packed: Collection[str] = ()) -> tu
     names = [item[:2] for group in wanted for item in group]
     examples = serialized.ravel().tolist()
     columns = read(examples, names, packed)
-    if any(column.is_packed and not column.is_even for column in columns):
+    if any(column.values.ndim > 1 and column.each is None for column in columns):
         columns = read(examples, names)
     return tensors_of(wanted, columns, serialized.ndim == 1)
 
@@ -92,13 +93,15 @@ def fixed(column: Column, key: str, shape: tuple[int, ...], default: Array) -> A
     Raises:
         InvalidArgumentError: a feature is missing, or has another number of values.
     """
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
     if default.size and default.size not in (1, count):
         raise InvalidArgumentError(f"the default of feature {key!r} has shape {list(default.shape)}; expected {list(shape)}")
     rows = len(column.counts)
+    if column.each == count:
+        return column.values.reshape(rows, *shape, *column.values.shape[1:])
     unusual = column.counts != count
     if not unusual.any():
-        return column.values.reshape(rows, *shape, *column.values.shape[1:])
+        return column.values.reshape(rows, *shape)
     missing = column.counts < 0
     wrong = np.flatnonzero(unusual & ~missing if default.size or not count else unusual)
     if wrong.size:
@@ -116,7 +119,7 @@ def fixed(column: Column, key: str, shape: tuple[int, ...], default: Array) -> A
 
 def _padded(column: Column, key: str, dtype: DType, inner: tuple[int, ...], default: Array) -> Array:
     """Rows of `inner` values, as many as the longest example has."""
-    count = int(np.prod(inner, dtype=np.int64)) or 1
+    count = math.prod(inner) or 1
     lengths = column.lengths
     wrong = np.flatnonzero(lengths % count)
     if wrong.size:

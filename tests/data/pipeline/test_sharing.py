@@ -11,6 +11,7 @@ import pytest
 
 import headrace as tf
 from headrace.data.pipeline import parallel
+from headrace.data.pipeline.sharing import Gathered
 
 Dataset = tf.data.Dataset
 
@@ -97,3 +98,15 @@ def test_tuned_threads_are_kept_for_the_next_pass(monkeypatch: pytest.MonkeyPatc
     for _ in range(2):
         assert [number for batch in dataset for number in batch.numpy().tolist()] == list(range(96))
     assert next(stage for stage in dataset.profile().stages if stage.name.startswith("map")).tuning == "2 at once"
+
+
+def test_results_of_every_kind_are_gathered_in_any_order() -> None:
+    numbers = Gathered(4)
+    for index, item in ((2, np.int64(7)), (0, np.array(5)), (1, np.int64(6))):
+        numbers.put(index, (item,))
+    assert numbers.block(3).parts[0].tolist() == [5, 6, 7]
+    mixed = Gathered(2)
+    mixed.put(1, (np.zeros(3),))
+    mixed.put(0, (np.zeros(2),))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"First element had shape \[2\] and another had shape \[3\]"):
+        mixed.block(2)
