@@ -286,19 +286,24 @@ def _listed(proto: Any, dtype: DType, what: str) -> Array:
     if field == "float8_val":
         return np.frombuffer(values, dtype.np_dtype)
     if field == "half_val":
-        return np.array([v & 0xFFFF for v in values], np.uint16).view(dtype.np_dtype)
+        return (_numbers(values, np.int64) & 0xFFFF).astype(np.uint16).view(dtype.np_dtype)
     if dtype.is_complex:
         if len(values) % 2:
             raise errors.InvalidArgumentError(f"{what} lists {len(values)} parts of complex numbers; expected an even number")
         part = np.float32 if dtype is dtypes.complex64 else np.float64
-        return np.array(values, part).view(dtype.np_dtype)
+        return _numbers(values, part).view(dtype.np_dtype)
     if field == "int_val":
         return _narrow(values, dtype, what)
-    return np.array(values, dtype.np_dtype)
+    return _numbers(values, dtype.np_dtype)
+
+
+def _numbers(values: Any, dtype: Any) -> Array:
+    """A repeated field as an array. Those of protobuf 7 are arrays of their own; of others an iterator is the faster way."""
+    return np.array(values, dtype) if hasattr(values, "__array__") else np.fromiter(values, dtype, len(values))
 
 
 def _narrow(values: Any, dtype: DType, what: str) -> Array:
-    wide = np.array(values, np.int64)
+    wide = _numbers(values, np.int64)
     info = ml_dtypes.iinfo(dtype.np_dtype)
     if wide.size and (wide.min() < int(info.min) or wide.max() > int(info.max)):
         raise errors.InvalidArgumentError(f"{what} lists a value outside {dtype.name}, which holds {info.min} to {info.max}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -11,23 +14,34 @@ from hypothesis.extra import numpy as hnp
 
 from headrace.core import dtypes, errors
 from headrace.core.shapes import TensorShape
-from headrace.proto.messages import TensorProto
-from headrace.proto.tensors import content_of, from_proto, shape_from_proto, shape_to_proto, to_proto
+from headrace.proto.messages import AttrValue, TensorProto
+from headrace.proto.tensors import (
+    _numbers,
+    content_of,
+    from_proto,
+    shape_from_proto,
+    shape_to_proto,
+    to_content_proto,
+    to_listed_proto,
+    to_proto,
+)
 
 STORED = [d for d in dtypes.ALL if d.is_numpy_compatible]
 
 
+@pytest.mark.parametrize("write", [to_proto, to_listed_proto, to_content_proto])
 @pytest.mark.parametrize("shape", [(), (1,), (3, 2), (0, 4)])
 @pytest.mark.parametrize("dtype", STORED, ids=lambda d: d.name)
-def test_every_dtype_round_trips(dtype: dtypes.DType, shape: tuple[int, ...]) -> None:
+def test_every_dtype_round_trips(dtype: dtypes.DType, shape: tuple[int, ...], write: Callable[..., Any]) -> None:
     values = np.arange(int(np.prod(shape))) % 7
     if dtype is dtypes.string:
         array = np.empty(shape, object)
         array[...] = b"x\x00y"
     else:
         array = values.astype(np.float32).astype(dtype.np_dtype).reshape(shape)
-    proto = to_proto(array, dtype)
+    proto = write(array, dtype)
     back = from_proto(TensorProto.FromString(proto.SerializeToString()))
+    assert not (write is to_listed_proto and proto.tensor_content)
     assert proto.dtype == dtype.enum
     assert back.dtype == dtype.np_dtype
     assert back.shape == shape
@@ -42,7 +56,37 @@ def test_every_dtype_round_trips(dtype: dtypes.DType, shape: tuple[int, ...]) ->
     )
 )
 def test_any_array_round_trips_bit_for_bit(array: np.ndarray) -> None:
-    assert from_proto(to_proto(array)).tobytes() == array.tobytes()
+    for write in (to_proto, to_listed_proto, to_content_proto):
+        assert from_proto(write(array)).tobytes() == array.tobytes()
+
+
+def test_a_proto_within_a_message_can_be_filled() -> None:
+    attributes = AttrValue()
+    for write in (to_listed_proto, to_content_proto):
+        attributes.tensor.Clear()
+        assert write(np.float32([[1, 2], [3, 4]])[:, ::-1], into=attributes.tensor) is attributes.tensor
+        assert from_proto(attributes.tensor).tolist() == [[2, 1], [4, 3]]
+
+
+def test_content_can_be_read_in_place() -> None:
+    proto = to_content_proto(np.float32([1, 2]))
+    assert from_proto(proto).flags.writeable
+    found = from_proto(proto, writable=False)
+    assert (found.tolist(), found.flags.writeable) == ([1, 2], False)
+
+
+def test_what_a_repeated_value_may_fill_can_be_less() -> None:
+    proto = TensorProto(dtype=1, float_val=[1])
+    proto.tensor_shape.dim.add().size = 100
+    assert from_proto(proto, max_expansion=400).sum() == 100
+    with pytest.raises(errors.ResourceExhaustedError, match="at most 300 bytes"):
+        from_proto(proto, max_expansion=300)
+
+
+def test_repeated_fields_that_are_no_arrays() -> None:
+    for values, dtype in (([1.5, -2.0], np.float32), ([2**64 - 1], np.uint64), ([True, False], np.bool_), ([], np.int64)):
+        found = _numbers(values, dtype)  # as of protobuf 5 and 6
+        assert (found.tolist(), found.dtype) == (values, dtype)
 
 
 @pytest.mark.parametrize(
