@@ -101,7 +101,7 @@ class Dataplane:
         priority: int = DEFAULT_PRIORITY,
     ) -> Prediction:
         """Runs one signature of a version that the caller holds; see `predict`. `api` is what metrics call it."""
-        return self.start(handle, name, inputs, output_filter, api, deadline, priority).result()
+        return self._start(handle, name, inputs, output_filter, api, deadline, priority, wait=True).result()
 
     def start(
         self,
@@ -114,6 +114,19 @@ class Dataplane:
         priority: int = DEFAULT_PRIORITY,
     ) -> Pending[Prediction]:
         """As `run`, but a request that is batched is only queued. The caller may give its handle back right away."""
+        return self._start(handle, name, inputs, output_filter, api, deadline, priority, wait=False)
+
+    def _start(
+        self,
+        handle: Handle,
+        name: str,
+        inputs: Mapping[str, Array],
+        output_filter: Sequence[str],
+        api: str,
+        deadline: float,
+        priority: int,
+        wait: bool,
+    ) -> Pending[Prediction]:
         name = name or DEFAULT_SIGNATURE
         signature = handle.signatures.get(name)
         if signature is None:
@@ -131,14 +144,14 @@ class Dataplane:
             if kept is not None:
                 return Pending(completed(kept), lambda get: self._prediction(call, get()))
         finish = functools.partial(self._finish, call, key)
-        return Pending(self._begin(call, deadline, priority), finish, deadline)
+        return Pending(self._begin(call, deadline, priority, wait), finish, deadline)
 
-    def _begin(self, call: _Call, deadline: float, priority: int) -> Future[Outputs]:
-        """Queues a request that is batched and runs any other."""
+    def _begin(self, call: _Call, deadline: float, priority: int, wait: bool) -> Future[Outputs]:
+        """Queues a request that is batched and runs any other. `wait` says that the caller is going to wait for it."""
         batcher = call.handle.batcher(call.name)
         if batcher is None:
             return completed(_guarded(call.handle, call.name, lambda: call.handle.run(call.name, call.inputs)))
-        future = batcher.submit(call.name, call.inputs, deadline, priority)
+        future = batcher.submit(call.name, call.inputs, deadline, priority, lend_thread=wait)
         kept = call.handle.keep()
         future.add_done_callback(lambda _: kept.release())
         return future

@@ -39,12 +39,14 @@ class Model:
 
     def __init__(self) -> None:
         self.runs: list[tuple[str, int]] = []
+        self.threads: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
 
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         first = next(iter(inputs.values()))
         self.runs.append((signature, len(first)))
+        self.threads.append(threading.current_thread().name)
         assert self.gate.wait(30)
         outputs: dict[str, Array] = getattr(self, signature)(**inputs)
         return outputs
@@ -87,9 +89,10 @@ def matrix(rows: int, width: int, value: float) -> dict[str, Array]:
 @contextmanager
 def busy(batcher: Batcher, model: Model) -> Iterator[None]:
     """Inside, the one thread is at a run that does not end, so that requests have to wait; they run at the end."""
+    before = len(model.runs)
     model.gate.clear()
     first = batcher.submit("double", matrix(1, 1, 0.0))
-    wait_until(lambda: len(model.runs) == 1)
+    wait_until(lambda: len(model.runs) == before + 1)
     yield
     model.gate.set()
     first.result(30)
@@ -261,6 +264,24 @@ def test_adaptive_batches_form_while_the_engine_is_busy() -> None:
         assert model.runs[1:] == [("double", 8), ("double", 4), ("double", 30)]
 
 
+def test_a_caller_that_waits_runs_the_batch_where_nobody_else_does() -> None:
+    with batching(ONE_THREAD) as (batcher, model):
+        here = threading.current_thread().name
+        assert batcher.submit("double", matrix(1, 1, 1.0), lend_thread=True).result(0)["y"].tolist() == [[2]]
+        with busy(batcher, model):
+            futures = [batcher.submit("double", matrix(1, 1, 1.0), lend_thread=True) for _ in range(3)]
+            assert not any(future.done() for future in futures), "one batch runs at a time"
+        assert all(future.result(30)["y"].tolist() == [[2]] for future in futures)
+        with pytest.raises(ValueError, match="no inverse"):
+            batcher.submit("invert", row(0.0), lend_thread=True).result(0)
+        batcher.hold()
+        held = batcher.submit("double", matrix(1, 1, 1.0), lend_thread=True)
+        assert not held.done()
+        batcher.resume()
+        assert held.result(30)
+    assert model.threads == [here, "batch-m-7-0", "batch-m-7-0", here, "batch-m-7-0"]
+
+
 def test_held_batches_start_when_they_are_let_go() -> None:
     with batching(ONE_THREAD) as (batcher, model):
         batcher.hold()
@@ -324,7 +345,7 @@ def test_whatever_comes_from_whomever_everyone_gets_his_own_answer_once(
         for index in range(client, len(requests), clients):
             signature, inputs, priority = requests[index]
             try:
-                answers[index].append(batcher.submit(signature, inputs, time.monotonic() + 60, priority))
+                answers[index].append(batcher.submit(signature, inputs, time.monotonic() + 60, priority, client % 2 == 0))
             except UnavailableError as error:
                 answers[index].append(error)
 

@@ -68,11 +68,12 @@ class Batcher:
         self._unbatched: set[str] = set()
         self._ragged = isinstance(scheme, FixedBatching) and scheme.pad_variable_length_inputs
         self._pool = scheme.thread_pool_name if isinstance(scheme, FixedBatching) else "adaptive"
-        self._most_threads = scheme.num_batch_threads
+        self._most_runs = scheme.num_batch_threads
         self._queue = RequestQueue(_capacity(scheme))
         self._condition = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._running = 0
         self._held = False
         self._closed = False
         for name, signature in signatures.items():
@@ -99,7 +100,12 @@ class Batcher:
             return policy.limit(size + 1) > size
 
     def submit(
-        self, signature: str, inputs: Inputs, deadline: float = math.inf, priority: int = DEFAULT_PRIORITY
+        self,
+        signature: str,
+        inputs: Inputs,
+        deadline: float = math.inf,
+        priority: int = DEFAULT_PRIORITY,
+        lend_thread: bool = False,
     ) -> Future[Outputs]:
         """Has a request run with others.
 
@@ -108,6 +114,8 @@ class Batcher:
             inputs: exactly the signature's inputs, of its dtypes and of shapes that fit it.
             deadline: in `time.monotonic()` seconds; a request that still waits then gets DeadlineExceededError.
             priority: 0, the most urgent, to 7.
+            lend_thread: the caller is going to wait anyway: where a batch may run now, it runs on the caller's thread, which saves
+                two changes of threads.
 
         Returns:
             The outputs, or the error that this request alone would have got.
@@ -128,7 +136,9 @@ class Batcher:
             for part in _pieces(inputs, rows, policy.piece):
                 kind = kind_of(part, self._ragged)
                 requests.append(QueuedRequest(signature, part, rows_of(part) or 1, kind, deadline, priority))
-        self._enqueue(signature, requests)
+        taken = self._enqueue(signature, requests, lend_thread)
+        if taken:
+            self._run_taken(taken)
         return requests[0].future if len(requests) == 1 else gather(requests)
 
     def hold(self) -> None:
@@ -151,8 +161,9 @@ class Batcher:
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
 
-    def _enqueue(self, signature: str, requests: Sequence[QueuedRequest]) -> None:
-        """Queues all of `requests` or none."""
+    def _enqueue(self, signature: str, requests: Sequence[QueuedRequest], take: bool) -> list[QueuedRequest]:
+        """Queues all of `requests` or none. Returns a batch to run, if one may run now and the caller is to `take` it."""
+        taken: list[QueuedRequest] = []
         rows = sum(request.rows for request in requests)
         with self._condition:
             if self._closed:
@@ -161,7 +172,10 @@ class Batcher:
             if fits:
                 for request in requests:
                     self._queue.push(request)
-                self._wake_one()
+                if take:
+                    taken, _ = self._take(time.monotonic())
+                if not taken:
+                    self._wake_one()
             waiting = self._queue.rows(signature)
         if not fits:
             self._metrics.dropped(self._labels(signature), "full")
@@ -169,49 +183,65 @@ class Batcher:
                 f"The batch scheduling queue to which this task was submitted is full; {waiting} rows of at most "
                 f"{self._queue.capacity} are waiting; try again later"
             )
+        return taken
 
     def _wake_one(self) -> None:
         """Has a thread look at the queue: an idle one, else a new one, else none is to be had."""
-        if self._held:
+        if self._held or self._running == self._most_runs:
             return
         if self._idle:
             self._condition.notify()
             return
-        if len(self._threads) == self._most_threads:
+        if len(self._threads) == self._most_runs:
             return
         name = f"batch-{self._model}-{self._version}-{len(self._threads)}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    # On the batch threads.
+    def _take(self, now: float) -> tuple[list[QueuedRequest], float]:
+        """Takes the next batch, and with it the right to run it; else none, and the time at which there may be one."""
+        if self._running == self._most_runs or (self._held and not self._closed):
+            return [], math.inf
+        group, when = self._queue.next_group(self._ready_at, now)
+        if group is None:
+            return [], when
+        taken = self._queue.take(group, self._policies[group.signature].limit(group.rows))
+        self._running += 1
+        if self._queue:
+            self._wake_one()
+        return taken, now
 
     def _work(self) -> None:
-        while (taken := self._next_batch()) is not None:
-            signature, requests = taken
-            now = time.monotonic()
-            batch = [request for request in requests if self._begin(request, now)]
-            if batch:
-                self._run_batch(signature, batch)
-            del taken, requests, batch  # an idle thread must not keep the last requests alive
+        """What a batch thread does."""
+        while taken := self._wait_for_batch():
+            self._run_taken(taken)
+            del taken  # an idle thread must not keep the last requests alive
 
-    def _next_batch(self) -> tuple[str, list[QueuedRequest]] | None:
-        """Waits for the next batch; None when the version is unloaded and nothing waits."""
+    def _wait_for_batch(self) -> list[QueuedRequest]:
+        """The next batch; empty when the version is unloaded and nothing waits."""
         with self._condition:
             while True:
                 now = math.inf if self._closed else time.monotonic()
-                group, when = (None, math.inf) if self._held and not self._closed else self._queue.next_group(self._ready_at, now)
-                if group is not None:
-                    limit = self._policies[group.signature].limit(group.rows)
-                    taken = self._queue.take(group, limit)
-                    if self._queue:
-                        self._wake_one()
-                    return group.signature, taken
-                if self._closed:
-                    return None
+                taken, when = self._take(now)
+                if taken or (self._closed and not self._queue):
+                    return taken
                 self._idle += 1
                 self._condition.wait(None if math.isinf(when) else max(0.0, when - now))
                 self._idle -= 1
+
+    def _run_taken(self, taken: list[QueuedRequest]) -> None:
+        """Runs a batch from `_take` and gives back the right to run one."""
+        try:
+            now = time.monotonic()
+            batch = [request for request in taken if self._begin(request, now)]
+            if batch:
+                self._run_batch(batch[0].signature, batch)
+        finally:
+            with self._condition:
+                self._running -= 1
+                if self._queue:
+                    self._wake_one()
 
     def _ready_at(self, group: Group) -> float:
         if group.alone or group.signature in self._unbatched:

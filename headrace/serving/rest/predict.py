@@ -11,6 +11,7 @@ import functools
 from dataclasses import dataclass
 
 from headrace.core.errors import InvalidArgumentError, OpError
+from headrace.native import library
 from headrace.serving.batching.batcher import Batcher
 from headrace.serving.dataplane import Dataplane, Prediction
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
@@ -60,6 +61,7 @@ class Predictor:
         self._workers = workers
         self._max_body_bytes = max_body_bytes
         self._held: set[Batcher] = set()
+        library.load()  # on a new machine it is compiled first: not under the first request
 
     async def answer(self, call: RunCall) -> bytes:
         """The JSON that answers a request.

@@ -1,0 +1,145 @@
+"""Clients that ask a model server without a pause: `python -m benchmarks.serving.load rest|grpc ADDRESS CLIENTS SECONDS`.
+
+Prints JSON: requests a second, failures, and the median and 99th percentile of the time to an answer in ms. Each REST client keeps
+a connection of its own; gRPC clients share one channel. Every request has one row of 784 numbers, of four digits in JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import grpc
+import numpy as np
+import uvloop
+
+from headrace.proto.serving import PredictRequest
+from headrace.proto.tensors import to_proto
+
+MODEL = "mlp"
+WARM_UP_SECONDS = 1.0
+
+
+def row() -> np.ndarray:
+    """The one row that all clients send."""
+    return np.random.default_rng(0).random((1, 784)).round(4).astype(np.float32)
+
+
+class RestClient(asyncio.Protocol):
+    """Sends the same request again as soon as its answer is there. `answered` gets the seconds and whether it was good."""
+
+    def __init__(self, request: bytes, answered: Callable[[float, bool], None]) -> None:
+        self._request = request
+        self._answered = answered
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, parted, body = self._received.partition(b"\r\n\r\n")
+        if not parted:
+            return
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        if len(body) < int(length.partition(b":")[2]):
+            return
+        self._received = b""
+        self._answered(time.perf_counter() - self._sent, head.startswith(b"HTTP/1.1 200"))
+        self._send()
+
+    def _send(self) -> None:
+        self._sent = time.perf_counter()
+        self._transport.write(self._request)
+
+
+class Tally:
+    """Counts answers between `begin` and `report`."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self._times: list[float] = []
+        self._failures = 0
+        self._began = time.perf_counter()
+
+    def answered(self, seconds: float, good: bool) -> None:
+        self._times.append(seconds)
+        self._failures += not good
+
+    def report(self) -> dict[str, float]:
+        elapsed = time.perf_counter() - self._began
+        median, late = np.percentile(self._times, [50, 99]) * 1e3
+        return {"rate": len(self._times) / elapsed, "failures": self._failures, "p50_ms": median, "p99_ms": late}
+
+
+async def rest(address: str, clients: int, tally: Tally) -> None:
+    """Starts REST clients."""
+    body = json.dumps({"instances": [[round(float(value), 4) for value in row()[0]]]}).encode()
+    lines = [
+        f"POST /v1/models/{MODEL}:predict HTTP/1.1",
+        f"Host: {address}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    ]
+    request = "\r\n".join([*lines, "", ""]).encode() + body
+    host, _, port = address.partition(":")
+    loop = asyncio.get_running_loop()
+    for _ in range(clients):
+        await loop.create_connection(lambda: RestClient(request, tally.answered), host, int(port))
+
+
+async def grpc_clients(address: str, clients: int, tally: Tally) -> None:
+    """Starts gRPC clients."""
+    request = PredictRequest()
+    request.model_spec.name = MODEL
+    request.inputs["x"].CopyFrom(to_proto(row()))
+    data = request.SerializeToString()
+    call = grpc.aio.insecure_channel(address).unary_unary("/tensorflow.serving.PredictionService/Predict")
+
+    async def ask() -> None:
+        while True:
+            sent = time.perf_counter()
+            try:
+                await call(data)
+            except grpc.aio.AioRpcError:
+                tally.answered(time.perf_counter() - sent, False)
+            else:
+                tally.answered(time.perf_counter() - sent, True)
+
+    _RUNNING.extend(asyncio.create_task(ask()) for _ in range(clients))
+
+
+_RUNNING: list[asyncio.Task[None]] = []
+
+
+async def measure(
+    start: Callable[[str, int, Tally], Awaitable[None]], address: str, clients: int, seconds: float
+) -> dict[str, float]:
+    """What the clients saw in `seconds` seconds, after one second that is not counted."""
+    tally = Tally()
+    await start(address, clients, tally)
+    await asyncio.sleep(WARM_UP_SECONDS)
+    tally.begin()
+    await asyncio.sleep(seconds)
+    found = tally.report()
+    for task in _RUNNING:
+        task.cancel()
+    await asyncio.gather(*_RUNNING, return_exceptions=True)
+    return found
+
+
+def main() -> None:
+    protocol, address, clients, seconds = sys.argv[1:]
+    start = {"rest": rest, "grpc": grpc_clients}[protocol]
+    print(json.dumps(uvloop.run(measure(start, address, int(clients), float(seconds)))))
+
+
+if __name__ == "__main__":
+    main()
