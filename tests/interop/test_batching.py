@@ -16,6 +16,8 @@ from tests.interop.environments import run_peer
 from tests.interop.peers import rows
 from tests.serving.toy import Service, wait_until
 
+LABELS = 'model="m",version="1",signature="serving_default"'
+
 
 @pytest.mark.parametrize(
     "scheme",
@@ -37,10 +39,13 @@ def test_batched_answers_are_tensorflows(scheme: AdaptiveBatching | FixedBatchin
                 bodies = [json.dumps({"inputs": request}) for request in rows.requests()]
                 return await asyncio.gather(*(client.post("/v1/models/m:predict", content=body) for body in bodies))
 
-        answers = [answer.json()["outputs"] for answer in asyncio.run(ask_all())]
+        replies = asyncio.run(ask_all())
+        assert {reply.status_code for reply in replies} == {200}, replies[0].text
+        answers = [reply.json()["outputs"] for reply in replies]
         page = service.ask("GET", "/monitoring/prometheus/metrics").text
     for found, expected in zip(answers, wanted, strict=True):
         np.testing.assert_allclose(found.pop("scores"), expected.pop("scores"), rtol=1e-5, atol=1e-6)
         assert found == expected
-    count = next(line for line in page.splitlines() if line.startswith("headrace_serving_batch_requests_count"))
-    assert 0 < int(count.split()[-1]) < 40, "they shared runs"
+    totals = dict(line.rsplit(" ", 1) for line in page.splitlines() if line.startswith("headrace_serving_batch_requests_"))
+    batches, requests = (int(totals[f"headrace_serving_batch_requests_{part}{{{LABELS}}}"]) for part in ("count", "sum"))
+    assert 0 < batches < requests, "they shared runs"
