@@ -173,19 +173,24 @@ def _merged(taps: Taps) -> list[np.ndarray[Any, Any]]:
 _kept_taps = functools.lru_cache(512)(lambda make, *arguments: make(*arguments))
 
 
+@functools.lru_cache(512)
+def _kept_axis(before: int, after: int, *options: bool) -> native.Axis:
+    taps = bilinear_taps(before, after, *options)
+    return native.axis_of(taps.places, taps.weight[:, 1])
+
+
 def _on_host(make: Callable[..., Taps]) -> Callable[..., Any]:
     """A resizing in numpy, or C, for images at hand: nothing is compiled for their size."""
 
     def resize(images: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False) -> Any:
         check_images(images.shape)
         options = (align_corners,) if make is area_taps else (align_corners, half_pixel_centers)
-        rows, columns = (
-            _kept_taps(make, before, after, *options) for before, after in zip(images.shape[1:3], sizes_of(size), strict=True)
-        )
+        changes = list(zip(images.shape[1:3], sizes_of(size), strict=True))
         if make is bilinear_taps:
-            found = native.resized(images, rows.places, rows.weight[:, 1], columns.places, columns.weight[:, 1])
+            found = native.resized(images, *[_kept_axis(*change, *options) for change in changes])
             if found is not None:
                 return found
+        rows, columns = (_kept_taps(make, *change, *options) for change in changes)
         return _filter_on_host(_filter_on_host(images.astype(np.float32), rows, 1), columns, 2)
 
     return resize
