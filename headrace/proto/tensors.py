@@ -33,6 +33,9 @@ _LIST_FIELD = {
 }
 """Types that are missing here stand in `int_val`."""
 
+_BLOCKS = {"tensor_content", "float_val", "double_val", "scomplex_val", "dcomplex_val"}
+"""Fields that hold numbers on the wire as they stand in memory."""
+
 MAX_RANK = 64
 MAX_ELEMENTS = 1 << 48
 MAX_EXPANSION = 1 << 30
@@ -161,6 +164,36 @@ def to_content_proto(array: Array, dtype: DType | None = None, into: Any = None)
     return proto
 
 
+def to_wire(array: Array, dtype: DType | None = None, content: bool = True) -> list[bytes | memoryview]:
+    """A serialized TensorProto in pieces, to be joined; numbers are not copied until then.
+
+    Args:
+        array: as for `to_proto`.
+        dtype: as for `to_proto`.
+        content: numbers stand in `tensor_content`; else in the typed list.
+
+    Raises:
+        UnimplementedError: handles and variants have no stored form.
+    """
+    dtype = dtype or dtypes.from_numpy(array.dtype)
+    field = "tensor_content" if content and dtype is not dtypes.string else _LIST_FIELD.get(dtype, "int_val")
+    if field not in _BLOCKS:
+        return [to_listed_proto(array, dtype).SerializeToString()]
+    head = _typed(array.shape, dtype).SerializeToString()
+    if not array.size:
+        return [head]
+    values = little_endian(array.astype(dtype.np_dtype, copy=False)).ravel()
+    return [head, _block_head(field, values.nbytes), values.view(np.uint8).data]
+
+
+def _block_head(field: str, size: int) -> bytes:
+    """What stands before a field of TensorProto that is a block of `size` bytes."""
+    head = bytearray()
+    put_varint(head, TensorProto.DESCRIPTOR.fields_by_name[field].number << 3 | 2)
+    put_varint(head, size)
+    return bytes(head)
+
+
 def _typed(shape: tuple[int, ...], dtype: DType, into: Any = None) -> Any:
     """A TensorProto with dtype and shape, without values."""
     if not dtype.is_numpy_compatible:
@@ -174,12 +207,9 @@ def _typed(shape: tuple[int, ...], dtype: DType, into: Any = None) -> Any:
 def _list_values(proto: Any, dtype: DType, values: Array) -> None:
     """Puts numbers, [n] with n > 0, into the typed list of an empty TensorProto."""
     field = _LIST_FIELD.get(dtype, "int_val")
-    if field in ("float_val", "double_val", "scomplex_val", "dcomplex_val"):
-        # On the wire these lists are the numbers as they stand in memory; protobuf would make a Python object of each.
-        packed = bytearray()
-        put_varint(packed, TensorProto.DESCRIPTOR.fields_by_name[field].number << 3 | 2)
-        put_varint(packed, values.nbytes)
-        proto.MergeFromString(bytes(packed + little_endian(values).tobytes()))
+    if field in _BLOCKS:
+        # protobuf would make a Python object of each number.
+        proto.MergeFromString(_block_head(field, values.nbytes) + little_endian(values).tobytes())
     elif field == "half_val":
         proto.half_val.extend(values.view(np.uint16).tolist())
     elif field == "float8_val":

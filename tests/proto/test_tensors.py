@@ -24,12 +24,24 @@ from headrace.proto.tensors import (
     to_content_proto,
     to_listed_proto,
     to_proto,
+    to_wire,
 )
 
 STORED = [d for d in dtypes.ALL if d.is_numpy_compatible]
 
 
-@pytest.mark.parametrize("write", [to_proto, to_listed_proto, to_content_proto])
+def joined(array: np.ndarray, dtype: dtypes.DType | None = None, content: bool = True) -> Any:
+    return TensorProto.FromString(b"".join(to_wire(array, dtype, content)))
+
+
+def joined_list(array: np.ndarray, dtype: dtypes.DType | None = None) -> Any:
+    return joined(array, dtype, content=False)
+
+
+WRITERS = [to_proto, to_listed_proto, to_content_proto, joined, joined_list]
+
+
+@pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize("shape", [(), (1,), (3, 2), (0, 4)])
 @pytest.mark.parametrize("dtype", STORED, ids=lambda d: d.name)
 def test_every_dtype_round_trips(dtype: dtypes.DType, shape: tuple[int, ...], write: Callable[..., Any]) -> None:
@@ -41,7 +53,7 @@ def test_every_dtype_round_trips(dtype: dtypes.DType, shape: tuple[int, ...], wr
         array = values.astype(np.float32).astype(dtype.np_dtype).reshape(shape)
     proto = write(array, dtype)
     back = from_proto(TensorProto.FromString(proto.SerializeToString()))
-    assert not (write is to_listed_proto and proto.tensor_content)
+    assert not (write in (to_listed_proto, joined_list) and proto.tensor_content)
     assert proto.dtype == dtype.enum
     assert back.dtype == dtype.np_dtype
     assert back.shape == shape
@@ -56,7 +68,7 @@ def test_every_dtype_round_trips(dtype: dtypes.DType, shape: tuple[int, ...], wr
     )
 )
 def test_any_array_round_trips_bit_for_bit(array: np.ndarray) -> None:
-    for write in (to_proto, to_listed_proto, to_content_proto):
+    for write in WRITERS:
         assert from_proto(write(array)).tobytes() == array.tobytes()
 
 
@@ -66,6 +78,17 @@ def test_a_proto_within_a_message_can_be_filled() -> None:
         attributes.tensor.Clear()
         assert write(np.float32([[1, 2], [3, 4]])[:, ::-1], into=attributes.tensor) is attributes.tensor
         assert from_proto(attributes.tensor).tolist() == [[2, 1], [4, 3]]
+
+
+def test_pieces_are_views_of_the_array() -> None:
+    array = np.float32([[1, 2], [3, 4]])
+    for content in (True, False):
+        *_, block = to_wire(array, content=content)
+        assert isinstance(block, memoryview)
+        assert np.shares_memory(np.frombuffer(block, np.float32), array)
+    assert joined(array.T).tensor_content == array.T.tobytes()
+    assert joined(array.astype(">f4"), dtypes.float32).tensor_content == array.tobytes()
+    assert list(joined_list(array).float_val) == [1, 2, 3, 4]
 
 
 def test_content_can_be_read_in_place() -> None:

@@ -74,7 +74,7 @@ class Method:
 
     Attributes:
         request: the class of its request.
-        answer: makes the response; raises OpError.
+        answer: makes the response, a message or its bytes; raises OpError.
         api: set for methods that run models: the metrics count them under this name, and they wait for a worker.
         pool: runs the others.
     """
@@ -191,7 +191,8 @@ def outcome(method: Method, data: bytes, call: Call) -> bytes | OpError:
     """What a call ends with: the serialized response, or what went wrong."""
     try:
         call.check()
-        response: bytes = method.answer(read(method.request, data), call).SerializeToString()
+        made = method.answer(read(method.request, data), call)
+        response: bytes = made if isinstance(made, bytes) else made.SerializeToString()
         call.check()
     except OpError as error:
         return error

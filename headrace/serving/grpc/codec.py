@@ -7,10 +7,13 @@ from typing import Any
 from headrace.core.dtypes import DType
 from headrace.core.errors import DataLossError, InvalidArgumentError, UnimplementedError
 from headrace.proto.serving import PredictResponse
-from headrace.proto.tensors import from_proto, to_content_proto, to_listed_proto
+from headrace.proto.tensors import from_proto, to_wire
+from headrace.proto.varint import put_varint
 from headrace.serving.dataplane import Prediction
 from headrace.serving.engines.base import Array, Signature
 from headrace.serving.models import ModelSpec
+
+_OUTPUTS = PredictResponse.DESCRIPTOR.fields_by_name["outputs"].number
 
 
 def model_spec(request: Any) -> ModelSpec:
@@ -56,8 +59,8 @@ def _array(proto: Any, what: str, max_bytes: int) -> Array:
         raise InvalidArgumentError(error.message) from None
 
 
-def predict_response(model: str, prediction: Prediction, signature: Signature, tensor_content: bool) -> Any:
-    """The PredictResponse of a prediction.
+def predict_response(model: str, prediction: Prediction, signature: Signature, tensor_content: bool) -> bytes:
+    """The serialized PredictResponse of a prediction, put together here so that outputs are copied once.
 
     Args:
         model: the model's name.
@@ -67,10 +70,22 @@ def predict_response(model: str, prediction: Prediction, signature: Signature, t
     """
     response = PredictResponse()
     fill_spec(response.model_spec, model, prediction.version, prediction.signature)
-    write = to_content_proto if tensor_content else to_listed_proto
+    pieces: list[bytes | memoryview] = [response.SerializeToString()]
     for name, value in prediction.outputs.items():
-        write(value, _dtype(signature, name, value), response.outputs[name])
-    return response
+        tensor = to_wire(value, _dtype(signature, name, value), tensor_content)
+        size = sum(map(len, tensor))
+        key = name.encode()
+        entry = _delimited(1, len(key)) + key + _delimited(2, size)  # of the map: key and value
+        pieces += [_delimited(_OUTPUTS, len(entry) + size), entry, *tensor]
+    return b"".join(pieces)
+
+
+def _delimited(field: int, size: int) -> bytes:
+    """What stands before a field that is a string or a message of `size` bytes."""
+    head = bytearray()
+    put_varint(head, field << 3 | 2)
+    put_varint(head, size)
+    return bytes(head)
 
 
 def _dtype(signature: Signature, name: str, value: Array) -> DType | None:

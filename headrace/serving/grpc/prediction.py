@@ -51,7 +51,7 @@ class PredictionService:
             f"/{SERVICE}/GetModelMetadata": Method(GetModelMetadataRequest, self.metadata, pool=self._control),
         }
 
-    def predict(self, request: Any, call: Call) -> Any:
+    def predict(self, request: Any, call: Call) -> bytes:
         """Runs one signature; raises what Dataplane.predict does."""
         spec = codec.model_spec(request)
         call.model = spec.name
