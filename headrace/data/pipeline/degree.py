@@ -30,7 +30,7 @@ class Degree:
     Attributes:
         now: the number at present.
         most: what it may become.
-        lasts: whether it was found by comparing, so that later passes need not compare again.
+        lasts: whether threads were found to be worth it, so that later passes need not compare again.
     """
 
     def __init__(self, fixed: int | None, most: int) -> None:
@@ -83,7 +83,9 @@ class Degree:
             self._compare(more, min(2 * more, self.most))
         else:
             self.now = more if gains else fewer
-            self._settled = self.lasts = True
+            self._settled = True
+            # A single thread may be another program's fault for a while: the next pass compares again.
+            self.lasts = self.now > 1
 
     def _compare(self, fewer: int, more: int) -> None:
         self._compared = {fewer: [], more: []}

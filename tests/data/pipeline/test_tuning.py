@@ -63,6 +63,7 @@ def test_threads_that_make_blocks_no_faster_are_given_up() -> None:
     degree = compared({1: 1.0, 2: 1.1}, 2)
     assert degree.now == 1
     assert degree.alone
+    assert not degree.lasts
 
 
 def test_one_slow_block_decides_nothing() -> None:
