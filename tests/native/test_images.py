@@ -27,9 +27,12 @@ def test_the_three_ways_agree(dtype: type, method: str, size: tuple[int, int], m
     np.testing.assert_allclose(by_numpy, compiled, rtol=1e-5, atol=1e-3)
 
 
+@pytest.mark.parametrize("native", [True, False])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_every_step_is_rounded_as_in_tensorflow(dtype: type, channels: int) -> None:
+def test_every_step_is_rounded_as_in_tensorflow(dtype: type, channels: int, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not native:
+        monkeypatch.setattr(library, "load", lambda: None)
     images = np.random.default_rng(3).integers(0, 256, (2, 30, 40, channels)).astype(dtype)
     down, across = (bilinear_taps(before, after, False, True) for before, after in ((30, 17), (40, 90)))
     pixels = images.astype(np.float32)

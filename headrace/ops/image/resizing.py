@@ -164,6 +164,14 @@ def _filter_on_host(x: Any, taps: Taps, axis: int) -> Any:
     return np.stack(sums, axis)
 
 
+def _between(x: Any, taps: Taps, axis: int) -> Any:
+    """One axis of a bilinear filter, each step rounded as in headrace/native/resize.c."""
+    lower, upper = (np.take(x, places, axis) for places in taps.places.T)
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    return lower + (upper - lower) * taps.weight[:, 1].reshape(shape)
+
+
 def _merged(taps: Taps) -> list[np.ndarray[Any, Any]]:
     """The weights of the source positions from the first to the last of each output position, repeated ones added up."""
     offsets = taps.places - taps.places[:, :1]
@@ -191,6 +199,8 @@ def _on_host(make: Callable[..., Taps]) -> Callable[..., Any]:
             if found is not None:
                 return found
         rows, columns = (_kept_taps(make, *change, *options) for change in changes)
+        if make is bilinear_taps:
+            return _between(_between(images.astype(np.float32), columns, 2), rows, 1)
         return _filter_on_host(_filter_on_host(images.astype(np.float32), rows, 1), columns, 2)
 
     return resize

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.shapes import TensorShape
@@ -60,4 +62,5 @@ def parse_example_numbers(
 
 
 def _decoded(strings: Any, dtype: DType) -> Any:
-    return decoded(strings, dtype) if strings.dtype == object else numbers_of(strings, dtype)
+    packed = isinstance(strings, np.ndarray) and strings.dtype != object
+    return numbers_of(strings, dtype) if packed else decoded(np.asarray(strings, object), dtype)

@@ -100,6 +100,8 @@ CASES: dict[str, Callable[[Any], Any]] = {
     **{f"jpeg-damaged-{c}": lambda tf, c=c: _some_damaged(tf, c) for c in (None, 2)},
     **{f"numbers-{t}": lambda tf, t=t: _numbers(tf, EVEN, t) for t in TYPES},
     "numbers-one-by-one": lambda tf: _numbers(tf, EVEN, "int32", 0),
+    "numbers-one-by-one-default": lambda tf: _numbers(tf, MISSING, "uint8", 0, default_value=b"0123456789abcdef"),
+    "numbers-one-by-one-missing": lambda tf: _numbers(tf, MISSING, "uint8", 0),
     "numbers-two-strings": lambda tf: _numbers(tf, EVEN, "int32", key="two"),
     "numbers-of-no-bytes": lambda tf: _numbers(tf, [b"", b""], "int32"),
     "numbers-uneven": lambda tf: _numbers(tf, UNEVEN, "uint8"),
