@@ -55,8 +55,8 @@ def cause(message: str) -> str:
     return text.replace("|", "\\|")[:160]
 
 
-def write(page: Path, baseline: Mapping[str, str], found: Mapping[str, Result], version: str) -> int:
-    """Writes the page, prints the table, and returns 1 where less than the goal passes."""
+def write(page: Path, baseline: Mapping[str, str], found: Mapping[str, Result], version: str, origin: str) -> int:
+    """Writes the page, prints the table, and returns 1 where less than the goal passes; `origin` says whose results they are."""
     table = _table(baseline, found)
     failed: dict[str, list[str]] = defaultdict(list)
     for test, part in sorted(baseline.items()):
@@ -68,7 +68,7 @@ def write(page: Path, baseline: Mapping[str, str], found: Mapping[str, Result], 
         "",
         f"Keras {version} brings its tests with it. Those that pass on real TensorFlow 2.21 ran here on Headrace, with Keras's",
         "TensorFlow back end (`make conformance-keras` runs them and writes this page).",
-        "With `--resume`, as here, results of earlier runs are kept, so the rows need not all be of one commit.",
+        f"The results are of {origin}.",
         "",
         *table,
         "",

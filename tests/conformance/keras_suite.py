@@ -143,7 +143,14 @@ def main() -> int:
     while any(worker.poll() is None for worker in workers):
         time.sleep(10)
         print(f"{len(keras_page.results(folder))} results, {len(tests)} asked for, {time.monotonic() - started:.0f} s", flush=True)
-    return keras_page.write(ROOT / "docs" / "conformance.md", baseline(), keras_page.results(folder), KERAS)
+    origin = "several runs (`--resume`), not all of one commit" if options.resume else f"one run of commit {_commit()}"
+    return keras_page.write(ROOT / "docs" / "conformance.md", baseline(), keras_page.results(folder), KERAS, origin)
+
+
+def _commit() -> str:
+    """The commit that runs, and whether files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":
