@@ -158,7 +158,8 @@ def _infer(
         except (HeadraceError, TypeError, ValueError, IndexError, ZeroDivisionError, OverflowError) as error:
             if certain:
                 raise _named(op, inputs, error) from None
-            results.append([Probe(None)] * len(declared))
+            # The sizes of the trials may not go together (a window larger than an image) where those of a run will.
+            results.append(_without_sizes(op, complete, attrs, arguments) or [Probe(None)] * len(declared))
     # A dimension that depends on data: each trial gets its own size, so that it counts as unknown.
     results = [[_sized(p, side) for p in results[min(side, len(results) - 1)]] for side in (0, 1)]
     if certain:
@@ -256,9 +257,10 @@ def _trial(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: list
         raise Unknown
     statics = op.static_positions(op.list_lengths(complete))
     if any(not isinstance(arguments[i], np.ndarray) for i in statics):
-        if op.unsized is None:
+        found = _without_sizes(op, complete, attrs, arguments)
+        if found is None:
             raise Unknown
-        return _probes(op.unsized(*op.group(arguments, complete), **attrs))
+        return found
     if op.metadata:
         return [_content(np.asarray(r)) for r in as_tuple(op.kernel(*op.group(arguments, complete), **attrs))]
     if op.shape is not None:
@@ -284,6 +286,13 @@ def _by_rule(op: OpDef, attrs: Attrs, arguments: Sequence[Any], complete: Mappin
     statics = op.static_positions(op.list_lengths(complete))
     described = [a if i in statics else _described(a, i in op.known) for i, a in enumerate(arguments)]
     return _probes(op.shape(*op.group(described, complete), **attrs))
+
+
+def _without_sizes(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, arguments: Sequence[Any]) -> list[Probe] | None:
+    """What the op's rule says that needs no sizes; None where it has none."""
+    if op.unsized is None or any(a is None for a in arguments):
+        return None
+    return _probes(op.unsized(*op.group(list(arguments), complete), **attrs))
 
 
 def _probes(shapes: Any) -> list[Probe]:

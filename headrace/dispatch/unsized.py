@@ -1,5 +1,6 @@
-"""What is known of an output whose size depends on an input that only a run will tell: rules for `op(..., unsized=...)`.
+"""What is known of an output whose size only a run will tell: rules for `op(..., unsized=...)`.
 
+They count where an input that decides on the size is not known, and where the trials of dispatch/infer.py do not go together.
 A rule takes the inputs, each an array where it is known and else something with a `shape`, and the attributes; it returns one
 shape an output (a list of several), None for what is not known.
 """
@@ -49,3 +50,18 @@ def resized(images: Any, *_: Any, **__: Any) -> Shape:
 def reduced(x: Any, *_: Any, keep_dims: bool = False, **__: Any) -> Shape | None:
     """Without dimensions of which not even the number is known."""
     return (None,) * len(x.shape) if keep_dims else None
+
+
+def convolved(input: Any, filter: Any, *_: Any, data_format: str = "NHWC", **__: Any) -> Shape:
+    """Images of another height and width, with as many channels as the filter gives."""
+    return _image_shape(input, filter.shape[-1], data_format)
+
+
+def convolved_by_channel(input: Any, filter: Any, *_: Any, data_format: str = "NHWC", **__: Any) -> Shape:
+    """The same where the filter has so many outputs for each channel."""
+    return _image_shape(input, filter.shape[-2] * filter.shape[-1], data_format)
+
+
+def _image_shape(images: Any, channels: int, data_format: str) -> Shape:
+    sizes = (None,) * (len(images.shape) - 2)
+    return (images.shape[0], channels, *sizes) if data_format.startswith("NC") else (images.shape[0], *sizes, channels)

@@ -101,8 +101,8 @@ class Function(Trackable):
         return {}
 
     def _list_all_concrete_functions(self) -> list[ConcreteFunction]:
-        """As `traces`, by the name that libraries know it by; with an input signature there is one trace at least."""
-        return self.traces() or ([self.get_concrete_function()] if self._spec.input_signature is not None else [])
+        """As `traces`, by the name that libraries know it by; with a complete input signature there is one at least."""
+        return self.traces() or ([self.get_concrete_function()] if self._spec.is_complete else [])
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         """The traces, by which libraries find what a function uses."""

@@ -51,6 +51,14 @@ class FunctionSpec:
                 f"input_signature has {len(self.input_signature)} entries but {self.name} takes {self._count} arguments"
             )
 
+    @property
+    def is_complete(self) -> bool:
+        """True when the input signature has an entry for each argument without a default, so that it alone decides on a trace."""
+        if self.input_signature is None:
+            return False
+        named = [p for p in self.signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        return all(p.default is not p.empty for p in named[len(self.input_signature) :])
+
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments with defaults filled in; keyword arguments move to their positions.
 

@@ -1,9 +1,9 @@
 """Runs Keras's own tests on Headrace: those that pass on real TensorFlow (keras_baseline.txt), and writes docs/conformance.md.
 
-    python -m tests.conformance.keras_suite [--quick] [--resume] [--jobs N] [PART ...]
+    python -m tests.conformance.keras_suite [--quick] [--resume | --failed] [--jobs N] [PART ...]
 
 A part is a folder of keras/src, such as `layers`; all of them by default. `--quick` leaves out the tests that take TensorFlow half
-a second or more, `--resume` keeps what earlier runs found. Results are kept under `$XDG_CACHE_HOME/headrace/conformance`.
+a second or more, `--resume` keeps what earlier runs found, and `--failed` runs again what did not pass in them. Results are kept under `$XDG_CACHE_HOME/headrace/conformance`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.interop import environments
 ROOT = Path(__file__).parents[2]
 BASELINE = Path(__file__).with_name("keras_baseline.txt")
 KERAS = "3.15.1"
-BESIDE = ("pytest>=8.3", "pytest-timeout>=2.3", "pandas", "scikit-learn", "orbax-checkpoint", "grain", "requests")
+BESIDE = ("pytest>=8.3", "pytest-timeout>=2.3", "pandas", "scikit-learn", "orbax-checkpoint", "grain", "requests", "tensorboard")
 """What Keras's tests import besides Keras and what Headrace needs."""
 TORCH = "torch==2.13.0"
 """For the tests that compare with it; taken by pip, since a machine may keep it where uv does not look; left out if not found."""
@@ -118,6 +118,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--failed", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--heap", nargs=2, metavar=("FOLDER", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -128,11 +129,18 @@ def main() -> int:
     known = baseline(options.quick)
     folder = environments.folder("keras-suite").parent.parent / "conformance" / "keras"
     folder.mkdir(parents=True, exist_ok=True)
-    if not options.resume:
+    if not (options.resume or options.failed):
         for file in folder.glob("*.*"):
             file.unlink()
+        (folder / "origin.txt").write_text(f"one run of commit {_commit()}")
+    elif options.failed:
+        with (folder / "origin.txt").open("a") as file:
+            file.write(f"; what failed there was run again on {_commit()}")
+    else:
+        (folder / "origin.txt").write_text("several runs (`--resume`), not all of one commit")
     done = keras_page.results(folder)
-    tests = [test for test, part in known.items() if test not in done and (not options.parts or part in options.parts)]
+    ended = {test for test, result in done.items() if not options.failed or result["outcome"] == "passed"}
+    tests = [test for test, part in known.items() if test not in ended and (not options.parts or part in options.parts)]
     started = time.monotonic()
     workers = []
     for number, heap in enumerate(spread(tests, options.jobs)):
@@ -143,7 +151,7 @@ def main() -> int:
     while any(worker.poll() is None for worker in workers):
         time.sleep(10)
         print(f"{len(keras_page.results(folder))} results, {len(tests)} asked for, {time.monotonic() - started:.0f} s", flush=True)
-    origin = "several runs (`--resume`), not all of one commit" if options.resume else f"one run of commit {_commit()}"
+    origin = (folder / "origin.txt").read_text()
     return keras_page.write(ROOT / "docs" / "conformance.md", baseline(), keras_page.results(folder), KERAS, origin)
 
 

@@ -79,6 +79,13 @@ def test_fit_evaluate_and_predict(jit_compile: bool, steps_per_execution: int) -
     assert model.predict(x, verbose=0).shape == (70, 1)
 
 
+def test_many_rows_are_predicted_in_order() -> None:
+    """Keras cuts its numbers into batches in a flat_map; so many of them are no longer kept as small host tensors."""
+    x = np.random.default_rng(0).normal(size=(40_000, 2))
+    model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1, use_bias=False)])
+    np.testing.assert_allclose(model.predict(x, verbose=0), x @ model.get_weights()[0], rtol=1e-4, atol=1e-5)
+
+
 def test_nan_ends_training() -> None:
     keras = tf.keras
     model = keras.Sequential([keras.layers.Dense(1)])

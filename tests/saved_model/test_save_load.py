@@ -158,6 +158,13 @@ def test_the_only_function_becomes_the_default_signature(tmp_path: Path) -> None
     assert np.asarray(result["output_0"]).tolist() == [-1.0, -1.0]
 
 
+def test_a_function_whose_signature_leaves_arguments_out_is_no_default_signature(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.double = tf.function(lambda x: x * 2.0, input_signature=[])
+    saved_model.save(module, tmp_path / "m")
+    assert not saved_model.load(tmp_path / "m").signatures
+
+
 def test_lists_of_results_are_numbered(tmp_path: Path) -> None:
     model = tf.Module()
     model.f = tf.function(lambda x: (x, -x), input_signature=[SPEC])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from headrace.core import dtypes, nest
@@ -378,7 +379,8 @@ class Dataset(CompositeTensor, PerElement, Arranging, Grouping):
         parts = symbols(stage)
 
         def make(arrays: Sequence[Any]) -> DatasetValue:
-            return dataset_value(bound(stage, dict(zip(map(id, parts), arrays, strict=True))))
+            on_host = [np.asarray(array) if isinstance(array, jax.Array) else array for array in arrays]
+            return dataset_value(bound(stage, dict(zip(map(id, parts), on_host, strict=True))))
 
         return dataset_op(parts, recipe=Recipe.of(make, stage))
 

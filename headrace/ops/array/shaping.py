@@ -30,7 +30,7 @@ from headrace.ops.array.portable import (
 )
 
 
-@op("Shape", "input: T -> output: out_type", metadata=True, differentiable=False)
+@op("Shape", "input: T -> output: out_type", metadata=True, unsized=lambda input, **_: (len(input.shape),), differentiable=False)
 def shape_op(input: Any, *, out_type: DType = dtypes.int32) -> Any:
     """The shape, an int vector."""
     return np.array(input.shape, out_type.np_dtype)
@@ -48,7 +48,7 @@ def rank(input: Any) -> Any:
     return np.array(len(input.shape), np.int32)
 
 
-@op("Size", "input: T -> output: out_type", metadata=True, differentiable=False)
+@op("Size", "input: T -> output: out_type", metadata=True, unsized=lambda input, **_: (), differentiable=False)
 def size_op(input: Any, *, out_type: DType = dtypes.int32) -> Any:
     """The number of elements."""
     count = math.prod(input.shape)

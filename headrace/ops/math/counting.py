@@ -43,7 +43,7 @@ def _dense_bincount_shape(input: tuple[int, ...], size: Any, weights: tuple[int,
 
 
 @op("DenseBincount", "input: Tidx, size: Tidx, weights: T -> output: T", Tidx=INDEX, T=WEIGHTS, static=("size",),
-    shape=_dense_bincount_shape, differentiable=False)  # fmt: skip
+    unsized=lambda input, *_, **__: (*input.shape[:-1], None), shape=_dense_bincount_shape, differentiable=False)  # fmt: skip
 def dense_bincount_op(input: Any, size: Any, weights: Any, *, binary_output: bool = False) -> Any:
     """How often each of 0..size - 1 occurs (in each row, for a matrix), or the sum of its weights, or whether it occurs."""
     if input.ndim > 2:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from headrace.core.dtypes import FLOATING, int32
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Ints, OpDef, get, op
-from headrace.dispatch.unsized import sized_by
+from headrace.dispatch.unsized import convolved, sized_by
 from headrace.ops.nn import cpu_convolution
 from headrace.ops.nn.layout import Pairs, check_layout, padding_of, spatial, spatial_sizes
 
@@ -146,7 +146,7 @@ def relate(forward: OpDef, of_input: OpDef, of_filter: OpDef) -> None:
         return by_input, None, forward(images, grad, **record.attrs)
 
 
-@op("Conv2D", "input: T, filter: T -> output: T", T=CONV_TYPES)
+@op("Conv2D", "input: T, filter: T -> output: T", T=CONV_TYPES, unsized=convolved)
 def conv2d_op(
     input: Any,
     filter: Any,

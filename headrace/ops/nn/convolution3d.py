@@ -8,11 +8,11 @@ import jax
 
 from headrace.core.dtypes import FLOATING, INDEX
 from headrace.dispatch.opdef import Ints, op
-from headrace.dispatch.unsized import sized_by
+from headrace.dispatch.unsized import convolved, sized_by
 from headrace.ops.nn.convolution import convolve, filter_gradient, geometry, input_gradient, relate
 
 
-@op("Conv3D", "input: T, filter: T -> output: T", T=FLOATING)
+@op("Conv3D", "input: T, filter: T -> output: T", T=FLOATING, unsized=convolved)
 def conv3d_op(
     input: Any,
     filter: Any,

@@ -9,7 +9,7 @@ import jax
 from headrace.core.dtypes import FLOATING
 from headrace.core.errors import InvalidArgumentError
 from headrace.dispatch.opdef import Ints, op
-from headrace.dispatch.unsized import sized_by
+from headrace.dispatch.unsized import convolved_by_channel, sized_by
 from headrace.ops.nn.convolution import convolve, filter_gradient, geometry, input_gradient, relate
 
 
@@ -26,7 +26,7 @@ def _check_channels(channels: int, shape: tuple[int, ...]) -> None:
         raise InvalidArgumentError(f"the input has {channels} channels; the depthwise filter of shape {list(shape)} has {shape[2]}")
 
 
-@op("DepthwiseConv2dNative", "input: T, filter: T -> output: T", T=FLOATING)
+@op("DepthwiseConv2dNative", "input: T, filter: T -> output: T", T=FLOATING, unsized=convolved_by_channel)
 def depthwise_conv2d_native(
     input: Any,
     filter: Any,

@@ -243,6 +243,12 @@ CASES = {
     "enumerate": lambda tf: tf.data.Dataset.from_tensor_slices(list("ab")).enumerate(start=5),
     "flat-map": lambda tf: tf.data.Dataset.range(4).flat_map(lambda x: tf.data.Dataset.range(x).map(lambda y: x * 10 + y)),
     "flat-map-slices": lambda tf: tf.data.Dataset.from_tensor_slices(ROWS).flat_map(tf.data.Dataset.from_tensor_slices),
+    "flat-map-many-rows": lambda tf: tf.data.Dataset.range(1).map(lambda _: tf.range(9000, dtype=tf.int64)).flat_map(
+        lambda rows: tf.data.Dataset.from_tensor_slices(tf.reshape(rows, [300, 30]))
+    ),
+    "flat-map-many-floats": lambda tf: tf.data.Dataset.range(1).flat_map(
+        lambda x: tf.data.Dataset.from_tensor_slices(tf.ones([9000]) * tf.cast(x + 2, tf.float32))
+    ),
     "flat-map-several": lambda tf: tf.data.Dataset.from_tensor_slices((ROWS, list("abcdef"))).flat_map(
         lambda x, s: tf.data.Dataset.from_tensors(s).repeat(2).batch(1)
     ),
