@@ -3,7 +3,8 @@
     python -m tests.conformance.keras_suite [--quick] [--resume | --failed] [--jobs N] [PART ...]
 
 A part is a folder of keras/src, such as `layers`; all of them by default. `--quick` leaves out the tests that take TensorFlow half
-a second or more, `--resume` keeps what earlier runs found, and `--failed` runs again what did not pass in them. Results are kept under `$XDG_CACHE_HOME/headrace/conformance`.
+a second or more, `--resume` keeps what earlier runs found, `--failed` runs again what did not pass in them. Results are kept under
+`$XDG_CACHE_HOME/headrace/conformance`.
 """
 
 from __future__ import annotations
