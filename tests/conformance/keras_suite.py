@@ -25,7 +25,17 @@ from tests.interop import environments
 ROOT = Path(__file__).parents[2]
 BASELINE = Path(__file__).with_name("keras_baseline.txt")
 KERAS = "3.15.1"
-BESIDE = ("pytest>=8.3", "pytest-timeout>=2.3", "pandas", "scikit-learn", "orbax-checkpoint", "grain", "requests", "tensorboard")
+BESIDE = (
+    "pytest>=8.3",
+    "pytest-timeout>=2.3",
+    "pandas",
+    "scikit-learn",
+    "orbax-checkpoint",
+    "grain",
+    "requests",
+    "tensorboard",
+    "dm-tree",
+)
 """What Keras's tests import besides Keras and what Headrace needs."""
 TORCH = "torch==2.13.0"
 """For the tests that compare with it; taken by pip, since a machine may keep it where uv does not look; left out if not found."""
