@@ -23,6 +23,10 @@ CAUSES = {
     r"ValueError not raised": "TensorFlow refuses patches that are strided and dilated; Headrace gives them",
     r"fixture missing": "the wheel of Keras lacks a file that the test reads",
     r"'_serialize'": "type specs are not written as JSON (`_serialize`)",
+    r"tensorflow\.compiler\.xla": "JaxLayer goes through jax2tf, JAX's way into TensorFlow's graphs, which is not there",
+    r"load_function_aliases": "LoadOptions(experimental_load_function_aliases) is not there",
+    r"Tuples differ: \(None, None, None\)": "a sparse tensor of unknown content has no static shape",
+    r"jit_compile=True, but cannot be compiled": "a size is an argument: TensorFlow compiles for each value, Headrace refuses",
     r"ExtensionType": "tf.experimental.ExtensionType is not there",
 }
 """What a failure's message says of its cause, by pattern."""
