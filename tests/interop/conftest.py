@@ -26,3 +26,9 @@ def tensorflow_python() -> Path:
 def openvino_python() -> Path:
     """The Python of the environment with OpenVINO."""
     return _python("openvino")
+
+
+@pytest.fixture(scope="session")
+def tritonclient_python() -> Path:
+    """The Python of the environment with Triton's client."""
+    return _python("tritonclient")

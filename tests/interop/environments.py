@@ -21,10 +21,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PACKAGES = {"tensorflow": "2.21.0", "openvino": "2026.4.1"}
+PACKAGES = {"tensorflow": "2.21.0", "openvino": "2026.4.1", "tritonclient": "2.73.0"}
 """The peers: an environment of this name holds the package of this name in this version."""
-BESIDE = {"tensorflow": ["tensorboard==2.21.0", "tensorflow-serving-api==2.21.0"]}
-"""What else an environment holds: of tf.summary, TensorFlow has only the lower half; the clients of its model server."""
+BESIDE = {
+    "tensorflow": ["tensorboard==2.21.0", "tensorflow-serving-api==2.21.0"],
+    "tritonclient": ["geventhttpclient==2.6.1", "python-rapidjson==1.25"],
+}
+"""What else an environment holds: of tf.summary, TensorFlow has only the lower half; the clients of its model server; what
+Triton's client needs for HTTP."""
 
 PEERS = Path(__file__).parent / "peers"
 """The scripts that run under a peer's Python: arguments in, one JSON document on standard output."""

@@ -88,7 +88,7 @@ class TestPredict:
             ("/v1/models/m", 400, "Malformed request: POST /v1/models/m"),
             ("/v1/models/:predict", 400, "Malformed request: POST /v1/models/:predict"),
             ("/v1/foo", 400, "Malformed request: POST /v1/foo"),
-            ("/v2/models/m", 404, "Not found: POST /v2/models/m"),
+            ("/v3/models/m", 404, "Not found: POST /v3/models/m"),
             ("/", 404, "Not found: POST /"),
             ("/v1/models/%FF:predict", 400, "Failed to decode model name"),
         ],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +27,17 @@ from headrace.serving.rest.bodies import header, read_body
 from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
 from headrace.serving.rest.heads import METHODS, HeadRunner
 from headrace.serving.rest.predict import Predictor, RunCall
+from headrace.serving.rest.v2 import describe as describe_v2
+from headrace.serving.rest.v2 import paths as paths_v2
+from headrace.serving.rest.v2.infer import Inferrer
+from headrace.serving.rest.v2.request import JSON_LENGTH, padding
 from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
 
 _PROTOCOL = "REST"
-_APIS = {"predict": "Predict", **{action: APIS[method] for action, method in METHODS.items()}}
+_INDEX_BYTES = 64 << 10
+_APIS = {"predict": "Predict", "infer": "Infer", **{action: APIS[method] for action, method in METHODS.items()}}
 """What metrics call each action that runs a model."""
 
 
@@ -58,9 +65,19 @@ class RestApp:
         self._models = dataplane.models
         self._metrics = metrics
         self._options = options or RestOptions()
-        self._predictor = Predictor(dataplane, workers, self._options.max_body_bytes)
-        self._heads = HeadRunner(dataplane, workers, self._options.max_body_bytes)
-        self._pages = {"/livez": self._live, "/readyz": self._ready}
+        run = (dataplane, workers, self._options.max_body_bytes)
+        self._runners: dict[str, Callable[[RunCall], Awaitable[bytes | Response]]] = {
+            "predict": Predictor(*run).answer,
+            **dict.fromkeys(METHODS, HeadRunner(*run).answer),
+            "infer": Inferrer(*run).answer,
+        }
+        self._pages = {
+            "/livez": self._live,
+            "/readyz": self._ready,
+            "/v2": self._server,
+            "/v2/health/live": self._live,
+            "/v2/health/ready": self._ready,
+        }
         if self._options.metrics_path is not None:
             self._pages[self._options.metrics_path] = self._metrics_page
 
@@ -87,15 +104,31 @@ class RestApp:
             if request.method not in ("GET", "HEAD"):
                 raise MethodNotAllowedError(f"{request.method} is not allowed on {path}; use GET")
             return page()
-        target = paths.parse(request.method, path)
+        v2 = paths_v2.covers(path)
+        target = (paths_v2 if v2 else paths).parse(request.method, path)
         if target.action in _APIS:
             return await self._infer(request, target)
+        return await self._describe_v2(request, target) if v2 else self._describe(target)
+
+    def _describe(self, target: paths.Target) -> Response:
         if target.action == "list":
             return _json(describe.list_json(self._models.overview(), self._models.labels()))
         if target.action == "status":
             return _json(describe.status_json(self._models.statuses(target.spec)))
         with self._models.acquire(target.spec) as handle:
             return _json(describe.metadata_json(handle))
+
+    async def _describe_v2(self, request: Request, target: paths.Target) -> Response:
+        if target.action == "index":
+            async with self._limit():
+                body = await read_body(request, _INDEX_BYTES)
+            return _json(describe_v2.index_json(self._models.overview(), body))
+        if target.action == "ready":
+            ready = describe_v2.is_ready(self._models.statuses(target.spec))
+            return _json({"name": target.spec.name, "ready": ready}, 200 if ready else 503)
+        versions = self._models.available_versions().get(target.spec.name, [])
+        with self._models.acquire(target.spec) as handle:
+            return _json(describe_v2.model_json(handle, versions))
 
     async def _infer(self, request: Request, target: paths.Target) -> Response:
         deadline = time.monotonic() + self._options.timeout_seconds
@@ -104,7 +137,8 @@ class RestApp:
         started = time.perf_counter()
         self._metrics.in_flight(_PROTOCOL, 1)
         try:
-            return Response(await self._in_time(request, call), media_type="application/json")
+            answer = await self._in_time(request, call)
+            return answer if isinstance(answer, Response) else Response(answer, media_type="application/json")
         except OpError as error:
             code = error.code
             raise
@@ -119,15 +153,25 @@ class RestApp:
             model = target.spec.name if target.spec.name in self._models else UNKNOWN_MODEL
             self._metrics.request(model, call.version, _APIS[target.action], _PROTOCOL, code, time.perf_counter() - started)
 
-    async def _in_time(self, request: Request, call: RunCall) -> bytes:
+    async def _in_time(self, request: Request, call: RunCall) -> bytes | Response:
+        async with self._limit():
+            if call.target.action == "infer":
+                call.json_length = header(request, JSON_LENGTH)
+                call.padding = 0 if call.encoding else padding(call.json_length)
+            call.body = await read_body(request, self._options.max_body_bytes, call.padding)
+            return await self._runners[call.target.action](call)
+
+    @contextlib.asynccontextmanager
+    async def _limit(self) -> AsyncIterator[None]:
         limit = self._options.timeout_seconds
         try:
             async with asyncio.timeout(limit):
-                call.body = await read_body(request, self._options.max_body_bytes)
-                runner = self._predictor if call.target.action == "predict" else self._heads
-                return await runner.answer(call)
+                yield
         except TimeoutError:
             raise DeadlineExceededError(f"the request took longer than {limit:g} s") from None
+
+    def _server(self) -> Response:
+        return _json(describe_v2.server_json())
 
     def _live(self) -> Response:
         return _json({"live": True})

@@ -17,8 +17,8 @@ def header(request: Request, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in request.scope["headers"] if key == name), "")
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body as sent.
+async def read_body(request: Request, limit: int, padding: int = 0) -> bytes:
+    """The body as sent, behind `padding` spaces.
 
     A body over `limit` bytes is read a little further and dropped, so that the sender gets to see the answer.
 
@@ -27,7 +27,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     """
     announced = header(request, b"content-length") or "0"
     too_large = not announced.isdecimal() or int(announced[:20]) > limit
-    chunks: list[bytes] = []
+    chunks = [b" " * padding] if padding else []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)

@@ -156,11 +156,21 @@ def _columns(value: Any, signature: Signature) -> dict[str, Array]:
         columns = {next(iter(specs)): value}
     arrays: dict[str, Array] = {}
     for name, column in columns.items():
-        try:
-            arrays[name] = _to_array(column, specs[name].dtype)
-        except _FaultError:
-            _explain(column, specs[name].dtype)
+        arrays[name] = to_tensor(column, specs[name].dtype)
     return arrays
+
+
+def to_tensor(value: Any, dtype: DType) -> Array:
+    """One tensor: a value, or lists of values that are nested as its shape says.
+
+    Raises:
+        InvalidArgumentError: the lists are not rectangular, or a value is not of `dtype`.
+        UnimplementedError: `dtype` has no JSON form.
+    """
+    try:
+        return _to_array(value, dtype)
+    except _FaultError:
+        _explain(value, dtype)
 
 
 # The fast way.
@@ -252,7 +262,7 @@ def _explain_rows(rows: list[Any], dtype: DType, key: str) -> NoReturn:
 
 def _explain(value: Any, dtype: DType) -> NoReturn:
     _walk(value, _leading_shape(value), 0, dtype, "")
-    raise InvalidArgumentError(f"the values under 'inputs' do not form a tensor of type {_name(dtype)}")
+    raise InvalidArgumentError(f"the values do not form a tensor of type {_name(dtype)}")
 
 
 def _leading_shape(value: Any) -> tuple[int, ...]:

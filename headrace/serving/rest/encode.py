@@ -38,7 +38,7 @@ def from_arrays(outputs: Mapping[str, Array], layout: Layout) -> bytes:
 
 
 def _columnar(outputs: Mapping[str, Array]) -> bytes:
-    encoded = {name: _fragment(name, value) for name, value in outputs.items()}
+    encoded = {name: fragment(name, value) for name, value in outputs.items()}
     return orjson.dumps({"outputs": encoded if len(encoded) > 1 else next(iter(encoded.values()))})
 
 
@@ -50,14 +50,19 @@ def _row(outputs: Mapping[str, Array]) -> bytes:
     if len(set(rows.values())) > 1:
         raise InvalidArgumentError(f"the outputs differ in their number of rows: {rows}; send 'inputs' in place of 'instances'")
     if len(outputs) == 1:
-        return orjson.dumps({"predictions": _fragment(*next(iter(outputs.items())))})
-    columns = {name: [_fragment(name, row) for row in value] for name, value in outputs.items()}
+        return orjson.dumps({"predictions": fragment(*next(iter(outputs.items())))})
+    columns = {name: [fragment(name, row) for row in value] for name, value in outputs.items()}
     records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     return orjson.dumps({"predictions": records})
 
 
-def _fragment(name: str, value: Any) -> orjson.Fragment:
-    """One tensor as ready JSON text."""
+def fragment(name: str, value: Any) -> orjson.Fragment:
+    """One tensor as ready JSON text.
+
+    Raises:
+        InvalidArgumentError: a string is not UTF-8.
+        UnimplementedError: its dtype has no JSON form.
+    """
     array = np.asarray(value)
     if array.dtype.kind in "OSU":
         return orjson.Fragment(orjson.dumps(_strings(name, array)))

@@ -11,7 +11,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.serving.models import ModelSpec
 from headrace.serving.rest.errors import PathNotFoundError
 
-Action = Literal["predict", "classify", "regress", "status", "metadata", "list"]
+Action = Literal["predict", "classify", "regress", "status", "metadata", "list", "infer", "ready", "index"]
 
 _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _POST = re.compile(_MODEL + r":(?P<action>predict|classify|regress)", re.IGNORECASE | re.ASCII)
@@ -46,10 +46,15 @@ def parse(method: str, path: str) -> Target:
     if match is None:
         raise InvalidArgumentError(f"Malformed request: {method} {path}")
     action = cast("Action", (match["action"] or "status").lower())
-    return Target(action, ModelSpec(_decode(match["name"]), _version(match["version"]), _decode(match["label"] or "")))
+    return Target(action, ModelSpec(decode_name(match["name"]), to_version(match["version"]), decode_name(match["label"] or "")))
 
 
-def _version(digits: str | None) -> int | None:
+def to_version(digits: str | None) -> int | None:
+    """The version number in a path; None stays None.
+
+    Raises:
+        InvalidArgumentError: it is no int64.
+    """
     if digits is None:
         return None
     number = int(digits) if len(digits.lstrip("0")) <= 19 else 2**63
@@ -58,7 +63,12 @@ def _version(digits: str | None) -> int | None:
     return number
 
 
-def _decode(text: str) -> str:
+def decode_name(text: str) -> str:
+    """The name of a model or a label, its URL encoding undone.
+
+    Raises:
+        InvalidArgumentError: it is not UTF-8.
+    """
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeDecodeError:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from headrace.core.errors import InvalidArgumentError, OpError
 from headrace.native import library
@@ -35,7 +36,9 @@ class RunCall:
         encoding: its Content-Encoding.
         priority: 0, the most urgent, to 7.
         deadline: in `time.monotonic()` seconds.
-        body: as sent.
+        body: as sent, behind `padding` spaces.
+        json_length: how many bytes of the body are JSON, as the V2 protocol's header says; "" without it.
+        started: in `time.monotonic()` seconds.
         version: which version it turned out to be about, for the metrics.
     """
 
@@ -44,6 +47,9 @@ class RunCall:
     priority: int
     deadline: float
     body: bytes = b""
+    json_length: str = ""
+    padding: int = 0
+    started: float = field(default_factory=time.monotonic)
     version: int | None = None
 
 
