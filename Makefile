@@ -32,7 +32,7 @@ fix: setup ## repair what the linter and the formatter can
 	$(BIN)/ruff format .
 
 lock: setup ## resolve requirements/dev.txt anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra serving --extra image --extra keras --extra text --extra files --extra grain --extra signing --extra tensorboard --extra test --extra dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra serving --extra client --extra image --extra keras --extra text --extra files --extra grain --extra signing --extra tensorboard --extra test --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --upgrade \
 		--output-file requirements/dev.txt
 

@@ -7,8 +7,8 @@ from typing import Any
 from headrace.core.dtypes import DType
 from headrace.core.errors import DataLossError, InvalidArgumentError, UnimplementedError
 from headrace.proto.serving import PredictResponse
-from headrace.proto.tensors import from_proto, to_wire
-from headrace.proto.varint import put_varint
+from headrace.proto.tensor_maps import join_tensors
+from headrace.proto.tensors import from_proto
 from headrace.serving.dataplane import Prediction
 from headrace.serving.engines.base import Array, Signature
 from headrace.serving.models import ModelSpec
@@ -70,22 +70,8 @@ def predict_response(model: str, prediction: Prediction, signature: Signature, t
     """
     response = PredictResponse()
     fill_spec(response.model_spec, model, prediction.version, prediction.signature)
-    pieces: list[bytes | memoryview] = [response.SerializeToString()]
-    for name, value in prediction.outputs.items():
-        tensor = to_wire(value, _dtype(signature, name, value), tensor_content)
-        size = sum(map(len, tensor))
-        key = name.encode()
-        entry = _delimited(1, len(key)) + key + _delimited(2, size)  # of the map: key and value
-        pieces += [_delimited(_OUTPUTS, len(entry) + size), entry, *tensor]
-    return b"".join(pieces)
-
-
-def _delimited(field: int, size: int) -> bytes:
-    """What stands before a field that is a string or a message of `size` bytes."""
-    head = bytearray()
-    put_varint(head, field << 3 | 2)
-    put_varint(head, size)
-    return bytes(head)
+    outputs = [(name, value, _dtype(signature, name, value)) for name, value in prediction.outputs.items()]
+    return join_tensors(response.SerializeToString(), _OUTPUTS, outputs, tensor_content)
 
 
 def _dtype(signature: Signature, name: str, value: Array) -> DType | None:

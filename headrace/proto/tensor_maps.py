@@ -1,0 +1,39 @@
+"""Messages with a map from names to TensorProtos, written so that the numbers are copied once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from headrace.core.dtypes import DType
+from headrace.proto.tensors import Array, to_wire
+from headrace.proto.varint import put_varint
+
+
+def join_tensors(head: bytes, field: int, tensors: Iterable[tuple[str, Array, DType | None]], content: bool = True) -> bytes:
+    """A serialized message: its other fields, then its map of tensors.
+
+    Args:
+        head: the message without the map, serialized.
+        field: the number of the map's field.
+        tensors: name, array and dtype (None: the array's own) of each entry.
+        content: numbers stand in `tensor_content`; else in the typed lists.
+
+    Raises:
+        UnimplementedError: handles and variants have no stored form.
+    """
+    pieces: list[bytes | memoryview] = [head]
+    for name, array, dtype in tensors:
+        tensor = to_wire(array, dtype, content)
+        size = sum(map(len, tensor))
+        key = name.encode()
+        entry = _delimited(1, len(key)) + key + _delimited(2, size)  # of the map: key and value
+        pieces += [_delimited(field, len(entry) + size), entry, *tensor]
+    return b"".join(pieces)
+
+
+def _delimited(field: int, size: int) -> bytes:
+    """What stands before a field that is a string or a message of `size` bytes."""
+    head = bytearray()
+    put_varint(head, field << 3 | 2)
+    put_varint(head, size)
+    return bytes(head)
