@@ -26,7 +26,8 @@ from headrace.serving.rest import describe, paths
 from headrace.serving.rest.bodies import header, read_body
 from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
 from headrace.serving.rest.heads import METHODS, HeadRunner
-from headrace.serving.rest.predict import Predictor, RunCall
+from headrace.serving.rest.predict import Predictor
+from headrace.serving.rest.runner import RunCall
 from headrace.serving.rest.v2 import describe as describe_v2
 from headrace.serving.rest.v2 import paths as paths_v2
 from headrace.serving.rest.v2.infer import Inferrer

@@ -11,7 +11,7 @@ from headrace.serving.inference import Answer, start_head
 from headrace.serving.pending import Pending
 from headrace.serving.rest import decode, examples
 from headrace.serving.rest.bodies import inflate
-from headrace.serving.rest.predict import RunCall
+from headrace.serving.rest.runner import RunCall
 from headrace.serving.workers import Workers
 
 METHODS = {"classify": CLASSIFY, "regress": REGRESS}

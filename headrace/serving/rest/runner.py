@@ -1,0 +1,148 @@
+"""Requests that run a model, whatever their form: read, queued or run, answered.
+
+Decoding a body of a few kilobytes costs less than handing it to a thread, so a small request for a signature that is
+batched stays on the event loop until its batch runs. All others are decoded, run and encoded on the workers' threads.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from headrace.core.errors import OpError
+from headrace.serving.batching.batcher import Batcher
+from headrace.serving.dataplane import Dataplane, Prediction
+from headrace.serving.engines.base import DEFAULT_SIGNATURE
+from headrace.serving.pending import Pending
+from headrace.serving.rest.bodies import inflate
+from headrace.serving.rest.paths import Target
+from headrace.serving.servable import Handle
+from headrace.serving.workers import Workers
+
+_SMALL_BYTES = 16 << 10
+
+
+@dataclass(slots=True)
+class RunCall:
+    """A request that runs a model.
+
+    Attributes:
+        encoding: its Content-Encoding.
+        priority: 0, the most urgent, to 7.
+        deadline: in `time.monotonic()` seconds.
+        body: as sent, behind `padding` spaces.
+        json_length: how many bytes of the body are JSON, as the V2 protocol's header says; "" without it.
+        started: in `time.monotonic()` seconds.
+        version: which version it turned out to be about, for the metrics.
+    """
+
+    target: Target
+    encoding: str
+    priority: int
+    deadline: float
+    body: bytes = b""
+    json_length: str = ""
+    padding: int = 0
+    started: float = field(default_factory=time.monotonic)
+    version: int | None = None
+
+
+class Parsed(Protocol):
+    """A request that was read."""
+
+    @property
+    def signature(self) -> str:
+        """The signature that it asks for, "" for the usual one."""
+
+
+R = TypeVar("R", bound=Parsed)
+A = TypeVar("A")
+Begun = tuple[Pending[Prediction], Callable[[Prediction], A]]
+"""What a request waits for, and what makes its answer of that."""
+
+
+class Runner(abc.ABC, Generic[R, A]):
+    """Answers requests of one form.
+
+    Args:
+        dataplane: runs them.
+        workers: the threads for what takes time.
+        max_body_bytes: of an inflated body.
+    """
+
+    def __init__(self, dataplane: Dataplane, workers: Workers, max_body_bytes: int) -> None:
+        self._dataplane = dataplane
+        self._workers = workers
+        self._max_body_bytes = max_body_bytes
+        self._held: set[Batcher] = set()
+
+    async def answer(self, call: RunCall) -> A:
+        """The answer to a request.
+
+        Raises:
+            OpError: whatever is wrong with the request, or happened to it.
+        """
+        begun: Begun[A] | A | None = None
+        if len(call.body) <= _SMALL_BYTES and not call.encoding:
+            begun = self._begin_here(call)
+        if begun is None:
+            begun = await asyncio.wrap_future(self._workers.submit(functools.partial(self._on_worker, call)))
+        if not isinstance(begun, tuple):
+            return begun
+        pending, write = begun
+        prediction = await self._wait(call, pending)
+        if sum(output.nbytes for output in prediction.outputs.values()) <= _SMALL_BYTES:
+            return write(prediction)
+        return await asyncio.to_thread(write, prediction)
+
+    @abc.abstractmethod
+    def _parse(self, call: RunCall, body: bytes) -> R:
+        """Reads a body that is inflated."""
+
+    @abc.abstractmethod
+    def _begin(self, call: RunCall, request: R, handle: Handle) -> Begun[A]:
+        """Queues a request that is batched and runs any other."""
+
+    async def _wait(self, call: RunCall, pending: Pending[Prediction]) -> Prediction:
+        return await pending
+
+    def _begin_here(self, call: RunCall) -> Begun[A] | None:
+        """Queues a request on the event loop; None when it is not batched, or there is no such version."""
+        try:
+            handle = self._dataplane.models.acquire(call.target.spec)
+        except OpError:  # the thread that reads the request says so, unless there is more to say about it
+            return None
+        with handle:
+            if not handle.has_batches:
+                return None
+            request = self._parse(call, call.body)
+            batcher = handle.batcher(request.signature or DEFAULT_SIGNATURE)
+            if batcher is None:
+                return None
+            self._hold(batcher)
+            call.version = handle.version
+            return self._begin(call, request, handle)
+
+    def _hold(self, batcher: Batcher) -> None:
+        """Lets the requests that this turn of the event loop decodes share a batch, rather than the first one run alone."""
+        if batcher not in self._held:
+            self._held.add(batcher)
+            asyncio.get_running_loop().call_soon(self._resume, batcher)
+            batcher.hold()
+
+    def _resume(self, batcher: Batcher) -> None:
+        self._held.remove(batcher)
+        batcher.resume()
+
+    def _on_worker(self, call: RunCall) -> Begun[A] | A:
+        """The answer, or for a request that is batched, what it waits for."""
+        request = self._parse(call, inflate(call.body, call.encoding, self._max_body_bytes))
+        with self._dataplane.models.acquire(call.target.spec) as handle:
+            call.version = handle.version
+            pending, write = self._begin(call, request, handle)
+        return write(pending.result()) if pending.done else (pending, write)
