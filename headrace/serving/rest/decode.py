@@ -228,7 +228,10 @@ def _float_fits(value: float, dtype: DType) -> bool:
     """False when converting to `dtype` would lose an integer's digits or leave the finite range."""
     if type(value) is int:
         return abs(value) <= largest_exact_integer(dtype)
-    return not math.isfinite(value) or float(dtype.min) <= value <= float(dtype.max)
+    if not math.isfinite(value) or abs(value) <= float(dtype.max):
+        return True
+    with np.errstate(over="ignore"):  # 3.4028235e38, the short form of the largest float32, is above it, and rounds to it
+        return bool(np.isfinite(np.float64(value).astype(dtype.np_dtype)))
 
 
 def _to_bytes(value: Any) -> bytes:
