@@ -44,12 +44,12 @@ def runs(service: Service, signature: str) -> list[int]:
     return [next(iter(shapes.values()))[0] for name, shapes in model.runs if name == signature]
 
 
-def ask_together(service: Service, bodies: list[Any], **options: Any) -> list[httpx.Response]:
+def ask_together(service: Service, bodies: list[Any], path: str = "/v1/models/m:predict", **options: Any) -> list[httpx.Response]:
     """Sends all requests at once on one event loop."""
 
     async def send() -> list[httpx.Response]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=service.app), base_url="http://test") as client:
-            requests = [client.post("/v1/models/m:predict", content=json.dumps(body), **options) for body in bodies]
+            requests = [client.post(path, content=json.dumps(body), **options) for body in bodies]
             return await asyncio.gather(*requests)
 
     return asyncio.run(send())
@@ -71,6 +71,16 @@ def test_requests_over_rest_share_runs_and_get_their_own_answers(tmp_path: Path,
     assert f"headrace_serving_batch_queue_wait_seconds_count{{{label}}} 30" in page
     pool = "batch_threads" if options is FIXED else "adaptive"
     assert f':tensorflow:serving:batching_session:queuing_latency_count{{thread_pool_name="{pool}"}} 30' in page
+
+
+def test_requests_of_the_v2_protocol_share_runs(tmp_path: Path) -> None:
+    with serving(tmp_path, FIXED) as service:
+        before = len(runs(service, "serving_default"))
+        tensors = [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [n, n + 0.5]} for n in range(30)]
+        answers = ask_together(service, [{"inputs": [tensor]} for tensor in tensors], "/v2/models/m/infer")
+        for n, answer in enumerate(answers):
+            assert answer.json()["outputs"] == [{"name": "y", "datatype": "FP32", "shape": [1, 2], "data": [3 * n, 3 * n + 1.5]}]
+        assert len(runs(service, "serving_default")) - before < 15
 
 
 def test_what_goes_wrong_in_a_batch_is_answered_where_it_belongs(tmp_path: Path) -> None:
