@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from headrace.core.errors import InvalidArgumentError
 
@@ -45,10 +45,12 @@ def parse(text: str) -> Address:
         raise InvalidArgumentError(f"the address {text!r} is no URL ({error}); {_EXPECTED}") from None
     if parts.scheme not in _PORTS or not parts.hostname:
         raise InvalidArgumentError(f"the address {text!r} is not understood; {_EXPECTED}")
+    if not parts.hostname.isascii():
+        raise InvalidArgumentError(f"the host of {text!r} has letters beyond ASCII; expected its name in Punycode (xn--...)")
     if parts.username is not None or parts.query or parts.fragment:
         raise InvalidArgumentError(f"an address has no user, query or fragment; {_EXPECTED}")
     grpc = parts.scheme.startswith("grpc")
-    prefix = parts.path.rstrip("/")
+    prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
     if grpc and prefix:
         raise InvalidArgumentError(f"the address {text!r} has a path, which gRPC does not; {_EXPECTED}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

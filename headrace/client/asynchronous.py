@@ -41,7 +41,7 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections. Calls in progress fail."""
+        """Closes the connections. No call may be in progress."""
         self._session.closed = True
         if self._transport is not None:
             await self._transport.close()

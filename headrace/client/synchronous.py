@@ -60,7 +60,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections. Calls in progress fail."""
+        """Closes the connections. No call may be in progress."""
         self._session.closed = True
         self._transport.close()
 

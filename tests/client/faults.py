@@ -19,13 +19,13 @@ def http(status: int, body: bytes, length: int | None = None, keep: bool = False
     return head + (b"\r\n" if keep else b"Connection: close\r\n\r\n") + body
 
 
-def read_request(connection: socket.socket) -> bool:
-    """Reads a whole request; False at the end of the connection."""
+def read_request(connection: socket.socket) -> bytes:
+    """Reads a whole request and returns its head, empty at the end of the connection."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(1 << 16)
         if not piece:
-            return False
+            return b""
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
     for line in head.split(b"\r\n"):
@@ -33,7 +33,7 @@ def read_request(connection: socket.socket) -> bool:
         if name.lower() == b"content-length":
             while len(body) < int(value):
                 body += connection.recv(1 << 16)
-    return True
+    return head
 
 
 def answer(data: bytes) -> Step:

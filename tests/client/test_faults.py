@@ -12,7 +12,7 @@ import pytest
 from headrace.client import Client, Limits, Retries
 from headrace.core import errors
 from tests.client.clients import KINDS
-from tests.client.faults import Faulty, answer, close, drip, http, reset
+from tests.client.faults import Faulty, answer, close, drip, http, read_request, reset
 
 STATUS = b'{"model_version_status": [{"version": "3", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}]}'
 GOOD = answer(http(200, STATUS))
@@ -194,4 +194,36 @@ def test_connections_are_bounded() -> None:
             client.status("m", timeout=0.2)
         gate.set()
         first.join(10)
+        assert server.taken == 1
+
+
+def test_paths_are_encoded(kind: Any) -> None:
+    lines: list[bytes] = []
+
+    def record(connection: Any) -> None:
+        lines.append(read_request(connection).split(b"\r\n")[0])
+        connection.sendall(http(200, STATUS))
+
+    with Faulty(record) as server, kind(f"{server.url}/behind") as client:
+        client.status("a/b:c ü\r\nX: y", label="l/1")
+        client.status("m", version=7)
+    assert lines[0] == b"GET /behind/v1/models/a%2Fb%3Ac%20%C3%BC%0D%0AX%3A%20y/labels/l%2F1 HTTP/1.1"
+    assert lines[1] == b"GET /behind/v1/models/m/versions/7 HTTP/1.1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{}",
+        b'{"model_spec": {"version": "x"}, "metadata": {"signature_def": {}}}',
+        METADATA.replace(b'{"size": "-1"}', b'{"size": "-5"}'),
+        METADATA.replace(b"DT_INT32", b"DT_NONE"),
+        METADATA.replace(b'"outputs"', b'"defaults"'),
+    ],
+)
+def test_damaged_metadata(kind: Any, body: bytes) -> None:
+    with Faulty(answer(http(200, body))) as server, kind(server.url) as client:
+        with pytest.raises(errors.DataLossError, match="metadata of 'm'"):
+            client.metadata("m")
         assert server.taken == 1

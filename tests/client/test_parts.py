@@ -19,6 +19,7 @@ from headrace.core import errors
         ("http://h:1", Address(False, False, "http://h:1")),
         ("http://h/", Address(False, False, "http://h:80")),
         ("https://h:2/behind/it/", Address(False, True, "https://h:2", "/behind/it")),
+        ("http://h:1/a b", Address(False, False, "http://h:1", "/a%20b")),
         ("http://[::1]:3", Address(False, False, "http://[::1]:3")),
         ("grpc://h", Address(True, False, "h:8500")),
         ("grpcs://[::1]:4", Address(True, True, "[::1]:4")),

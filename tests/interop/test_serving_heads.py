@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
+from headrace.client import Client
 from headrace.core.errors import InvalidArgumentError
 from headrace.proto import build
 from headrace.serving.dataplane import Dataplane
@@ -85,6 +86,24 @@ def test_examples_that_tensorflow_serialized(service: Service, written: dict[str
         run = classify if method == CLASSIFY else regress
         answer = run(dataplane, ModelSpec("m", signature=signature), examples(written, "plain"))
         check(answer.result, expected(service, signature, "plain"))
+
+
+def test_our_client_reads_what_tensorflow_computes(written: dict[str, Any]) -> None:
+    wanted = written["models"]["v2"]
+    with serving(written["folder"] / "v2", "--port=auto", module="headrace") as server:
+        server.ready()
+        for address in (server.url, f"grpc://{server.grpc}"):
+            with Client(address) as client:
+                assert {"serving_default", "regress"} <= client.metadata("m").signatures.keys()
+                plain = examples(written, "plain")
+                values = client.regress("m", plain, signature="regress")
+                np.testing.assert_allclose(values, np.ravel(wanted["regress"]["plain"]["outputs"]), rtol=1e-5)
+                heads = client.classify("m", plain)
+                assert [[label for label, _ in row] for row in heads] == wanted["serving_default"]["plain"]["classes"]
+                scores = client.predict("m", {"inputs": plain})["scores"]
+                np.testing.assert_allclose(scores, wanted["serving_default"]["plain"]["scores"], rtol=1e-5)
+                assert scores.dtype == np.float32
+        assert server.end() == 0
 
 
 def test_multi_inference(service: Service, written: dict[str, Any]) -> None:

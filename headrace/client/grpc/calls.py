@@ -62,6 +62,8 @@ class GrpcCalls:
         request = serving.GetModelMetadataRequest(model_spec=_spec(target), metadata_field=[_SIGNATURE_DEF])
         body = yield Exchange(_PREDICTION + "GetModelMetadata", request.SerializeToString())
         response = read(serving.GetModelMetadataResponse, body)
+        if _SIGNATURE_DEF not in response.metadata:
+            raise DataLossError(f"the server's metadata of {target.model!r} has no {_SIGNATURE_DEF}")
         signatures = read(serving.SignatureDefMap, response.metadata[_SIGNATURE_DEF].value)
         return metadata_of(target.model, response.model_spec.version.value, signatures.signature_def)
 

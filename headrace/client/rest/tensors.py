@@ -96,13 +96,13 @@ def outputs(content: Any, specs: Mapping[str, TensorSpec]) -> dict[str, Array]:
 
 
 def _decode(name: str, value: Any, spec: TensorSpec) -> Array:
+    known = spec.shape.dims
     try:
         array = _strings(value) if spec.dtype is dtypes.string else _numbers(value, spec)
+        if not array.size and known is not None:  # lists end at the first empty one
+            array = array.reshape(array.shape + tuple(size or 0 for size in known[array.ndim :]))
     except (TypeError, ValueError, OverflowError, RecursionError, binascii.Error) as error:
         raise MisfitError(f"output {name!r} is no {spec.dtype.name}: {error}") from None
-    known = spec.shape.dims
-    if not array.size and known is not None:  # lists end at the first empty one
-        array = array.reshape(array.shape + tuple(size or 0 for size in known[array.ndim :]))
     if not spec.shape.is_compatible_with(array.shape):
         raise MisfitError(f"output {name!r} has the shape {list(array.shape)}, not {spec.shape}")
     return array
