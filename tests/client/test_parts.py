@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from headrace.client import Client, Limits, Retries, Tls
 from headrace.client.address import Address, parse
+from headrace.client.rest.tensors import request
 from headrace.client.retries import Attempts, Budget
 from headrace.core import errors
 
@@ -90,6 +93,15 @@ def test_the_budget_refills_by_calls() -> None:
     for _ in range(1000):
         budget.earn()
     assert [budget.spend() for _ in range(3)] == [True, True, False]
+
+
+def test_large_floats_are_no_larger_as_doubles() -> None:
+    largest = np.finfo(np.float32).max
+    for value in (largest, -largest, np.float32(3.3e38), np.float64(1e308), np.finfo(np.float64).max):
+        (found,) = json.loads(request("", {"x": np.array([value])}))["inputs"]["x"]
+        assert abs(found) <= float(np.finfo(value.dtype).max)
+        assert value.dtype.type(found) == value
+    assert request("s", {"x": np.float32([0.1, np.nan])}) == b'{"signature_name":"s","inputs":{"x":[0.10000000149011612, NaN]}}'
 
 
 def test_it_loads_nothing_of_the_server() -> None:

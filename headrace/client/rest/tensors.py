@@ -16,6 +16,10 @@ from headrace.core.errors import DataLossError, InvalidArgumentError, Unimplemen
 from headrace.core.spec import TensorSpec
 from headrace.proto.tensors import Array, as_bytes, little_endian
 
+_PLAIN = {4: 3.4e38, 8: np.inf}
+"""Floats of so many bytes below this are written in their shortest form. That of the largest float32 is above it as a double, which
+TensorFlow Serving refuses."""
+
 
 class MisfitError(Exception):
     """An answer does not fit the signature as the client knows it."""
@@ -61,8 +65,8 @@ def _encode(name: str, array: Array) -> bytes:
         array = array.astype(np.int8)
     elif dtype.is_floating and dtype.size < 4:
         array = array.astype(np.float32)
-    if dtype.is_floating and not np.isfinite(array).all():
-        return json.dumps(array.tolist()).encode()  # which leaves NaN and infinities bare
+    if dtype.is_floating and not (np.abs(array) < _PLAIN[array.dtype.itemsize]).all():
+        return json.dumps(array.tolist()).encode()  # every digit of a double; NaN and infinities stand bare
     array = little_endian(array)
     return orjson.dumps(array if array.ndim else array[()], option=orjson.OPT_SERIALIZE_NUMPY)
 
