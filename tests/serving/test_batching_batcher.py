@@ -130,7 +130,7 @@ def test_variable_lengths_are_padded_where_the_parameters_say_so() -> None:
 
 def test_an_error_goes_to_the_request_that_causes_it(caplog: pytest.LogCaptureFixture) -> None:
     with batching(ONE_THREAD) as (batcher, model):
-        with caplog.at_level(logging.WARNING), busy(batcher, model):
+        with caplog.at_level(logging.WARNING, "headrace.serving"), busy(batcher, model):
             futures = [batcher.submit("invert", row(value)) for value in (1.0, 0.0, 4.0)]
         assert [futures[index].result(30)["y"].tolist() for index in (0, 2)] == [[1], [0.25]]
         with pytest.raises(ValueError, match="no inverse of 0"):
@@ -145,7 +145,7 @@ def test_an_error_goes_to_the_request_that_causes_it(caplog: pytest.LogCaptureFi
 def test_an_output_without_the_batch_dimension_ends_batching_of_its_signature(caplog: pytest.LogCaptureFixture) -> None:
     with batching(ONE_THREAD) as (batcher, model):
         assert batcher.batches("longer")
-        with caplog.at_level(logging.WARNING), busy(batcher, model):
+        with caplog.at_level(logging.WARNING, "headrace.serving"), busy(batcher, model):
             futures = [batcher.submit("longer", row(3.0, value)) for value in (1.0, 2.0)]
         assert [future.result(30)["y"].tolist() for future in futures] == [[3, 1, 0], [3, 2, 0]], "each is run alone"
         assert [record.message for record in caplog.records] == [
@@ -158,7 +158,7 @@ def test_an_output_without_the_batch_dimension_ends_batching_of_its_signature(ca
 
 
 def test_what_cannot_be_batched_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO), batching(ONE_THREAD) as (batcher, _):
+    with caplog.at_level(logging.INFO, "headrace.serving"), batching(ONE_THREAD) as (batcher, _):
         assert not batcher.batches("total")
         assert batcher.sizes("total") == ()
         assert batcher.sizes("double") == (1, 2, 4, 8)
