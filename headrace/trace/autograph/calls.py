@@ -152,6 +152,11 @@ def _the(function: Any) -> Any:
     return function
 
 
+def _caught() -> BaseException | None:
+    """The exception that is being handled."""
+    return sys.exc_info()[1]
+
+
 OPERATORS = SimpleNamespace(
     FunctionScope=FunctionScope,
     STD=None,
@@ -160,6 +165,7 @@ OPERATORS = SimpleNamespace(
     and_=and_,
     assert_stmt=assert_stmt,
     autograph_artifact=leave_alone,
+    caught=_caught,
     converted_call=converted_call,
     for_stmt=for_stmt,
     if_exp=if_exp,

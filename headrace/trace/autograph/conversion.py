@@ -126,6 +126,20 @@ class _ZeroArgumentSuper(ast.NodeTransformer):
         return node
 
 
+class _NamedHandlers(ast.NodeTransformer):
+    """except E as e: -> except E: e = ag__.caught(): malt takes the name of a handler for a node, which in Python it is not."""
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        self.generic_visit(node)
+        if node.name is not None:
+            (named,) = ast.parse(f"{node.name} = ag__.caught()").body
+            node.body.insert(0, named)
+            node.name = None
+            for made in ast.walk(named):
+                ast.copy_location(made, node)
+        return node
+
+
 class _Asserts(converter.Base):  # type: ignore[misc]
     """assert test, message -> ag__.assert_stmt(test, lambda: message)"""
 
@@ -176,6 +190,7 @@ class _Transpiler(transpiler.GenericTranspiler):  # type: ignore[misc]
                     argument.annotation = None
             if node.args.args:
                 node = _ZeroArgumentSuper(node.args.args[0].arg).visit(node)
+        node = _NamedHandlers().visit(node)
         graphs = cfg.build(node)
         node = qual_names.resolve(node)
         node = activity.resolve(node, ctx, None)

@@ -209,6 +209,14 @@ _program(
     "with_annotations", "def f(x: 'int') -> 'int':\n    y: int = 3\n    if x > y:\n        y += 1\n    return x + y", (4,), (1,)
 )
 
+_program(
+    "named_handler",
+    "def f(x):\n    for i in (1, 2):\n        try:\n            if i == 2:\n                raise ValueError(i)\n            x = x + i\n"
+    "        except (ValueError, KeyError) as error:\n            if x > 3:\n                x = x * 10 * error.args[0]\n"
+    "        except TypeError:\n            x = x * 0\n    return x",
+    (1,),
+    (5,),
+)
 PROGRAMS = _PROGRAMS
 
 
