@@ -292,7 +292,10 @@ def _without_sizes(op: OpDef, complete: Mapping[str, Any], attrs: Attrs, argumen
     """What the op's rule says that needs no sizes; None where it has none."""
     if op.unsized is None or any(a is None for a in arguments):
         return None
-    return _probes(op.unsized(*op.group(list(arguments), complete), **attrs))
+    try:
+        return _probes(op.unsized(*op.group(list(arguments), complete), **attrs))
+    except (TypeError, ValueError, IndexError):  # inputs of a rank that the op does not take: a run will say so
+        return None
 
 
 def _probes(shapes: Any) -> list[Probe]:

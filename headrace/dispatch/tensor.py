@@ -317,10 +317,13 @@ class GraphTensor(Tensor):
         probes = self.value.probes
         if probes is None:
             return
-        if self.value.shape.is_fully_defined() or probes[0].shape is None or probes[1].shape is None:
+        rank = self.value.shape.rank
+        if rank is None:
+            return
+        known = self.value.shape.as_tuple()
+        if None not in known or any(probe.shape is None or len(probe.shape) != rank for probe in probes[:2]):
             self.value.probes = None  # what inference knew is less than what the shape now says
             return
-        known = self.value.shape.as_list()
         first, second = (
             probe._replace(shape=tuple(d if k is None else k for d, k in zip(probe.shape or (), known, strict=True)))
             for probe in probes[:2]

@@ -160,6 +160,7 @@ class OwnedIterator(CompositeTensor, PositionOwner):
         self._spec = IteratorSpec(element_spec)
         self._specs = flat_specs(element_spec)
         self._unrolled = 0
+        self._unrolled_in: weakref.ref[Any] | None = None
         self._source = handle.array.source if isinstance(handle, ResourceTensor) else None  # type: ignore[attr-defined]
 
     @classmethod
@@ -199,17 +200,28 @@ class OwnedIterator(CompositeTensor, PositionOwner):
 
     def __next__(self) -> Any:
         if self._source is None or not context.executing_eagerly():
-            self._unrolled += 1
-            if self._unrolled > MOST_UNROLLED:
-                raise ValueError(
-                    f"an iterator was asked for more than {MOST_UNROLLED} elements while one graph was traced: a Python loop over a"
-                    " dataset does not end there; let AutoGraph convert the function that holds the loop, or use Dataset.reduce"
-                )
+            self._count_unrolled()
             return self._get_next_in_graph()
         element = self._source.take()
         if element is None:
             raise StopIteration
         return to_user(element, self._element_spec)
+
+    def _count_unrolled(self) -> None:
+        """Counts the elements that Python takes for one graph.
+
+        Raises:
+            ValueError: they are more than a program would write out.
+        """
+        tracing = context.state().executor
+        if self._unrolled_in is None or self._unrolled_in() is not tracing:
+            self._unrolled, self._unrolled_in = 0, weakref.ref(tracing)
+        self._unrolled += 1
+        if self._unrolled > MOST_UNROLLED:
+            raise ValueError(
+                f"an iterator was asked for more than {MOST_UNROLLED} elements while one graph was traced: a Python loop over a"
+                " dataset does not end there; let AutoGraph convert the function that holds the loop, or use Dataset.reduce"
+            )
 
     def get_next(self, name: str | None = None) -> Any:
         """The next element.

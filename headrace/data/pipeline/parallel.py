@@ -127,17 +127,21 @@ class _ParallelMapCursor(MapCursor):
     def _taken(self, count: int) -> tuple[list[Element], Future[Any] | None]:
         """Up to `count` elements of the input, fewer at its end or before an error, which comes with them."""
         elements: list[Element] = []
-        while len(elements) < count and not self._ended:
-            outcome = Outcome()
-            with outcome:
-                outcome.value = self.inputs[0].next()
-            if isinstance(outcome.error, Exhausted):
-                self._ended = True
-            elif outcome.error is not None:
+        while len(elements) < count and (outcome := self._drawn()) is not None:
+            if outcome.error is not None:
                 return elements, outcome.future()
-            else:
-                elements.append(outcome.value)
+            elements.append(outcome.value)
         return elements, None
+
+    def _drawn(self) -> Outcome | None:
+        """The next element of the input or what it raised; None at its end."""
+        if self._ended:
+            return None
+        outcome = Outcome()
+        with outcome:
+            outcome.value = self.inputs[0].next()
+        self._ended = isinstance(outcome.error, Exhausted)
+        return None if self._ended else outcome
 
     def _share(self, elements: Sequence[Element], gathered: Gathered, start: int, failed: Future[Any] | None) -> None:
         """Puts the results for elements into a block, from a place on.
@@ -198,13 +202,8 @@ class _ParallelMapCursor(MapCursor):
 
     def _hand_out(self) -> None:
         """Has the threads work on as many elements as may be worked on at once."""
-        while not self._ended and len(self._waiting) < self._degree.now:
-            outcome = Outcome()
-            with outcome:
-                outcome.value = self.inputs[0].next()
-            if isinstance(outcome.error, Exhausted):
-                self._ended = True
-            elif outcome.error is not None:
+        while len(self._waiting) < self._degree.now and (outcome := self._drawn()) is not None:
+            if outcome.error is not None:
                 self._waiting.append((outcome.future(), ()))
             else:
                 self._submit(outcome.value)

@@ -83,12 +83,17 @@ def gather_v1(params: Any, indices: Any, *, validate_indices: bool = True) -> An
     return _take(params, indices, 0, 0)
 
 
+def _of_any_axis(params: Any, indices: Any, *_: Any, batch_dims: int = 0, **__: Any) -> tuple[None, ...]:
+    rank = len(indices.shape)
+    return (None,) * (len(params.shape) - 1 + rank - (batch_dims + rank if batch_dims < 0 else batch_dims))
+
+
 @portable_op(
     "GatherV2",
     "params: Tparams, indices: Tindices, axis: Taxis -> output: Tparams",
     Tindices=_NARROW,
     Taxis=INDEX,
-    unsized=lambda params, indices, *_, batch_dims=0, **__: (None,) * (len(params.shape) + len(indices.shape) - 1 - batch_dims),
+    unsized=_of_any_axis,
     static=("axis",),
     shape=_gathered,
 )

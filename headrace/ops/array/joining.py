@@ -337,10 +337,10 @@ def _broadcast_target(input: Dims, shape: Any) -> Dims:
 
 def _of_any_size(input: Any, shape: Any) -> Any:
     """Dimensions of the input that cannot be stretched stay."""
-    rank = len(sized_by(1)(input, shape) or ())
-    if rank < len(input.shape):
-        return sized_by(1)(input, shape)
-    return ((None,) * (rank - len(input.shape))) + tuple(None if dim == 1 else dim for dim in input.shape)
+    whole = sized_by(1)(input, shape)
+    if whole is None or len(whole) < len(input.shape):
+        return whole
+    return (*whole[: len(whole) - len(input.shape)], *(None if dim == 1 else dim for dim in input.shape))
 
 
 @portable_op(

@@ -139,53 +139,28 @@ def _scatter(method: str, start: Any, data: Any, segment_ids: Any, num_segments:
     return getattr(target, method)(rows, mode="drop")
 
 
-@op("UnsortedSegmentSum", UNSORTED, T=NUMERIC, Tindices=(int16, *INDEX), Tnumsegments=INDEX, static=("num_segments",),
-    unsized=_of_any_number, shape=_unsorted_shape)  # fmt: skip
+_SEGMENTED: Any = {"unsized": _of_any_number, "static": ("num_segments",), "shape": _unsorted_shape}
+
+
+@op("UnsortedSegmentSum", UNSORTED, T=NUMERIC, Tindices=(int16, *INDEX), Tnumsegments=INDEX, **_SEGMENTED)
 def unsorted_segment_sum(data: Any, segment_ids: Any, num_segments: Any) -> Any:
     """The sum of the rows of each segment."""
     return _scatter("add", 0, data, segment_ids, num_segments)
 
 
-@op(
-    "UnsortedSegmentProd",
-    UNSORTED,
-    T=NUMERIC,
-    Tindices=INDEX,
-    Tnumsegments=INDEX,
-    unsized=_of_any_number,
-    static=("num_segments",),
-    shape=_unsorted_shape,
-)
+@op("UnsortedSegmentProd", UNSORTED, T=NUMERIC, Tindices=INDEX, Tnumsegments=INDEX, **_SEGMENTED)
 def unsorted_segment_prod(data: Any, segment_ids: Any, num_segments: Any) -> Any:
     """The product of the rows of each segment."""
     return _scatter("multiply", 1, data, segment_ids, num_segments)
 
 
-@op(
-    "UnsortedSegmentMax",
-    UNSORTED,
-    T=REAL,
-    Tindices=INDEX,
-    Tnumsegments=INDEX,
-    unsized=_of_any_number,
-    static=("num_segments",),
-    shape=_unsorted_shape,
-)
+@op("UnsortedSegmentMax", UNSORTED, T=REAL, Tindices=INDEX, Tnumsegments=INDEX, **_SEGMENTED)
 def unsorted_segment_max(data: Any, segment_ids: Any, num_segments: Any) -> Any:
     """The greatest of the rows of each segment; of none the least value of the dtype."""
     return _scatter("max", from_numpy(data.dtype).min, data, segment_ids, num_segments)
 
 
-@op(
-    "UnsortedSegmentMin",
-    UNSORTED,
-    T=REAL,
-    Tindices=INDEX,
-    Tnumsegments=INDEX,
-    unsized=_of_any_number,
-    static=("num_segments",),
-    shape=_unsorted_shape,
-)
+@op("UnsortedSegmentMin", UNSORTED, T=REAL, Tindices=INDEX, Tnumsegments=INDEX, **_SEGMENTED)
 def unsorted_segment_min(data: Any, segment_ids: Any, num_segments: Any) -> Any:
     """The smallest of the rows of each segment; of none the greatest value of the dtype."""
     return _scatter("min", from_numpy(data.dtype).max, data, segment_ids, num_segments)

@@ -25,61 +25,28 @@ def dims_of(shape: Any) -> tuple[int, ...]:
     return dims
 
 
-@op(
-    "RandomUniform",
-    "shape: T -> output: dtype",
-    T=INDEX,
-    dtype=FLOATING,
-    unsized=sized_by(0),
-    static=("shape",),
-    random=True,
-    differentiable=False,
-)
+_DRAWN: Any = {"unsized": sized_by(0), "static": ("shape",), "random": True, "differentiable": False}
+
+
+@op("RandomUniform", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, **_DRAWN)
 def random_uniform(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
     """Uniform in [0, 1)."""
     return jax.random.uniform(key, dims_of(shape), dtype.np_dtype)
 
 
-@op(
-    "RandomUniformInt",
-    "shape: T, minval: Tout, maxval: Tout -> output: Tout",
-    T=INDEX,
-    Tout=INDEX,
-    unsized=sized_by(0),
-    static=("shape",),
-    random=True,
-    differentiable=False,
-)
+@op("RandomUniformInt", "shape: T, minval: Tout, maxval: Tout -> output: Tout", T=INDEX, Tout=INDEX, **_DRAWN)
 def random_uniform_int(key: Any, shape: Any, minval: Any, maxval: Any, *, seed: int = 0, seed2: int = 0) -> Any:
     """Uniform integers in [minval, maxval)."""
     return jax.random.randint(key, dims_of(shape), minval, maxval, maxval.dtype)
 
 
-@op(
-    "RandomStandardNormal",
-    "shape: T -> output: dtype",
-    T=INDEX,
-    dtype=FLOATING,
-    unsized=sized_by(0),
-    static=("shape",),
-    random=True,
-    differentiable=False,
-)
+@op("RandomStandardNormal", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, **_DRAWN)
 def random_standard_normal(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
     """Normal with mean 0 and standard deviation 1."""
     return jax.random.normal(key, dims_of(shape), dtype.np_dtype)
 
 
-@op(
-    "TruncatedNormal",
-    "shape: T -> output: dtype",
-    T=INDEX,
-    dtype=FLOATING,
-    unsized=sized_by(0),
-    static=("shape",),
-    random=True,
-    differentiable=False,
-)
+@op("TruncatedNormal", "shape: T -> output: dtype", T=INDEX, dtype=FLOATING, **_DRAWN)
 def truncated_normal_op(key: Any, shape: Any, *, seed: int = 0, seed2: int = 0, dtype: DType) -> Any:
     """Standard normal, redrawn beyond two standard deviations."""
     return jax.random.truncated_normal(key, -2.0, 2.0, dims_of(shape), dtype.np_dtype)

@@ -104,52 +104,27 @@ def draw_integers(key: Any, counter: Any, shape: tuple[int, ...], low: Any, high
     return low + (drawn % (high - low).astype(unsigned)).astype(kind)
 
 
+_DRAWN: Any = {"unsized": sized_by(0), "static": ("shape",), "shape": drawn_shape, "differentiable": False}
+_DRAWN_V2: Any = _DRAWN | {"static": ("shape", "alg")}
 _V2 = "shape: Tshape, key: uint64, counter: uint64, alg: int32 -> output: dtype"
 _V1 = "shape: T, seed: Tseed -> output: dtype"
 
 
-@op(
-    "StatelessRandomUniformV2",
-    _V2,
-    Tshape=INDEX,
-    dtype=FLOATING,
-    unsized=sized_by(0),
-    static=("shape", "alg"),
-    shape=drawn_shape,
-    differentiable=False,
-)
+@op("StatelessRandomUniformV2", _V2, Tshape=INDEX, dtype=FLOATING, **_DRAWN_V2)
 def stateless_random_uniform_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
     check_generator(key, counter, alg)
     return draw_uniform(key, counter, dims_of(shape), dtype)
 
 
-@op(
-    "StatelessRandomNormalV2",
-    _V2,
-    Tshape=INDEX,
-    dtype=FLOATING,
-    unsized=sized_by(0),
-    static=("shape", "alg"),
-    shape=drawn_shape,
-    differentiable=False,
-)
+@op("StatelessRandomNormalV2", _V2, Tshape=INDEX, dtype=FLOATING, **_DRAWN_V2)
 def stateless_random_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
     check_generator(key, counter, alg)
     return draw_normal(key, counter, dims_of(shape), dtype)
 
 
-@op(
-    "StatelessTruncatedNormalV2",
-    _V2,
-    Tshape=INDEX,
-    dtype=FLOATING,
-    unsized=sized_by(0),
-    static=("shape", "alg"),
-    shape=drawn_shape,
-    differentiable=False,
-)
+@op("StatelessTruncatedNormalV2", _V2, Tshape=INDEX, dtype=FLOATING, **_DRAWN_V2)
 def stateless_truncated_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = float32) -> Any:
     """Standard normal within two standard deviations."""
     check_generator(key, counter, alg)
@@ -161,11 +136,8 @@ def stateless_truncated_normal_v2(shape: Any, key: Any, counter: Any, alg: Any, 
     "shape: Tshape, key: uint64, counter: uint64, alg: int32, minval: dtype, maxval: dtype -> output: dtype",
     Tshape=INDEX,
     dtype=(int32, int64, uint32, uint64),
-    unsized=sized_by(0),
-    static=("shape", "alg"),
-    shape=drawn_shape,
     eager=_check_range,
-    differentiable=False,
+    **_DRAWN_V2,
 )
 def stateless_random_uniform_int_v2(shape: Any, key: Any, counter: Any, alg: Any, minval: Any, maxval: Any) -> Any:
     """Uniform integers in [minval, maxval)."""
@@ -173,67 +145,28 @@ def stateless_random_uniform_int_v2(shape: Any, key: Any, counter: Any, alg: Any
     return draw_integers(key, counter, dims_of(shape), minval, maxval)
 
 
-@op(
-    "StatelessRandomUniformFullIntV2",
-    _V2,
-    Tshape=INDEX,
-    dtype=(int32, int64, uint32, uint64),
-    unsized=sized_by(0),
-    static=("shape", "alg"),
-    shape=drawn_shape,
-    differentiable=False,
-)
+@op("StatelessRandomUniformFullIntV2", _V2, Tshape=INDEX, dtype=(int32, int64, uint32, uint64), **_DRAWN_V2)
 def stateless_random_uniform_full_int_v2(shape: Any, key: Any, counter: Any, alg: Any, *, dtype: DType = uint64) -> Any:
     """Uniform integers of the dtype's whole range."""
     check_generator(key, counter, alg)
     return draw_full_integers(key, counter, dims_of(shape), dtype.np_dtype)
 
 
-@op(
-    "StatelessRandomUniform",
-    _V1,
-    T=INDEX,
-    Tseed=INDEX,
-    dtype=FLOATING,
-    unsized=sized_by(0),
-    static=("shape",),
-    shape=drawn_shape,
-    differentiable=False,
-)
+@op("StatelessRandomUniform", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, **_DRAWN)
 def stateless_random_uniform(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Uniform in [0, 1)."""
     key, counter = key_and_counter(seed)
     return draw_uniform(key, counter, dims_of(shape), dtype)
 
 
-@op(
-    "StatelessRandomNormal",
-    _V1,
-    T=INDEX,
-    Tseed=INDEX,
-    dtype=FLOATING,
-    unsized=sized_by(0),
-    static=("shape",),
-    shape=drawn_shape,
-    differentiable=False,
-)
+@op("StatelessRandomNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, **_DRAWN)
 def stateless_random_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Normal with mean 0 and standard deviation 1."""
     key, counter = key_and_counter(seed)
     return draw_normal(key, counter, dims_of(shape), dtype)
 
 
-@op(
-    "StatelessTruncatedNormal",
-    _V1,
-    T=INDEX,
-    Tseed=INDEX,
-    dtype=FLOATING,
-    unsized=sized_by(0),
-    static=("shape",),
-    shape=drawn_shape,
-    differentiable=False,
-)
+@op("StatelessTruncatedNormal", _V1, T=INDEX, Tseed=INDEX, dtype=FLOATING, **_DRAWN)
 def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32) -> Any:
     """Standard normal within two standard deviations."""
     key, counter = key_and_counter(seed)
@@ -246,11 +179,8 @@ def stateless_truncated_normal(shape: Any, seed: Any, *, dtype: DType = float32)
     T=INDEX,
     Tseed=INDEX,
     dtype=INDEX,
-    unsized=sized_by(0),
-    static=("shape",),
-    shape=drawn_shape,
     eager=_check_range,
-    differentiable=False,
+    **_DRAWN,
 )
 def stateless_random_uniform_int(shape: Any, seed: Any, minval: Any, maxval: Any) -> Any:
     """Uniform integers in [minval, maxval)."""

@@ -356,3 +356,23 @@ def test_threads_share_long_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     shared = source.map(work, num_parallel_calls=3).batch(50)
     assert flat(shared) == flat(source.map(work).batch(50))
     assert next(s for s in shared.profile().stages if s.name == "map(work)").tuning == "blocks in 3 parts"
+
+
+def test_a_python_loop_over_a_dataset_ends_with_an_error_while_a_graph_is_traced() -> None:
+    @tf.function(autograph=False)
+    def total() -> tf.Tensor:
+        return sum(tf.data.Dataset.range(3))
+
+    with pytest.raises(ValueError, match="more than 32 elements while one graph was traced"):
+        total()
+
+
+def test_one_iterator_serves_any_number_of_graphs() -> None:
+    numbers = iter(tf.data.Dataset.range(100))
+
+    @tf.function(autograph=False)
+    def following(x: tf.Tensor) -> tf.Tensor:
+        return next(numbers) + tf.cast(tf.size(x), tf.int64) * 0
+
+    found = [int(following(tf.zeros([size]))) for size in range(40)]
+    assert found == list(range(40))

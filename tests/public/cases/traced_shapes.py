@@ -65,6 +65,8 @@ SIZED: dict[str, Callable[..., Any]] = {
     "segments": lambda tf, x, s, p, k: tf.math.unsorted_segment_sum(x, tf.zeros([4], tf.int32), k),
     "random": lambda tf, x, s, p, k: [tf.random.uniform(s), tf.random.stateless_normal(s, [1, 2])],
     "spectrum": lambda tf, x, s, p, k: tf.signal.rfft(x, s[:1]),
+    "gather-in-batches": lambda tf, x, s, p, k: tf.raw_ops.GatherV2(params=p, indices=p, axis=k, batch_dims=1),
+    "of-a-scalar": lambda tf, x, s, p, k: [tf.broadcast_to(k, s), tf.broadcast_to(s, s[:1])],
     "scattered": lambda tf, x, s, p, k: tf.scatter_nd(tf.zeros([2, 1], tf.int32), tf.zeros([2]), s[:1]),
 }
 M, ROWS, STRINGS = ([4, 5], "float32"), ([4], "int32"), ([2, 3], "string")
