@@ -40,7 +40,7 @@ def export(folder: Path) -> None:
     module.biases = [tf.Variable(tf.zeros([size])) for size in (256, 10)]
 
     @tf.function(input_signature=[tf.TensorSpec([None, 784], tf.float32, "x")])
-    def predict(x):
+    def predict(x: tf.Tensor) -> dict[str, tf.Tensor]:
         hidden = tf.nn.relu(x @ module.weights[0] + module.biases[0])
         return {"probabilities": tf.nn.softmax(hidden @ module.weights[1] + module.biases[1])}
 
