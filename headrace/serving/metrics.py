@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 
 from headrace.core.errors import OpError
 from headrace.serving.batching.metrics import BatchingMetrics
 from headrace.serving.exposition import Counter, Family, Gauge, Histogram, Labels, render
 from headrace.serving.models import Models
+from headrace.serving.process_metrics import ProcessMetrics
+from headrace.serving.servable import State, VersionStatus
 
 UNKNOWN_MODEL = "(unknown)"
 """What requests for models that are not there are counted under, so that no caller can fill the memory."""
@@ -57,6 +60,8 @@ class ServingMetrics:
         self._queue = Histogram(
             "headrace_serving_queue_wait_seconds", "Wait for a thread of the pool.", ["protocol"], _SECOND_BOUNDS
         )
+        self._waiting = Gauge("headrace_serving_queue_waiting", "Requests that wait for a thread now.", ["protocol"])
+        self._limit = Gauge("headrace_serving_queue_limit", "Requests that may wait for a thread.", ["protocol"])
         self._in_flight = Gauge("headrace_serving_requests_in_flight", "Requests being answered.", ["protocol"])
         self._loads = Counter("headrace_serving_model_loads_total", "Tries to load a version.", ["model", "code"])
         self._load_time = Histogram(
@@ -69,7 +74,15 @@ class ServingMetrics:
         self._reload_ok = Gauge("headrace_serving_config_last_reload_successful", "1 unless the last try failed.")
         self._reload_ok.replace({(): 1.0})
         self._versions = Gauge("headrace_serving_model_version_available", "1 for each AVAILABLE version.", ["model", "version"])
+        self._states = Gauge(
+            "headrace_serving_model_version_state", "1 for the state of each version.", ["model", "version", "state"]
+        )
+        self._available = Gauge("headrace_serving_model_available", "1 for a model with an AVAILABLE version, else 0.", ["model"])
+        self._info = Gauge("headrace_serving_info", "1, with the version of the server.", ["server_version"])
+        self._info.replace({(importlib.metadata.version("headrace"),): 1.0})
         self.batching = BatchingMetrics()
+        self._process = ProcessMetrics()
+        self._queues: dict[str, Callable[[], int]] = {}
         self.more: list[Family] = []
         """Families of parts that are not always there."""
 
@@ -94,6 +107,11 @@ class ServingMetrics:
     def queued(self, protocol: str, seconds: float) -> None:
         """A request waited `seconds` for a thread."""
         self._queue.observe((protocol,), seconds)
+
+    def watch_queue(self, protocol: str, limit: int, waiting: Callable[[], int]) -> None:
+        """From now on `waiting` says how many requests wait for a thread, of `limit` that may."""
+        self._queues[protocol] = waiting
+        self._limit.add((protocol,), limit)
 
     def in_flight(self, protocol: str, change: int) -> None:
         """A request came in (1) or was answered (-1)."""
@@ -120,16 +138,26 @@ class ServingMetrics:
 
     def page(self, models: Models) -> str:
         """All of it, in Prometheus' text format. Series of models and versions that are no longer listed are dropped."""
-        available = models.available_versions()
-        self._versions.replace({(name, str(version)): 1.0 for name, found in available.items() for version in found})
+        overview = models.overview()
+        self._look(overview)
         own = [family for family in vars(self).values() if isinstance(family, Family)]
-        families = [*own, *self.batching.families(), *self.more]
-        known = {name: {str(status.version) for status in found} for name, found in models.overview().items()}
+        families = [*own, *self.batching.families(), *self._process.families(), *self.more]
+        known = {name: {str(status.version) for status in found} for name, found in overview.items()}
         for family in families:
             _drop_unlisted(family, known)
         paths = models.paths()
         self._warm_up.keep(lambda labels: labels[0] in paths)
         return render(families)
+
+    def _look(self, overview: Mapping[str, Sequence[VersionStatus]]) -> None:
+        """Sets the gauges of what is so now."""
+        states = {(name, str(each.version)): each.state for name, found in overview.items() for each in found}
+        available = [key for key, state in states.items() if state is State.AVAILABLE]
+        self._versions.replace(dict.fromkeys(available, 1.0))
+        self._states.replace({(*key, state.name): 1.0 for key, state in states.items()})
+        serving = {name for name, _ in available}
+        self._available.replace({(name,): float(name in serving) for name in overview})
+        self._waiting.replace({(protocol,): float(waiting()) for protocol, waiting in self._queues.items()})
 
 
 def _drop_unlisted(family: Family, known: Mapping[str, Set[str]]) -> None:

@@ -201,6 +201,7 @@ class ModelServer:
     def _serve_rest(self, dataplane: Dataplane, listener: socket.socket) -> None:
         options = self._options
         workers = Workers(options.rest_threads, options.rest_max_waiting, lambda seconds: self._metrics.queued("REST", seconds))
+        self._metrics.watch_queue("REST", workers.max_waiting, lambda: workers.waiting)
         app = RestApp(dataplane, self._metrics, workers, options.rest)
         config = uvicorn.Config(
             allow_cross_origin(app) if options.rest.cross_origin else app,

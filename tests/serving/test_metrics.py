@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +134,35 @@ def test_reloads_are_counted(tmp_path: Path) -> None:
     found = read(metrics.page(fleet.models))
     assert found["headrace_serving_config_reloads_total"] == {labels(code="OK"): 1, labels(code="INVALID_ARGUMENT"): 1}
     assert found["headrace_serving_config_last_reload_successful"] == {(): 1}
+
+
+def test_the_state_of_models_and_queues_and_the_process_is_told(tmp_path: Path) -> None:
+    fleet, metrics = Fleet(tmp_path), ServingMetrics()
+    path = fleet.path("a", 1, 2)
+    fleet.begin(config(a={"base_path": path, "versions": [1, 2]}))
+    waiting = [0]
+    metrics.watch_queue("REST", 9, lambda: waiting[0])
+    found = read(metrics.page(fleet.models))
+    assert found["headrace_serving_model_available"] == {labels(model="a"): 1}
+    states = {labels(model="a", version=version, state="AVAILABLE"): 1 for version in "12"}
+    assert found["headrace_serving_model_version_state"] == states
+    assert found["headrace_serving_queue_waiting"] == {labels(protocol="REST"): 0}
+    assert found["headrace_serving_queue_limit"] == {labels(protocol="REST"): 9}
+    assert found["headrace_serving_info"] == {labels(server_version=importlib.metadata.version("headrace")): 1}
+    processor = found["process_cpu_seconds_total"][()]
+    assert processor > 0
+    waiting[0] = 4
+    assert fleet.models.stop(30)
+    found = read(metrics.page(fleet.models))
+    assert found["headrace_serving_model_available"] == {labels(model="a"): 0}
+    assert {dict(key)["state"] for key in found["headrace_serving_model_version_state"]} == {"END"}
+    assert found["headrace_serving_queue_waiting"] == {labels(protocol="REST"): 4}
+    assert found["process_cpu_seconds_total"][()] >= processor
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell these")
+def test_what_linux_tells_of_the_process(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path)
+    found = read(ServingMetrics().page(fleet.models))
+    assert 1 << 20 < found["process_resident_memory_bytes"][()] < found["process_virtual_memory_bytes"][()]
+    assert 0 < found["process_open_fds"][()] < found["process_max_fds"][()]

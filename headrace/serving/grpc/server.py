@@ -50,6 +50,7 @@ class GrpcServer:
     def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, options: GrpcOptions) -> None:
         self._options = options
         self._workers = Workers(options.threads, options.max_waiting, lambda seconds: metrics.queued("GRPC", seconds), "grpc")
+        metrics.watch_queue("GRPC", options.max_waiting, lambda: self._workers.waiting)
         self._receiving = Receiving(options.receive_seconds)
         self._control = WatchedPool(_CONTROL_THREADS, "grpc-control", self._receiving)
         self._reloading = WatchedPool(1, "grpc-reload", self._receiving)
