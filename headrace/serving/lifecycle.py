@@ -65,7 +65,9 @@ class _Version:
     content: Fingerprint = field(default=())
 
     def status(self) -> VersionStatus:
-        return VersionStatus(self.number, self.state, self.error)
+        if self.servable is None:
+            return VersionStatus(self.number, self.state, self.error)
+        return VersionStatus(self.number, self.state, self.error, self.servable.engine, self.servable.engine_reason)
 
 
 LoadListener = Callable[[str, int, float, OpError | None], None]

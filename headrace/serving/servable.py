@@ -34,11 +34,21 @@ class State(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class VersionStatus:
-    """The state of one version, and the error that stopped it or its last try, if any."""
+    """Where one version stands.
+
+    Attributes:
+        version: its number.
+        state: its state.
+        error: what stopped it or its last try, if anything.
+        engine: what runs it, "" while nothing does.
+        engine_reason: why that engine.
+    """
 
     version: int
     state: State
     error: OpError | None = None
+    engine: str = ""
+    engine_reason: str = ""
 
 
 class Servable:
@@ -60,6 +70,9 @@ class Servable:
         self.check_methods = check_methods
         self.load = next(_loads)
         self.signatures: Mapping[str, Signature] = dict(loaded.signatures)
+        self.engine = loaded.engine
+        self.engine_reason = loaded.engine_reason
+        self.memory_bytes = loaded.memory_bytes
         self._loaded = loaded
         self._lock = threading.Lock()
         self._handles = 0

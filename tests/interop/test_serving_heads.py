@@ -139,6 +139,7 @@ class NotedModel:
     def __init__(self, model: NativeModel) -> None:
         self._model = model
         self.signatures = model.signatures
+        self.engine, self.engine_reason, self.memory_bytes = model.engine, model.engine_reason, model.memory_bytes
         self.runs: list[tuple[str, int]] = []
 
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:

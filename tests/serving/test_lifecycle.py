@@ -50,6 +50,7 @@ def test_the_highest_version_is_served_and_replaced(lifecycle: ModelLifecycle, e
     assert stepped(lifecycle) == {2: "AVAILABLE"}
     three = write_version(base, 3, 3.0)
     assert stepped(lifecycle) == {3: "AVAILABLE", 2: "END"}
+    assert [(each.engine, each.engine_reason) for each in lifecycle.statuses()] == [("toy", "there is no other"), ("", "")]
     assert engine.models[two].closed
     assert not engine.models[three].closed
     assert engine.loads == [two, three]

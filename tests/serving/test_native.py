@@ -62,6 +62,7 @@ def test_signatures_and_runs(models: Path) -> None:
     assert found["more"].tolist() == [2, 3]
     assert found["more"].dtype == np.int64
     assert np.array_equal(found["same"], X)
+    assert (model.engine, model.memory_bytes) == ("xla", 3 * 2 * 4)
     model.close()
 
 

@@ -50,6 +50,7 @@ class ToyModel:
     """`serving_default` gives x * scale; the other signatures each try one thing."""
 
     signatures: Mapping[str, Signature] = SIGNATURES
+    engine, engine_reason, memory_bytes = "toy", "there is no other", 8
 
     def __init__(self, scale: float) -> None:
         self.scale = scale

@@ -44,6 +44,18 @@ class LoadedModel(Protocol):
     def signatures(self) -> Mapping[str, Signature]:
         """What the model offers, by signature name; read once, after the load."""
 
+    @property
+    def engine(self) -> str:
+        """What runs it, such as "xla" or "openvino-f32"; where signatures differ, all names, parted by "+"."""
+
+    @property
+    def engine_reason(self) -> str:
+        """Why that engine runs it, in one line for people."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """What its weights take, in bytes; what compiled code and runs in progress take is not counted."""
+
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Runs one signature.
 

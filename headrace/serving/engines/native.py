@@ -13,19 +13,31 @@ from headrace import saved_model
 from headrace.core.errors import FailedPreconditionError
 from headrace.core.spec import TensorSpec
 from headrace.dispatch.convert import convert_to_tensor
-from headrace.saved_model.restored import UnavailableFunction
+from headrace.dispatch.resource import Resource
+from headrace.saved_model.restored import SignatureConcrete, UnavailableFunction
 from headrace.serving.engines.base import PREDICT_METHOD, Array, Signature
 from headrace.trace.function import function
+
+XLA = "xla"
+"""The name of this engine."""
 
 _MAX_PROGRAMS = 16
 """Programs kept of signatures that run together: a request may ask for any set of them."""
 
 
 class NativeModel:
-    """A SavedModel loaded by `headrace.saved_model`."""
+    """A SavedModel loaded by `headrace.saved_model`.
+
+    Attributes:
+        engine: always "xla".
+        engine_reason: why.
+    """
+
+    engine = XLA
+    engine_reason = "no other engine is asked for"
 
     def __init__(self, loaded: Any) -> None:
-        self._functions: dict[str, Any] = {name: f for name, f in loaded.signatures.items() if _can_be_served(f)}
+        self._functions: dict[str, SignatureConcrete] = {name: f for name, f in loaded.signatures.items() if _can_be_served(f)}
         self._programs: dict[tuple[str, ...], Any] = {}
         self._lock = threading.Lock()
         self._signatures = {name: _signature(function) for name, function in self._functions.items()}
@@ -34,6 +46,17 @@ class NativeModel:
     def signatures(self) -> Mapping[str, Signature]:
         """What the model offers, by signature name."""
         return self._signatures
+
+    @property
+    def functions(self) -> Mapping[str, SignatureConcrete]:
+        """The functions of the signatures, by signature name."""
+        return self._functions
+
+    @property
+    def memory_bytes(self) -> int:
+        """The bytes of all variables and constants that the signatures use."""
+        held = {id(value): value for each in self._functions.values() for value in map(_content, each.captured_inputs)}
+        return sum(int(getattr(value, "nbytes", 0)) for value in held.values())
 
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Runs one signature; see LoadedModel.run."""
@@ -94,6 +117,12 @@ class NativeEngine:
                 " function}, where the function gives tensors, not sparse or ragged ones"
             )
         return model
+
+
+def _content(captured: Any) -> Any:
+    """The array that a captured tensor holds, or that the variable has whose handle it is."""
+    held = captured.array
+    return held.array if isinstance(held, Resource) else held
 
 
 def _can_be_served(function: Any) -> bool:
