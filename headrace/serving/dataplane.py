@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from headrace.core.errors import DeadlineExceededError, FailedPreconditionError, InternalError, OpError, ResourceExhaustedError
-from headrace.serving.batching.requests import DEFAULT_PRIORITY
 from headrace.serving.batching.tensors import Outputs
 from headrace.serving.cache import ResponseCache, digest
 from headrace.serving.checks import check_inputs, check_method, complete_inputs, wanted_outputs
+from headrace.serving.context import RequestContext
 from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelSpec
 from headrace.serving.pending import Pending, completed
+from headrace.serving.runs import Run, RunListener, tell
 from headrace.serving.servable import Handle
 
 logger = logging.getLogger(__name__)
@@ -39,14 +39,18 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A checked request: what is to be run, and what of its outputs is wanted."""
+    """A request for one signature: what is to be run, and under what circumstances."""
 
     handle: Handle
     name: str
     inputs: Mapping[str, Array]
-    wanted: list[str]
     api: str
-    started: float
+    context: RequestContext
+    started: float = field(default_factory=time.perf_counter)
+
+
+Route = Callable[[ModelSpec, RequestContext], ModelSpec]
+"""Says which version a request for a model is to get; raises OpError where it may get none."""
 
 
 class Dataplane:
@@ -56,20 +60,36 @@ class Dataplane:
         models: the models.
         metrics: told of every run.
         cache: answers requests that come again; None keeps no answers.
+
+    Attributes:
+        route: names the version that a request gets; None leaves that to the models.
+        listeners: told of every request that found its version, once it is answered.
     """
 
     def __init__(self, models: Models, metrics: ServingMetrics, cache: ResponseCache | None = None) -> None:
         self.models = models
+        self.route: Route | None = None
+        self.listeners: list[RunListener] = []
         self._metrics = metrics
         self._cache = cache
+
+    def acquire(self, spec: ModelSpec, context: RequestContext) -> Handle:
+        """A handle on the version that a request gets, which is noted in its context.
+
+        Raises:
+            InvalidArgumentError: no name, a version and a label, or an unknown label.
+            NotFoundError: no such model, or no such version that is AVAILABLE.
+        """
+        handle = self.models.acquire(spec if self.route is None else self.route(spec, context))
+        context.version = handle.version
+        return handle
 
     def predict(
         self,
         spec: ModelSpec,
         inputs: Mapping[str, Array],
         output_filter: Sequence[str] = (),
-        deadline: float = math.inf,
-        priority: int = DEFAULT_PRIORITY,
+        context: RequestContext | None = None,
     ) -> Prediction:
         """Runs the model that `spec` names.
 
@@ -77,8 +97,7 @@ class Dataplane:
             spec: the model, version and signature.
             inputs: one array for each input of the signature that has no default.
             output_filter: the outputs wanted; all when empty.
-            deadline: in `time.monotonic()` seconds; a request that has not run then is not run.
-            priority: 0, the most urgent, to 7; which of the requests that wait runs first.
+            context: the request's circumstances; those of a request without any when left out.
 
         Raises:
             NotFoundError: no such model or version.
@@ -87,92 +106,79 @@ class Dataplane:
             DeadlineExceededError: it did not run in time.
             UnavailableError: too many requests wait already.
         """
-        with self.models.acquire(spec) as handle:
-            return self.run(handle, spec.signature, inputs, output_filter, deadline=deadline, priority=priority)
-
-    def run(
-        self,
-        handle: Handle,
-        name: str,
-        inputs: Mapping[str, Array],
-        output_filter: Sequence[str] = (),
-        api: str = "Predict",
-        deadline: float = math.inf,
-        priority: int = DEFAULT_PRIORITY,
-    ) -> Prediction:
-        """Runs one signature of a version that the caller holds; see `predict`. `api` is what metrics call it."""
-        return self._start(handle, name, inputs, output_filter, api, deadline, priority, wait=True).result()
+        context = context or RequestContext()
+        with self.acquire(spec, context) as handle:
+            return self._start(_Call(handle, spec.signature, inputs, "Predict", context), output_filter, wait=True).result()
 
     def start(
         self,
         handle: Handle,
         name: str,
         inputs: Mapping[str, Array],
-        output_filter: Sequence[str] = (),
-        api: str = "Predict",
-        deadline: float = math.inf,
-        priority: int = DEFAULT_PRIORITY,
-    ) -> Pending[Prediction]:
-        """As `run`, but a request that is batched is only queued. The caller may give its handle back right away."""
-        return self._start(handle, name, inputs, output_filter, api, deadline, priority, wait=False)
-
-    def _start(
-        self,
-        handle: Handle,
-        name: str,
-        inputs: Mapping[str, Array],
         output_filter: Sequence[str],
         api: str,
-        deadline: float,
-        priority: int,
-        wait: bool,
+        context: RequestContext,
     ) -> Pending[Prediction]:
-        name = name or DEFAULT_SIGNATURE
-        signature = handle.signatures.get(name)
-        if signature is None:
-            raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
-        if handle.check_methods:
-            check_method(signature)
-        inputs = complete_inputs(signature, inputs)
-        wanted = wanted_outputs(signature, output_filter)
-        _check_time(deadline)
-        call = _Call(handle, name, inputs, wanted, api, time.perf_counter())
-        key = None
-        if self._cache is not None and self._cache.covers(handle.model, name):
-            key = digest(handle.load, name, inputs)
-            kept = self._cache.get(handle.model, name, key)
-            if kept is not None:
-                return Pending(completed(kept), lambda get: self._prediction(call, get()))
-        finish = functools.partial(self._finish, call, key)
-        return Pending(self._begin(call, deadline, priority, wait), finish, deadline)
+        """Runs one signature of a version that the caller holds, or queues a request that is batched; see `predict`.
 
-    def _begin(self, call: _Call, deadline: float, priority: int, wait: bool) -> Future[Outputs]:
-        """Queues a request that is batched and runs any other. `wait` says that the caller is going to wait for it."""
+        The caller may give its handle back right away. `api` is what metrics call the request.
+        """
+        return self._start(_Call(handle, name, inputs, api, context), output_filter, wait=False)
+
+    def _start(self, call: _Call, output_filter: Sequence[str], wait: bool) -> Pending[Prediction]:
+        """Checks and begins a request. `wait` says that the caller is going to wait for it."""
+        try:
+            call, wanted = _checked(call, output_filter)
+            key = None
+            if self._cache is not None and self._cache.covers(call.handle.model, call.name):
+                key = digest(call.handle.load, call.name, call.inputs)
+                kept = self._cache.get(call.handle.model, call.name, key)
+                if kept is not None:
+                    return Pending(completed(kept), functools.partial(self._answer, call, wanted))
+            begun = self._begin(call, wait)
+        except OpError as error:
+            self._tell(call, {}, error)
+            raise
+        return Pending(begun, functools.partial(self._finish, call, wanted, key), call.context.deadline)
+
+    def _begin(self, call: _Call, wait: bool) -> Future[Outputs]:
+        """Queues a request that is batched and runs any other."""
         batcher = call.handle.batcher(call.name)
         if batcher is None:
             return completed(_guarded(call.handle, call.name, lambda: call.handle.run(call.name, call.inputs)))
-        future = batcher.submit(call.name, call.inputs, deadline, priority, lend_thread=wait)
+        context = call.context
+        future = batcher.submit(call.name, call.inputs, context.deadline, context.priority, lend_thread=wait)
         kept = call.handle.keep()
         future.add_done_callback(lambda _: kept.release())
         return future
 
-    def _finish(self, call: _Call, key: bytes | None, get: Callable[[], Outputs]) -> Prediction:
-        outputs = _guarded(call.handle, call.name, get)
+    def _finish(self, call: _Call, wanted: Sequence[str], key: bytes | None, get: Callable[[], Outputs]) -> Prediction:
+        """The answer to a request that has run; the run is counted and kept."""
+        try:
+            outputs = _guarded(call.handle, call.name, get)
+        except OpError as error:
+            self._tell(call, {}, error)
+            raise
         self._metrics.ran(call.handle.model, call.handle.version, call.api, time.perf_counter() - call.started)
-        prediction = self._prediction(call, outputs)
+        prediction = self._answer(call, wanted, lambda: outputs)
         if key is not None and self._cache is not None:
             self._cache.put(key, outputs)
         return prediction
 
-    def _prediction(self, call: _Call, outputs: Outputs) -> Prediction:
-        missing = [output for output in call.wanted if output not in outputs]
+    def _answer(self, call: _Call, wanted: Sequence[str], get: Callable[[], Outputs]) -> Prediction:
+        """What a request wants of the outputs."""
+        outputs = get()
+        missing = [output for output in wanted if output not in outputs]
         if missing:
             model = f"model {call.handle.model} version {call.handle.version}"
-            raise InternalError(f"{model} did not return {missing} of signature {call.name!r}")
-        return Prediction({output: outputs[output] for output in call.wanted}, call.handle.version, call.name)
+            error = InternalError(f"{model} did not return {missing} of signature {call.name!r}")
+            self._tell(call, {}, error)
+            raise error
+        self._tell(call, {call.name: outputs}, None)
+        return Prediction({output: outputs[output] for output in wanted}, call.handle.version, call.name)
 
     def run_together(
-        self, handle: Handle, names: Sequence[str], inputs: Mapping[str, Array], deadline: float = math.inf
+        self, handle: Handle, names: Sequence[str], inputs: Mapping[str, Array], context: RequestContext
     ) -> Mapping[str, Mapping[str, Array]]:
         """Runs several signatures of a version that the caller holds on the same inputs; see `LoadedModel.run_together`.
 
@@ -180,19 +186,50 @@ class Dataplane:
 
         Raises:
             InvalidArgumentError: names, dtypes or shapes do not match one of the signatures.
-            DeadlineExceededError: the deadline, in `time.monotonic()` seconds, has passed.
+            DeadlineExceededError: it did not run in time.
         """
-        for name in names:
-            check_inputs(handle.signatures[name], inputs)
-        _check_time(deadline)
-        started = time.perf_counter()
-        outputs = _guarded(handle, ",".join(names), lambda: handle.run_together(names, inputs))
-        self._metrics.ran(handle.model, handle.version, "MultiInference", time.perf_counter() - started)
+        call = _Call(handle, ",".join(names), inputs, "MultiInference", context)
+        try:
+            for name in names:
+                check_inputs(handle.signatures[name], inputs)
+            _check_time(context.deadline)
+            outputs = _guarded(handle, call.name, lambda: handle.run_together(names, inputs))
+        except OpError as error:
+            self._tell(call, {}, error)
+            raise
+        self._metrics.ran(handle.model, handle.version, call.api, time.perf_counter() - call.started)
+        self._tell(call, outputs, None)
         return outputs
+
+    def _tell(self, call: _Call, outputs: Mapping[str, Mapping[str, Array]], error: OpError | None) -> None:
+        if self.listeners:
+            seconds = time.perf_counter() - call.started
+            names = tuple(call.name.split(",")) if not outputs else tuple(outputs)
+            version = call.handle.version
+            run = Run(call.handle.model, version, names, call.api, call.inputs, outputs, error, seconds, call.context)
+            tell(self.listeners, run)
 
     def count_examples(self, handle: Handle, count: int) -> None:
         """Notes that a request with `count` tf.Examples was run."""
         self._metrics.examples(handle.model, count)
+
+
+def _checked(call: _Call, output_filter: Sequence[str]) -> tuple[_Call, list[str]]:
+    """A request with its signature named and its defaults filled in, and the outputs that it wants.
+
+    Raises:
+        OpError: it does not match the signature, or comes too late; see Dataplane.predict.
+    """
+    name = call.name or DEFAULT_SIGNATURE
+    signature = call.handle.signatures.get(name)
+    if signature is None:
+        raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
+    if call.handle.check_methods:
+        check_method(signature)
+    inputs = complete_inputs(signature, call.inputs)
+    wanted = wanted_outputs(signature, output_filter)
+    _check_time(call.context.deadline)
+    return replace(call, name=name, inputs=inputs), wanted
 
 
 def _check_time(deadline: float) -> None:

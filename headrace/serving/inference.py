@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.serving.batching.requests import DEFAULT_PRIORITY
+from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane, Prediction
 from headrace.serving.examples import batch_of
 from headrace.serving.heads import (
@@ -54,9 +53,8 @@ def classify(
     dataplane: Dataplane,
     spec: ModelSpec,
     examples: Sequence[bytes],
-    context: bytes = b"",
-    deadline: float = math.inf,
-    priority: int = DEFAULT_PRIORITY,
+    shared: bytes = b"",
+    context: RequestContext | None = None,
 ) -> Answer[Classification]:
     """Runs a classify head: a signature from `inputs` to `classes`, `scores` or both.
 
@@ -64,9 +62,8 @@ def classify(
         dataplane: has the models.
         spec: the model, version and signature.
         examples: serialized tf.Examples; `headrace.serving.examples.of_input` gives those of an Input message.
-        context: a serialized tf.Example whose features every example gets, except those that it has itself.
-        deadline: in `time.monotonic()` seconds; a request that has not run then is not run.
-        priority: 0, the most urgent, to 7; which of the requests that wait for a batch runs first.
+        shared: a serialized tf.Example whose features every example gets, except those that it has itself.
+        context: the request's circumstances; those of a request without any when left out.
 
     Raises:
         NotFoundError: no such model or version.
@@ -74,8 +71,9 @@ def classify(
         DeadlineExceededError: it did not run in time.
         UnavailableError: too many requests wait already.
     """
-    with dataplane.models.acquire(spec) as handle:
-        pending = start_head(dataplane, handle, Head(CLASSIFY, spec.signature), examples, context, deadline, priority)
+    context = context or RequestContext()
+    with dataplane.acquire(spec, context) as handle:
+        pending = start_head(dataplane, handle, Head(CLASSIFY, spec.signature), examples, shared, context)
     found = pending.result()
     assert isinstance(found.result, Classification)
     return Answer(found.result, found.version, found.signature)
@@ -85,20 +83,24 @@ def regress(
     dataplane: Dataplane,
     spec: ModelSpec,
     examples: Sequence[bytes],
-    context: bytes = b"",
-    deadline: float = math.inf,
-    priority: int = DEFAULT_PRIORITY,
+    shared: bytes = b"",
+    context: RequestContext | None = None,
 ) -> Answer[Regression]:
     """Runs a regress head: a signature from `inputs` to `outputs`; arguments and errors are those of `classify`."""
-    with dataplane.models.acquire(spec) as handle:
-        pending = start_head(dataplane, handle, Head(REGRESS, spec.signature), examples, context, deadline, priority)
+    context = context or RequestContext()
+    with dataplane.acquire(spec, context) as handle:
+        pending = start_head(dataplane, handle, Head(REGRESS, spec.signature), examples, shared, context)
     found = pending.result()
     assert isinstance(found.result, Regression)
     return Answer(found.result, found.version, found.signature)
 
 
 def multi_inference(
-    dataplane: Dataplane, tasks: Sequence[Task], examples: Sequence[bytes], context: bytes = b"", deadline: float = math.inf
+    dataplane: Dataplane,
+    tasks: Sequence[Task],
+    examples: Sequence[bytes],
+    shared: bytes = b"",
+    context: RequestContext | None = None,
 ) -> list[Answer[Result]]:
     """Runs several heads of one version on the same examples, which are parsed once where the engine can.
 
@@ -106,8 +108,8 @@ def multi_inference(
         dataplane: has the models.
         tasks: the heads. All name the same model, and no two the same signature.
         examples: as for `classify`.
+        shared: as for `classify`.
         context: as for `classify`.
-        deadline: as for `classify`.
 
     Returns:
         An answer to each task, in order.
@@ -118,12 +120,13 @@ def multi_inference(
         UnimplementedError: a method other than classify and regress.
         DeadlineExceededError: it did not run in time.
     """
-    with dataplane.models.acquire(tasks[0].spec if tasks else ModelSpec("")) as handle:
+    context = context or RequestContext()
+    with dataplane.acquire(tasks[0].spec if tasks else ModelSpec(""), context) as handle:
         _check_same_model(tasks)
         heads = [Head(task.method, task.spec.signature) for task in tasks]
         names = check_together(handle.signatures, heads, handle.check_methods)
-        batch = batch_of(examples, context)
-        outputs = dataplane.run_together(handle, names, {INPUTS: batch}, deadline)
+        batch = batch_of(examples, shared)
+        outputs = dataplane.run_together(handle, names, {INPUTS: batch}, context)
         dataplane.count_examples(handle, len(batch))
     results = [result_of(head, outputs[name], len(batch)) for head, name in zip(heads, names, strict=True)]
     return [Answer(result, handle.version, name) for result, name in zip(results, names, strict=True)]
@@ -134,9 +137,8 @@ def start_head(
     handle: Handle,
     head: Head,
     examples: Sequence[bytes],
-    context: bytes = b"",
-    deadline: float = math.inf,
-    priority: int = DEFAULT_PRIORITY,
+    shared: bytes,
+    context: RequestContext,
 ) -> Pending[Answer[Result]]:
     """Runs one head of a version that the caller holds, or queues it where it is batched; arguments are those of `classify`.
 
@@ -144,14 +146,14 @@ def start_head(
         OpError: as `classify`, now or when the answer is asked for.
     """
     name, wanted = check(handle.signatures, head, handle.check_methods)
-    batch = batch_of(examples, context)
+    batch = batch_of(examples, shared)
     count = len(batch)
 
     def answer(prediction: Prediction) -> Answer[Result]:
         dataplane.count_examples(handle, count)
         return Answer(result_of(head, prediction.outputs, count), prediction.version, name)
 
-    return dataplane.start(handle, name, {INPUTS: batch}, wanted, APIS[head.method], deadline, priority).then(answer)
+    return dataplane.start(handle, name, {INPUTS: batch}, wanted, APIS[head.method], context).then(answer)
 
 
 def _check_same_model(tasks: Sequence[Task]) -> None:

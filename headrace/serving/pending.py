@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
-from headrace.core.errors import DeadlineExceededError
+from headrace.core.errors import CancelledError, DeadlineExceededError, OpError
 from headrace.serving.batching.tensors import Outputs
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+_TOO_LATE = "the time for this request ran out before the model had run"
 
 
 class Pending(Generic[T]):
@@ -22,7 +25,7 @@ class Pending(Generic[T]):
 
     Args:
         future: will hold the model's outputs.
-        finish: makes the answer; gets a function that returns the outputs or raises what the model raised.
+        finish: makes the answer; gets a function that returns the outputs or raises what the model raised, or what ended the wait.
         deadline: in `time.monotonic()` seconds; `result` waits no longer.
     """
 
@@ -52,7 +55,7 @@ class Pending(Generic[T]):
                 self._future.exception(max(0.0, self._deadline - time.monotonic()))
             if not self._future.done():
                 self._future.cancel()
-                raise DeadlineExceededError("the time for this request ran out before the model had run")
+                return self._finish(functools.partial(_fail, DeadlineExceededError(_TOO_LATE)))
         return self._finish(self._future.result)
 
     def __await__(self) -> Generator[Any, None, T]:
@@ -65,8 +68,16 @@ class Pending(Generic[T]):
                 yield from waiter
             except asyncio.CancelledError:
                 self._future.cancel()
+                late = time.monotonic() >= self._deadline
+                error = DeadlineExceededError(_TOO_LATE) if late else CancelledError("nobody waits for the answer any more")
+                with contextlib.suppress(OpError):  # whoever cancelled says what came of it
+                    self._finish(functools.partial(_fail, error))
                 raise
         return self._finish(self._future.result)
+
+
+def _fail(error: OpError) -> NoReturn:
+    raise error
 
 
 def _tell(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[None]) -> None:

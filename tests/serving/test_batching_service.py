@@ -18,6 +18,7 @@ import pytest
 from headrace.core.errors import DeadlineExceededError, InternalError, InvalidArgumentError
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions, FixedBatching
 from headrace.serving.batching.requests import DEFAULT_PRIORITY, priority_of
+from headrace.serving.context import RequestContext
 from headrace.serving.models import ModelSpec
 from headrace.serving.rest.app import RestOptions
 from headrace.serving.servable import State
@@ -128,12 +129,17 @@ def test_a_request_that_waits_too_long_is_not_run(tmp_path: Path) -> None:
         assert len(runs(service, "slow")) <= before + 1
 
 
+def within(seconds: float) -> RequestContext:
+    """The context of a request that has so much time from now on."""
+    return RequestContext(deadline=time.monotonic() + seconds)
+
+
 def test_callers_on_threads_wait_for_their_batch(tmp_path: Path) -> None:
     with serving(tmp_path, FIXED) as service:
         answers: dict[int, Any] = {}
 
         def ask(n: int) -> None:
-            answers[n] = service.dataplane.predict(ModelSpec("m"), {"x": np.float32([[n, n]])}, deadline=time.monotonic() + 30)
+            answers[n] = service.dataplane.predict(ModelSpec("m"), {"x": np.float32([[n, n]])}, context=within(30))
 
         threads = [threading.Thread(target=ask, args=(n,)) for n in range(16)]
         for thread in threads:
@@ -143,16 +149,14 @@ def test_callers_on_threads_wait_for_their_batch(tmp_path: Path) -> None:
         assert {n: answer.outputs["y"].tolist() for n, answer in answers.items()} == {n: [[3 * n, 3 * n]] for n in range(16)}
         assert len(runs(service, "serving_default")) < 16 + 12, "12 of them warmed it up"
         with pytest.raises(DeadlineExceededError, match="ran out before the model had run"):
-            service.dataplane.predict(
-                ModelSpec("m", signature="slow"), {"seconds": np.float32([1])}, deadline=time.monotonic() + 0.1
-            )
+            service.dataplane.predict(ModelSpec("m", signature="slow"), {"seconds": np.float32([1])}, context=within(0.1))
         with pytest.raises(DeadlineExceededError, match="ran out before the model could run"):
-            service.dataplane.predict(ModelSpec("m"), {"x": np.float32([[1, 1]])}, deadline=time.monotonic() - 1)
+            service.dataplane.predict(ModelSpec("m"), {"x": np.float32([[1, 1]])}, context=within(-1))
         service.engine.models[tmp_path / "1"]._serving_default = lambda x: 1 / 0
         with pytest.raises(InternalError, match="model m version 1 failed: ZeroDivisionError"):
             service.dataplane.predict(ModelSpec("m"), {"x": np.float32([[1, 1]])})
         with pytest.raises(InvalidArgumentError, match="priority is 9"):
-            service.dataplane.predict(ModelSpec("m"), {"x": np.float32([[1, 1]])}, priority=9)
+            service.dataplane.predict(ModelSpec("m"), {"x": np.float32([[1, 1]])}, context=RequestContext(priority=9))
 
 
 def test_a_queued_request_keeps_its_version(tmp_path: Path) -> None:

@@ -16,10 +16,12 @@ from headrace.core.errors import (
     OpError,
     ResourceExhaustedError,
 )
+from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import Array
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import ModelSpec
+from headrace.serving.runs import Run
 from tests.serving.toy import Service, ToyModel, wait_until, write_version
 
 X = np.ones((1, 2), np.float32)
@@ -87,3 +89,63 @@ def test_what_a_model_does_wrong_is_named(dataplane: Dataplane, monkeypatch: pyt
     assert "not enough memory" in refusal(dataplane, {"x": X}, ResourceExhaustedError)
     monkeypatch.setattr(ToyModel, "_serving_default", forget)
     assert "did not return ['y'] of signature 'serving_default'" in refusal(dataplane, {"x": X}, InternalError)
+
+
+class TestRoute:
+    def test_it_names_the_version(self, dataplane: Dataplane) -> None:
+        seen: list[tuple[ModelSpec, RequestContext]] = []
+
+        def route(spec: ModelSpec, context: RequestContext) -> ModelSpec:
+            seen.append((spec, context))
+            return ModelSpec(spec.name, 4)
+
+        dataplane.route = route
+        context = RequestContext()
+        assert dataplane.predict(ModelSpec("m"), {"x": X}, context=context).version == 4
+        assert seen == [(ModelSpec("m"), context)]
+        assert context.version == 4
+
+    def test_a_version_that_is_not_there_is_an_error(self, dataplane: Dataplane) -> None:
+        dataplane.route = lambda spec, context: ModelSpec(spec.name, 9)
+        context = RequestContext()
+        with pytest.raises(NotFoundError, match=r"Specific\(m, 9\)"):
+            dataplane.predict(ModelSpec("m"), {"x": X}, context=context)
+        assert context.version is None
+
+
+class TestListeners:
+    def test_they_see_inputs_and_outputs(self, dataplane: Dataplane) -> None:
+        runs: list[Run] = []
+        dataplane.listeners.append(runs.append)
+        context = RequestContext()
+        dataplane.predict(ModelSpec("m", signature="pair"), PAIR, ["sum"], context)
+        (run,) = runs
+        assert (run.model, run.version, run.signatures, run.api, run.error) == ("m", 4, ("pair",), "Predict", None)
+        assert run.context is context
+        assert run.inputs == PAIR
+        assert sorted(run.outputs["pair"]) == ["product", "sum"], "all of them, also those that the request did not want"
+        assert run.seconds >= 0
+
+    def test_they_see_what_was_refused_and_what_failed(self, dataplane: Dataplane, monkeypatch: pytest.MonkeyPatch) -> None:
+        runs: list[Run] = []
+        dataplane.listeners.append(runs.append)
+        refusal(dataplane, {"y": X})
+        refusal(dataplane, {}, FailedPreconditionError, "s")
+        monkeypatch.setattr(ToyModel, "_serving_default", lambda self, x: 1 / 0)
+        refusal(dataplane, {"x": X}, InternalError)
+        monkeypatch.setattr(ToyModel, "_serving_default", lambda self, x: {})
+        refusal(dataplane, {"x": X}, InternalError)
+        assert [run.error.code for run in runs if run.error is not None] == [
+            "INVALID_ARGUMENT",
+            "FAILED_PRECONDITION",
+            "INTERNAL",
+            "INTERNAL",
+        ]
+        assert all(run.outputs == {} for run in runs)
+
+    def test_one_that_fails_changes_nothing(self, dataplane: Dataplane, caplog: pytest.LogCaptureFixture) -> None:
+        runs: list[Run] = []
+        dataplane.listeners.extend([lambda run: 1 / 0, runs.append])
+        assert dataplane.predict(ModelSpec("m"), {"x": X}).outputs["y"].tolist() == [[3.0, 3.0]]
+        assert len(runs) == 1
+        assert "a listener failed" in caplog.text

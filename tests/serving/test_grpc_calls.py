@@ -13,10 +13,12 @@ import pytest
 
 from headrace.serving.batching.options import BatchingOptions, FixedBatching
 from headrace.serving.batching.requests import DEFAULT_PRIORITY
+from headrace.serving.context import RequestContext
 from headrace.serving.engines.base import Array
 from headrace.serving.grpc.calls import Call
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.lifecycle import LifecycleOptions
+from headrace.serving.models import ModelSpec
 from tests.serving.test_metrics import labels, read
 from tests.serving.toy import ToyEngine, ToyModel, wait_until, write_version
 from tests.serving.toy_grpc import GrpcService, outputs, predict_request
@@ -228,6 +230,20 @@ def test_a_call_that_waits_for_its_batch_beyond_its_deadline_is_not_run(tmp_path
         assert counts(service) == {"DEADLINE_EXCEEDED": 1}
 
 
+def test_what_was_noted_on_the_way_stands_in_the_metadata(tmp_path: Path) -> None:
+    def note(spec: ModelSpec, context: RequestContext) -> ModelSpec:
+        assert (context.protocol, context.header("x-user")) == ("GRPC", "ann")
+        context.answer_headers["x-route"] = "canary"
+        return spec
+
+    write_version(tmp_path, 1)
+    with GrpcService(tmp_path) as service:
+        service.dataplane.route = note
+        call = service.client().method("Predict")
+        _, answered = call.with_call(predict_request(x=X), metadata=[("x-user", "ann")], timeout=60, wait_for_ready=True)
+        assert ("x-route", "canary") in [tuple(each) for each in answered.initial_metadata()]
+
+
 def test_the_priority_stands_in_the_metadata() -> None:
     class Context:
         def __init__(self, **metadata: str) -> None:
@@ -239,6 +255,6 @@ def test_the_priority_stands_in_the_metadata() -> None:
         def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
             return self._metadata
 
-    assert Call(Context()).priority == DEFAULT_PRIORITY
-    assert Call(Context(other="u=0", priority="u=1, i")).priority == 1
-    assert Call(Context(priority="high")).priority == DEFAULT_PRIORITY
+    assert Call(Context()).context.priority == DEFAULT_PRIORITY
+    assert Call(Context(other="u=0", priority="u=1, i")).context.priority == 1
+    assert Call(Context(priority="high")).context.priority == DEFAULT_PRIORITY

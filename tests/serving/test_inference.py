@@ -20,6 +20,7 @@ from headrace.core.errors import (
     UnimplementedError,
 )
 from headrace.proto.serving import Input
+from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import Array
 from headrace.serving.examples import batch_of, of_input
@@ -93,9 +94,9 @@ class TestClassify:
 
     def test_a_deadline_that_has_passed(self, dataplane: Dataplane, model: HeadsModel) -> None:
         model.runs.clear()
-        late = time.monotonic() - 1
+        late = RequestContext(deadline=time.monotonic() - 1)
         for call, tasks in ((classify, spec()), (regress, spec("regress")), (multi_inference, [task("", CLASSIFY)])):
-            assert "ran out" in refusal(DeadlineExceededError, functools.partial(call, deadline=late), dataplane, tasks, ONE)  # type: ignore[arg-type]
+            assert "ran out" in refusal(DeadlineExceededError, functools.partial(call, context=late), dataplane, tasks, ONE)  # type: ignore[arg-type]
         assert model.runs == []
 
     def test_an_example_that_is_none(self, dataplane: Dataplane) -> None:

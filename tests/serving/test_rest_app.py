@@ -13,6 +13,8 @@ import httpx
 import pytest
 
 from headrace.core import errors
+from headrace.serving.context import RequestContext
+from headrace.serving.models import ModelSpec
 from headrace.serving.rest.app import RestOptions
 from headrace.serving.rest.errors import http_status
 from headrace.serving.rest.paths import parse
@@ -45,6 +47,16 @@ class TestPredict:
         assert service.predict(both).json() == {"outputs": {"product": [3.0, 8.0], "sum": [4.0, 6.0]}}
         rows = {"signature_name": "pair", "instances": [{"a": 1, "b": 3}]}
         assert service.predict(rows).json() == {"predictions": [{"product": 3.0, "sum": 4.0}]}
+
+    def test_what_was_noted_on_the_way_stands_in_the_headers(self, service: Service) -> None:
+        def note(spec: ModelSpec, context: RequestContext) -> ModelSpec:
+            assert (context.protocol, context.header("x-user")) == ("REST", "ann")
+            context.answer_headers["x-route"] = "canary"
+            return spec
+
+        service.dataplane.route = note
+        response = service.ask("POST", "/v1/models/m:predict", content=b'{"instances": [[1, 2]]}', headers={"X-User": "ann"})
+        assert response.headers["x-route"] == "canary"
 
     def test_strings(self, service: Service) -> None:
         body = {"signature_name": "text", "instances": ["ab", {"b64": "YWI="}]}

@@ -92,7 +92,8 @@ class Front:
     def __init__(self, models: Models, metrics: ServingMetrics, options: GrpcOptions | None = None) -> None:
         self.models = models
         self.metrics = metrics
-        self.server = GrpcServer(Dataplane(models, metrics), metrics, options or GrpcOptions(threads=4))
+        self.dataplane = Dataplane(models, metrics)
+        self.server = GrpcServer(self.dataplane, metrics, options or GrpcOptions(threads=4))
         self.clients: list[Client] = []
 
     def __enter__(self) -> Self:

@@ -21,7 +21,8 @@ from headrace.core.errors import (
     OpError,
     UnavailableError,
 )
-from headrace.serving.batching.requests import DEFAULT_PRIORITY, priority_of
+from headrace.serving.batching.requests import priority_of
+from headrace.serving.context import RequestContext
 from headrace.serving.grpc.errors import details, grpc_status
 from headrace.serving.grpc.receiving import Receiving
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
@@ -39,33 +40,37 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 class Call:
     """One call while it is answered.
 
+    Args:
+        rpc: gRPC's own context of the call.
+
     Attributes:
-        deadline: in `time.monotonic()` seconds; infinite when the client sets none.
+        context: its circumstances; the metadata `priority`, such as `u=1`, is its urgency.
         model: the name that the request gives, for the metrics.
-        version: the version that answers, for the metrics.
     """
 
-    __slots__ = ("_context", "deadline", "model", "version")
+    __slots__ = ("_rpc", "context", "model")
 
-    def __init__(self, context: Any) -> None:
-        self._context = context
-        left = context.time_remaining()
-        self.deadline = time.monotonic() + left if left is not None and left < _FOREVER_SECONDS else math.inf
+    def __init__(self, rpc: Any) -> None:
+        self._rpc = rpc
+        left = rpc.time_remaining()
+        deadline = time.monotonic() + left if left is not None and left < _FOREVER_SECONDS else math.inf
+        self.context = RequestContext(deadline, priority_of(self._metadata("priority")), _PROTOCOL, self._metadata)
         self.model = ""
-        self.version: int | None = None
 
     def check(self) -> None:
         """Raises when nobody waits for the answer any more: the deadline has passed, or the client has gone away."""
-        if time.monotonic() >= self.deadline:
+        if time.monotonic() >= self.context.deadline:
             raise DeadlineExceededError("the deadline of this request has passed")
-        if not self._context.is_active():
+        if not self._rpc.is_active():
             raise CancelledError("the client has gone away")
 
-    @property
-    def priority(self) -> int:
-        """The urgency in the call's metadata under `priority`, such as `u=1`; the usual one when there is none."""
-        headers = [str(value) for key, value in self._context.invocation_metadata() if key == "priority"]
-        return priority_of(headers[0]) if headers else DEFAULT_PRIORITY
+    def _metadata(self, name: str) -> str:
+        return next((str(value) for key, value in self._rpc.invocation_metadata() if key == name), "")
+
+    def send_headers(self) -> None:
+        """Sends what the answer brings as its initial metadata."""
+        if self.context.answer_headers:
+            self._rpc.send_initial_metadata(tuple(self.context.answer_headers.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +155,9 @@ class Dispatcher(grpc.GenericRpcHandler):
         response = outcome(method, data, call)
         self._metrics.in_flight(_PROTOCOL, -1)
         code = response.code if isinstance(response, OpError) else "OK"
+        call.send_headers()
         model = call.model if call.model in self._models else UNKNOWN_MODEL
-        self._metrics.request(model, call.version, method.api, _PROTOCOL, code, time.perf_counter() - started)
+        self._metrics.request(model, call.context.version, method.api, _PROTOCOL, code, time.perf_counter() - started)
         return _give(context, response)
 
 

@@ -55,12 +55,9 @@ class PredictionService:
         """Runs one signature; raises what Dataplane.predict does."""
         spec = codec.model_spec(request)
         call.model = spec.name
-        with self._models.acquire(spec) as handle:
-            call.version = handle.version
+        with self._dataplane.acquire(spec, call.context) as handle:
             inputs = codec.inputs(request, self._options.max_message_bytes)
-            pending = self._dataplane.start(
-                handle, spec.signature, inputs, request.output_filter, deadline=call.deadline, priority=call.priority
-            )
+            pending = self._dataplane.start(handle, spec.signature, inputs, request.output_filter, "Predict", call.context)
             signatures = handle.signatures
         prediction = pending.result()
         return codec.predict_response(spec.name, prediction, signatures[prediction.signature], self._options.tensor_content)
@@ -69,9 +66,8 @@ class PredictionService:
         """Classes and scores of tf.Examples; raises what inference.classify does."""
         spec = codec.model_spec(request)
         call.model = spec.name
-        examples, context = of_input(request.input)
-        answer = inference.classify(self._dataplane, spec, examples, context, call.deadline, call.priority)
-        call.version = answer.version
+        examples, shared = of_input(request.input)
+        answer = inference.classify(self._dataplane, spec, examples, shared, call.context)
         response = ClassificationResponse()
         results.fill_classify(response, spec.name, answer)
         return response
@@ -80,9 +76,8 @@ class PredictionService:
         """One value for each tf.Example; raises what inference.regress does."""
         spec = codec.model_spec(request)
         call.model = spec.name
-        examples, context = of_input(request.input)
-        answer = inference.regress(self._dataplane, spec, examples, context, call.deadline, call.priority)
-        call.version = answer.version
+        examples, shared = of_input(request.input)
+        answer = inference.regress(self._dataplane, spec, examples, shared, call.context)
         response = RegressionResponse()
         results.fill_regress(response, spec.name, answer)
         return response
@@ -91,9 +86,8 @@ class PredictionService:
         """Several heads of a model on the same tf.Examples; raises what inference.multi_inference does."""
         tasks = [inference.Task(codec.model_spec(task), task.method_name) for task in request.tasks]
         call.model = tasks[0].spec.name if tasks else ""
-        examples, context = of_input(request.input)
-        answers = inference.multi_inference(self._dataplane, tasks, examples, context, call.deadline)
-        call.version = answers[0].version
+        examples, shared = of_input(request.input)
+        answers = inference.multi_inference(self._dataplane, tasks, examples, shared, call.context)
         response = MultiInferenceResponse()
         for task, answer in zip(tasks, answers, strict=True):
             results.fill_inference(response.results.add(), task.spec.name, answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, OpError
 from headrace.serving.batching.requests import priority_of
 from headrace.serving.configuration.monitoring import DEFAULT_PATH
+from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.exposition import CONTENT_TYPE
 from headrace.serving.inference import APIS
@@ -133,13 +135,16 @@ class RestApp:
 
     async def _infer(self, request: Request, target: paths.Target) -> Response:
         deadline = time.monotonic() + self._options.timeout_seconds
-        call = RunCall(target, header(request, b"content-encoding"), priority_of(header(request, b"priority")), deadline)
+        context = RequestContext(deadline, priority_of(header(request, "priority")), _PROTOCOL, functools.partial(header, request))
+        call = RunCall(target, header(request, "content-encoding"), context)
         code = "OK"
         started = time.perf_counter()
         self._metrics.in_flight(_PROTOCOL, 1)
         try:
             answer = await self._in_time(request, call)
-            return answer if isinstance(answer, Response) else Response(answer, media_type="application/json")
+            response = answer if isinstance(answer, Response) else Response(answer, media_type="application/json")
+            response.headers.update(context.answer_headers)
+            return response
         except OpError as error:
             code = error.code
             raise
@@ -152,7 +157,7 @@ class RestApp:
         finally:
             self._metrics.in_flight(_PROTOCOL, -1)
             model = target.spec.name if target.spec.name in self._models else UNKNOWN_MODEL
-            self._metrics.request(model, call.version, _APIS[target.action], _PROTOCOL, code, time.perf_counter() - started)
+            self._metrics.request(model, context.version, _APIS[target.action], _PROTOCOL, code, time.perf_counter() - started)
 
     async def _in_time(self, request: Request, call: RunCall) -> bytes | Response:
         async with self._limit():

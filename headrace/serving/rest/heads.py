@@ -47,9 +47,8 @@ class HeadRunner:
     def _on_worker(self, call: RunCall) -> Pending[Answer[Result]] | bytes:
         """The answer, or for a request that is batched, what it waits for."""
         document = decode.parse(inflate(call.body, call.encoding, self._max_body_bytes))
-        found, context = examples.to_examples(document, call.target.action)
-        with self._dataplane.models.acquire(call.target.spec) as handle:
-            call.version = handle.version
+        found, shared = examples.to_examples(document, call.target.action)
+        with self._dataplane.acquire(call.target.spec, call.context) as handle:
             head = Head(METHODS[call.target.action], document.signature)
-            pending = start_head(self._dataplane, handle, head, found, context, call.deadline, call.priority)
+            pending = start_head(self._dataplane, handle, head, found, shared, call.context)
             return examples.from_result(pending.result().result) if pending.done else pending

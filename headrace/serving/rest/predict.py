@@ -32,4 +32,4 @@ class Predictor(Runner[decode.Document, bytes]):
         def write(prediction: Prediction) -> bytes:
             return encode.from_arrays(prediction.outputs, layout)
 
-        return self._dataplane.start(handle, name, inputs, deadline=call.deadline, priority=call.priority), write
+        return self._dataplane.start(handle, name, inputs, (), "Predict", call.context), write

@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from headrace.core.errors import OpError
 from headrace.serving.batching.batcher import Batcher
+from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane, Prediction
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.pending import Pending
@@ -33,23 +34,19 @@ class RunCall:
 
     Attributes:
         encoding: its Content-Encoding.
-        priority: 0, the most urgent, to 7.
-        deadline: in `time.monotonic()` seconds.
+        context: its circumstances.
         body: as sent, behind `padding` spaces.
         json_length: how many bytes of the body are JSON, as the V2 protocol's header says; "" without it.
         started: in `time.monotonic()` seconds.
-        version: which version it turned out to be about, for the metrics.
     """
 
     target: Target
     encoding: str
-    priority: int
-    deadline: float
+    context: RequestContext
     body: bytes = b""
     json_length: str = ""
     padding: int = 0
     started: float = field(default_factory=time.monotonic)
-    version: int | None = None
 
 
 class Parsed(Protocol):
@@ -114,7 +111,7 @@ class Runner(abc.ABC, Generic[R, A]):
     def _begin_here(self, call: RunCall) -> Begun[A] | None:
         """Queues a request on the event loop; None when it is not batched, or there is no such version."""
         try:
-            handle = self._dataplane.models.acquire(call.target.spec)
+            handle = self._dataplane.acquire(call.target.spec, call.context)
         except OpError:  # the thread that reads the request says so, unless there is more to say about it
             return None
         with handle:
@@ -125,7 +122,6 @@ class Runner(abc.ABC, Generic[R, A]):
             if batcher is None:
                 return None
             self._hold(batcher)
-            call.version = handle.version
             return self._begin(call, request, handle)
 
     def _hold(self, batcher: Batcher) -> None:
@@ -142,7 +138,6 @@ class Runner(abc.ABC, Generic[R, A]):
     def _on_worker(self, call: RunCall) -> Begun[A] | A:
         """The answer, or for a request that is batched, what it waits for."""
         request = self._parse(call, inflate(call.body, call.encoding, self._max_body_bytes))
-        with self._dataplane.models.acquire(call.target.spec) as handle:
-            call.version = handle.version
+        with self._dataplane.acquire(call.target.spec, call.context) as handle:
             pending, write = self._begin(call, request, handle)
         return write(pending.result()) if pending.done else (pending, write)

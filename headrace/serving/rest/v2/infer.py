@@ -24,17 +24,17 @@ class Inferrer(Runner[InferRequest, Response]):
         return parse(body, call.json_length, call.padding)
 
     def _begin(self, call: RunCall, request: InferRequest, handle: Handle) -> Begun[Response]:
-        call.deadline = min(call.deadline, call.started + request.timeout_seconds)
-        priority = call.priority if request.priority is None else request.priority
-        pending = self._dataplane.start(
-            handle, request.signature, request.inputs, request.outputs, "Infer", call.deadline, priority
-        )
+        context = call.context
+        context.deadline = min(context.deadline, call.started + request.timeout_seconds)
+        if request.priority is not None:
+            context.priority = request.priority
+        pending = self._dataplane.start(handle, request.signature, request.inputs, request.outputs, "Infer", context)
         return pending, functools.partial(answer, handle.model, request)
 
     async def _wait(self, call: RunCall, pending: Pending[Prediction]) -> Prediction:
         """Waits no longer than the request's own timeout, which may be shorter than the server's."""
         try:
-            async with asyncio.timeout(max(0.0, call.deadline - time.monotonic())):
+            async with asyncio.timeout(max(0.0, call.context.deadline - time.monotonic())):
                 return await pending
         except TimeoutError:
             raise DeadlineExceededError("the time for this request ran out before the model had run") from None

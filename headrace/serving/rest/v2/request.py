@@ -12,7 +12,7 @@ from headrace.serving.engines.base import Array
 from headrace.serving.rest.v2 import datatypes, tensors
 from headrace.serving.rest.values import load
 
-JSON_LENGTH = b"inference-header-content-length"
+JSON_LENGTH = "inference-header-content-length"
 """The header that says how many bytes of a body are JSON, when binary data follows."""
 
 _ALIGNMENT = 16

@@ -26,7 +26,7 @@ class BinaryResponse(Response):
     def __init__(self, json: bytes, blocks: list[Block]) -> None:
         sizes = [memoryview(block).nbytes for block in blocks]
         size = len(json) + sum(sizes)
-        headers = {JSON_LENGTH.decode(): str(len(json)), "content-length": str(size)}
+        headers = {JSON_LENGTH: str(len(json)), "content-length": str(size)}
         super().__init__(None, headers=headers, media_type="application/octet-stream")
         self._blocks = [json, *blocks] if size > _JOINED_BYTES else [b"".join([json, *blocks])]
 
