@@ -21,6 +21,7 @@ from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.grpc.options import GrpcOptions, parse_channel_arguments
 from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.rest.app import RestOptions
+from headrace.serving.rest.connections import ConnectionLimits
 from headrace.serving.server import ModelServer, ServerOptions, announce
 from headrace.serving.tls import Tls, read_tls
 from headrace.serving.workers import default_threads
@@ -120,6 +121,10 @@ def _underscores(name: str) -> str:
 @click.option("--rest_api_num_threads", type=click.IntRange(1), default=default_threads, help="Requests that run at once.")
 @click.option("--rest_api_max_waiting", type=click.IntRange(1), default=1024, show_default=True, help="Requests that may wait.")
 @click.option("--rest_api_max_body_bytes", type=click.IntRange(1), default=128 << 20, show_default=True, help="Of one request.")
+@click.option("--rest_api_max_connections", type=click.IntRange(1), default=16384, show_default=True, help="Open at once.")
+@click.option(
+    "--rest_api_receive_timeout_in_ms", type=click.IntRange(1), default=30_000, show_default=True, help="Of a request's headers."
+)
 @click.option("--rest_api_enable_cors_support", **_BOOLEAN, help="Scripts on pages of any site may read the answers.")
 @click.option("--file_system_poll_wait_seconds", type=click.FloatRange(0), default=1.0, show_default=True, help="0 looks once.")
 @click.option("--num_load_threads", type=click.IntRange(0), default=0, show_default=True, help="Loads at once; 0 is one.")
@@ -202,6 +207,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         rest_tls=_tls(flags["rest_api_ssl_config_file"]),
         rest_threads=flags["rest_api_num_threads"],
         rest_max_waiting=flags["rest_api_max_waiting"],
+        rest_connections=ConnectionLimits(flags["rest_api_max_connections"], flags["rest_api_receive_timeout_in_ms"] / 1000),
         grace_seconds=flags["shutdown_grace_seconds"],
         public_key=flags["public_key"],
         expected_digest=flags["expected_digest"],

@@ -36,7 +36,9 @@ from headrace.serving.loads import LoadSlots
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelsOptions
+from headrace.serving.open_files import raise_limit, room_for_connections
 from headrace.serving.rest.app import RestApp, RestOptions
+from headrace.serving.rest.connections import ConnectionLimits, limited
 from headrace.serving.rest.cors import allow_cross_origin
 from headrace.serving.tls import Tls, ssl_context
 from headrace.serving.workers import Workers, default_threads
@@ -64,6 +66,7 @@ class ServerOptions:
         rest_tls: None speaks plain text.
         rest_threads: requests that run at once.
         rest_max_waiting: requests that may wait for a thread; more are answered 503.
+        rest_connections: how many connections may be open, and how long clients may take.
         grace_seconds: for requests and loads in progress when the server is told to end.
         public_key: a PEM file; only versions that are signed with its key are served.
         expected_digest: only a version with this digest is served.
@@ -84,6 +87,7 @@ class ServerOptions:
     rest_tls: Tls | None = None
     rest_threads: int = field(default_factory=default_threads)
     rest_max_waiting: int = 1024
+    rest_connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     grace_seconds: float = 25.0
     public_key: Path | None = None
     expected_digest: str | None = None
@@ -138,6 +142,7 @@ class ModelServer:
         Raises:
             UnavailableError: the address cannot be listened on.
         """
+        raise_limit()
         with contextlib.ExitStack() as stack:
             listener, reserved = self._bind(stack)
             stack.enter_context(self._signals())
@@ -203,8 +208,10 @@ class ModelServer:
         workers = Workers(options.rest_threads, options.rest_max_waiting, lambda seconds: self._metrics.queued("REST", seconds))
         self._metrics.watch_queue("REST", workers.max_waiting, lambda: workers.waiting)
         app = RestApp(dataplane, self._metrics, workers, options.rest)
+        connections = options.rest_connections
         config = uvicorn.Config(
             allow_cross_origin(app) if options.rest.cross_origin else app,
+            http=limited(replace(connections, most=room_for_connections(connections.most))),
             lifespan="off",
             ws="none",
             log_config=None,
