@@ -43,6 +43,14 @@ class Pending(Generic[T]):
         """True when `result` does not wait."""
         return self._future.done()
 
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Has `call` called once `result` does not wait, on the thread that ends the wait; at once where there is none."""
+        self._future.add_done_callback(lambda _: call())
+
+    def cancel(self) -> None:
+        """Says that nobody waits any more: a run that has not begun is called off, and `result` raises CancelledError."""
+        self._future.cancel()
+
     def result(self) -> T:
         """Waits for the answer.
 
@@ -56,7 +64,14 @@ class Pending(Generic[T]):
             if not self._future.done():
                 self._future.cancel()
                 return self._finish(functools.partial(_fail, DeadlineExceededError(_TOO_LATE)))
+        if self._future.cancelled():
+            return self._finish(functools.partial(_fail, self._given_up()))
         return self._finish(self._future.result)
+
+    def _given_up(self) -> OpError:
+        """Why a wait ended without an answer."""
+        late = time.monotonic() >= self._deadline
+        return DeadlineExceededError(_TOO_LATE) if late else CancelledError("nobody waits for the answer any more")
 
     def __await__(self) -> Generator[Any, None, T]:
         """Waits as `result` does, but without a deadline: the event loop has timeouts of its own."""
@@ -68,10 +83,8 @@ class Pending(Generic[T]):
                 yield from waiter
             except asyncio.CancelledError:
                 self._future.cancel()
-                late = time.monotonic() >= self._deadline
-                error = DeadlineExceededError(_TOO_LATE) if late else CancelledError("nobody waits for the answer any more")
                 with contextlib.suppress(OpError):  # whoever cancelled says what came of it
-                    self._finish(functools.partial(_fail, error))
+                    self._finish(functools.partial(_fail, self._given_up()))
                 raise
         return self._finish(self._future.result)
 

@@ -163,7 +163,7 @@ def test_a_queued_request_keeps_its_version(tmp_path: Path) -> None:
     options = BatchingOptions(FixedBatching(max_batch_size=16, batch_timeout_micros=600_000, num_batch_threads=1))
     with serving(tmp_path, options) as service:
         with service.models.acquire(ModelSpec("m")) as handle:
-            pending = service.dataplane.start(handle, "", {"x": np.float32([[1, 1]])})
+            pending = service.dataplane.start(handle, "", {"x": np.float32([[1, 1]])}, (), "Predict", RequestContext())
         write_version(tmp_path, 2, 5.0)
         wait_until(lambda: state(service, 1) is State.UNLOADING)
         assert not service.engine.models[tmp_path / "1"].closed

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -27,6 +27,7 @@ from headrace.serving.grpc.errors import details, grpc_status
 from headrace.serving.grpc.receiving import Receiving
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.models import Models
+from headrace.serving.pending import Pending
 from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ _PROTOCOL = "GRPC"
 _FOREVER_SECONDS = 1e9
 """gRPC says more than that when there is no deadline."""
 
+T = TypeVar("T")
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
 
@@ -82,12 +84,73 @@ class Method:
         answer: makes the response, a message or its bytes; raises OpError.
         api: set for methods that run models: the metrics count them under this name, and they wait for a worker.
         pool: runs the others.
+        start: begins a response that need not be waited for on a thread; gives None for a request that needs one. Raises OpError.
     """
 
     request: Any
     answer: Callable[[Any, Call], Any]
     api: str = ""
     pool: Executor | None = None
+    start: Callable[[Any, Call], Pending[bytes] | None] | None = None
+
+
+class Answering:
+    """Answers calls, whichever front end they came in by: checked, and counted where they run models.
+
+    Args:
+        models: says which names may stand in the metrics.
+        metrics: counts calls.
+    """
+
+    def __init__(self, models: Models, metrics: ServingMetrics) -> None:
+        self._models = models
+        self._metrics = metrics
+
+    def answer(self, method: Method, data: bytes, rpc: Any) -> bytes | OpError:
+        """The serialized response, or what went wrong. Takes as long as the model does."""
+        call = Call(rpc)
+        if not method.api:
+            return outcome(method, data, call)
+        started = self._enter()
+        return self._leave(method, call, started, outcome(method, data, call))
+
+    def start(self, method: Method, data: bytes, rpc: Any, done: Callable[[bytes | OpError], None]) -> Callable[[], None] | None:
+        """Begins an answer; `done` is told it, on whichever thread it is made.
+
+        Returns:
+            What is to be called if the client goes away. None: nothing was begun, since this request needs `answer`, and a thread.
+        """
+        if method.start is None:
+            return None
+        begin = method.start
+        call = Call(rpc)
+        begun = _guarded(lambda: _checked(call, begin, read(method.request, data)))
+        if begun is None:
+            return None
+        started = self._enter()
+        if isinstance(begun, OpError):
+            done(self._leave(method, call, started, begun))
+            return _nothing
+        pending = begun
+        pending.when_done(lambda: done(self._leave(method, call, started, _guarded(pending.result))))
+        return pending.cancel
+
+    def refuse(self, method: Method, error: OpError) -> OpError:
+        """Counts a call that is not answered."""
+        self._metrics.request(UNKNOWN_MODEL, None, method.api, _PROTOCOL, error.code, 0.0)
+        return error
+
+    def _enter(self) -> float:
+        self._metrics.in_flight(_PROTOCOL, 1)
+        return time.perf_counter()
+
+    def _leave(self, method: Method, call: Call, started: float, response: bytes | OpError) -> bytes | OpError:
+        self._metrics.in_flight(_PROTOCOL, -1)
+        code = response.code if isinstance(response, OpError) else "OK"
+        call.send_headers()
+        model = call.model if call.model in self._models else UNKNOWN_MODEL
+        self._metrics.request(model, call.context.version, method.api, _PROTOCOL, code, time.perf_counter() - started)
+        return response
 
 
 class Dispatcher(grpc.GenericRpcHandler):
@@ -101,8 +164,7 @@ class Dispatcher(grpc.GenericRpcHandler):
         workers: run the methods that have an `api`.
         receiving: told when a request is there.
         refusals: answers the calls that find the queue full.
-        models: says which names may stand in the metrics.
-        metrics: counts calls.
+        answering: answers the others.
     """
 
     def __init__(
@@ -112,13 +174,11 @@ class Dispatcher(grpc.GenericRpcHandler):
         workers: Workers,
         receiving: Receiving,
         refusals: Executor,
-        models: Models,
-        metrics: ServingMetrics,
+        answering: Answering,
     ) -> None:
         self._workers = workers
         self._receiving = receiving
-        self._models = models
-        self._metrics = metrics
+        self._answering = answering
         self._counted = {path for path, method in methods.items() if method.api}
         self._handlers = {path: self._handler(method) for path, method in methods.items()} | dict(others)
         self._refusing = {path: unary(self._refusal(method), refusals) for path, method in methods.items() if method.api}
@@ -133,32 +193,18 @@ class Dispatcher(grpc.GenericRpcHandler):
     def _handler(self, method: Method) -> Handler:
         def answer(data: bytes, context: Any) -> bytes:
             self._receiving.received()
-            return self._answer(method, data, context)
+            response = self._answering.answer(method, data, context)
+            if isinstance(response, OpError):
+                abort(context, response)
+            return response
 
         return unary(answer, method.pool)
 
     def _refusal(self, method: Method) -> Callable[[bytes, Any], bytes]:
         def refuse(_: bytes, context: Any) -> bytes:
-            error = UnavailableError(self._workers.refusal)
-            self._metrics.request(UNKNOWN_MODEL, None, method.api, _PROTOCOL, error.code, 0.0)
-            abort(context, error)
+            abort(context, self._answering.refuse(method, UnavailableError(self._workers.refusal)))
 
         return refuse
-
-    def _answer(self, method: Method, data: bytes, context: Any) -> bytes:
-        call = Call(context)
-        if not method.api:
-            response = outcome(method, data, call)
-            return _give(context, response)
-        started = time.perf_counter()
-        self._metrics.in_flight(_PROTOCOL, 1)
-        response = outcome(method, data, call)
-        self._metrics.in_flight(_PROTOCOL, -1)
-        code = response.code if isinstance(response, OpError) else "OK"
-        call.send_headers()
-        model = call.model if call.model in self._models else UNKNOWN_MODEL
-        self._metrics.request(model, call.context.version, method.api, _PROTOCOL, code, time.perf_counter() - started)
-        return _give(context, response)
 
 
 def unary(behavior: Callable[[bytes, Any], bytes], pool: Executor | None) -> Handler:
@@ -172,13 +218,6 @@ def abort(context: Any, error: OpError) -> NoReturn:
     """Ends a call with an error; does not return."""
     context.abort(grpc_status(error), details(error))
     raise AssertionError("abort returned")
-
-
-def _give(context: Any, response: bytes | OpError) -> bytes:
-    """The response, or the end of the call with an error."""
-    if isinstance(response, OpError):
-        abort(context, response)
-    return response
 
 
 def read(kind: Any, data: bytes) -> Any:
@@ -195,14 +234,32 @@ def read(kind: Any, data: bytes) -> Any:
 
 def outcome(method: Method, data: bytes, call: Call) -> bytes | OpError:
     """What a call ends with: the serialized response, or what went wrong."""
-    try:
-        call.check()
-        made = method.answer(read(method.request, data), call)
+
+    def answered() -> bytes:
+        made = _checked(call, method.answer, read(method.request, data))
         response: bytes = made if isinstance(made, bytes) else made.SerializeToString()
         call.check()
+        return response
+
+    return _guarded(answered)
+
+
+def _checked(call: Call, answer: Callable[[Any, Call], T], request: Any) -> T:
+    """`answer` of the request, if anybody still waits for it."""
+    call.check()
+    return answer(request, call)
+
+
+def _guarded(make: Callable[[], T]) -> T | OpError:
+    """What `make` makes, or what went wrong."""
+    try:
+        return make()
     except OpError as error:
         return error
     except Exception:  # a fault of ours: its traceback is for the log, not for the client
         logger.exception("answering a call failed")
         return InternalError("the server failed to answer this request; its log says why")
-    return response
+
+
+def _nothing() -> None:
+    """What is left to be done for a call that has been answered."""

@@ -18,10 +18,14 @@ from headrace.proto.serving import (
 )
 from headrace.serving import inference
 from headrace.serving.dataplane import Dataplane
+from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.examples import of_input
 from headrace.serving.grpc import codec, describe, results
 from headrace.serving.grpc.calls import Call, Method
 from headrace.serving.grpc.options import GrpcOptions
+from headrace.serving.models import ModelSpec
+from headrace.serving.pending import Pending
+from headrace.serving.servable import Handle
 
 SERVICE = "tensorflow.serving.PredictionService"
 
@@ -44,7 +48,7 @@ class PredictionService:
     def methods(self) -> dict[str, Method]:
         """The methods, by path."""
         return {
-            f"/{SERVICE}/Predict": Method(PredictRequest, self.predict, api="Predict"),
+            f"/{SERVICE}/Predict": Method(PredictRequest, self.predict, api="Predict", start=self.start_predict),
             f"/{SERVICE}/Classify": Method(ClassificationRequest, self.classify, api="Classify"),
             f"/{SERVICE}/Regress": Method(RegressionRequest, self.regress, api="Regress"),
             f"/{SERVICE}/MultiInference": Method(MultiInferenceRequest, self.multi_inference, api="MultiInference"),
@@ -56,11 +60,23 @@ class PredictionService:
         spec = codec.model_spec(request)
         call.model = spec.name
         with self._dataplane.acquire(spec, call.context) as handle:
-            inputs = codec.inputs(request, self._options.max_message_bytes)
-            pending = self._dataplane.start(handle, spec.signature, inputs, request.output_filter, "Predict", call.context)
-            signatures = handle.signatures
-        prediction = pending.result()
-        return codec.predict_response(spec.name, prediction, signatures[prediction.signature], self._options.tensor_content)
+            pending = self._begin(handle, spec, request, call)
+        return pending.result()
+
+    def start_predict(self, request: Any, call: Call) -> Pending[bytes] | None:
+        """Queues a request for a signature that is batched; None where a run would begin at once. Raises what `predict` does."""
+        spec = codec.model_spec(request)
+        call.model = spec.name
+        with self._dataplane.acquire(spec, call.context) as handle:
+            if handle.batcher(spec.signature or DEFAULT_SIGNATURE) is None:
+                return None
+            return self._begin(handle, spec, request, call)
+
+    def _begin(self, handle: Handle, spec: ModelSpec, request: Any, call: Call) -> Pending[bytes]:
+        inputs = codec.inputs(request, self._options.max_message_bytes)
+        pending = self._dataplane.start(handle, spec.signature, inputs, request.output_filter, "Predict", call.context)
+        signatures, content = handle.signatures, self._options.tensor_content
+        return pending.then(lambda made: codec.predict_response(spec.name, made, signatures[made.signature], content))
 
     def classify(self, request: Any, call: Call) -> Any:
         """Classes and scores of tf.Examples; raises what inference.classify does."""

@@ -12,7 +12,7 @@ import grpc
 from headrace.core.errors import UnavailableError
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.grpc import health, model_service, prediction, reflection
-from headrace.serving.grpc.calls import Dispatcher, Handler
+from headrace.serving.grpc.calls import Answering, Dispatcher, Handler
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.receiving import Receiving, WatchedPool, WorkerPool
 from headrace.serving.logs import fields
@@ -119,7 +119,7 @@ class GrpcServer:
             methods |= self._health.methods()
             streams |= self._health.handlers()
         streams |= reflection.handlers(services, self._reflecting)
-        return Dispatcher(methods, streams, self._workers, self._receiving, self._control, dataplane.models, metrics)
+        return Dispatcher(methods, streams, self._workers, self._receiving, self._control, Answering(dataplane.models, metrics))
 
 
 def _channel_options(options: GrpcOptions) -> list[tuple[str, int | str]]:
