@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from headrace.core.errors import OpError
 from headrace.serving.batching.metrics import BatchingMetrics
 from headrace.serving.exposition import Counter, Family, Gauge, Histogram, Labels, render
+from headrace.serving.model_metrics import ModelMetrics
 from headrace.serving.models import Models
 from headrace.serving.process_metrics import ProcessMetrics
-from headrace.serving.servable import State, VersionStatus
 
 UNKNOWN_MODEL = "(unknown)"
 """What requests for models that are not there are counted under, so that no caller can fill the memory."""
@@ -73,14 +73,10 @@ class ServingMetrics:
         self._reloads = Counter("headrace_serving_config_reloads_total", "Tries to take a new list of models.", ["code"])
         self._reload_ok = Gauge("headrace_serving_config_last_reload_successful", "1 unless the last try failed.")
         self._reload_ok.replace({(): 1.0})
-        self._versions = Gauge("headrace_serving_model_version_available", "1 for each AVAILABLE version.", ["model", "version"])
-        self._states = Gauge(
-            "headrace_serving_model_version_state", "1 for the state of each version.", ["model", "version", "state"]
-        )
-        self._available = Gauge("headrace_serving_model_available", "1 for a model with an AVAILABLE version, else 0.", ["model"])
         self._info = Gauge("headrace_serving_info", "1, with the version of the server.", ["server_version"])
         self._info.replace({(importlib.metadata.version("headrace"),): 1.0})
         self.batching = BatchingMetrics()
+        self._models = ModelMetrics()
         self._process = ProcessMetrics()
         self._queues: dict[str, Callable[[], int]] = {}
         self.more: list[Family] = []
@@ -139,9 +135,9 @@ class ServingMetrics:
     def page(self, models: Models) -> str:
         """All of it, in Prometheus' text format. Series of models and versions that are no longer listed are dropped."""
         overview = models.overview()
-        self._look(overview)
-        own = [family for family in vars(self).values() if isinstance(family, Family)]
-        families = [*own, *self.batching.families(), *self._process.families(), *self.more]
+        self._models.look(overview)
+        self._waiting.replace({(protocol,): float(waiting()) for protocol, waiting in self._queues.items()})
+        families = self.families()
         known = {name: {str(status.version) for status in found} for name, found in overview.items()}
         for family in families:
             _drop_unlisted(family, known)
@@ -149,15 +145,11 @@ class ServingMetrics:
         self._warm_up.keep(lambda labels: labels[0] in paths)
         return render(families)
 
-    def _look(self, overview: Mapping[str, Sequence[VersionStatus]]) -> None:
-        """Sets the gauges of what is so now."""
-        states = {(name, str(each.version)): each.state for name, found in overview.items() for each in found}
-        available = [key for key, state in states.items() if state is State.AVAILABLE]
-        self._versions.replace(dict.fromkeys(available, 1.0))
-        self._states.replace({(*key, state.name): 1.0 for key, state in states.items()})
-        serving = {name for name, _ in available}
-        self._available.replace({(name,): float(name in serving) for name in overview})
-        self._waiting.replace({(protocol,): float(waiting()) for protocol, waiting in self._queues.items()})
+    def families(self) -> list[Family]:
+        """All of them."""
+        own = [family for family in vars(self).values() if isinstance(family, Family)]
+        parts = (self._models, self.batching, self._process)
+        return [*own, *(family for part in parts for family in part.families()), *self.more]
 
 
 def _drop_unlisted(family: Family, known: Mapping[str, Set[str]]) -> None:
