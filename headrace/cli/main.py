@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": _Entry("headrace.cli.demo", "Train, export, serve and swap a model on real images.", extra="serving"),
     "graph": _Entry("headrace.cli.graph", "Show a graph, what the optimizer changes, and draw it."),
     "inspect": _Entry("headrace.cli.inspect", "Show what a SavedModel holds, or how two versions differ."),
+    "monitor": _Entry("headrace.cli.monitor", "Write Grafana dashboards and Prometheus rules for the model server."),
     "run": _Entry("headrace.cli.run", "Run a TensorFlow program on Headrace, unchanged."),
     "run-signature": _Entry("headrace.cli.run_signature", "Run one signature of a SavedModel on files or JSON."),
     "serve": _Entry("headrace.cli.serve", "Serve SavedModels over TensorFlow Serving's REST and gRPC APIs.", extra="serving"),

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-from functools import cache
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+from tests.interop import debian
 
-
-class BrowserUnavailable(Exception):
-    """No browser is here and none can be installed; the message says why."""
+BrowserUnavailable = debian.ProgramUnavailable
+"""No browser is here and none can be installed; the message says why."""
 
 
-@cache
 def ensure() -> str:
     """The path of a Chromium.
 
     Raises:
         BrowserUnavailable: there is none, and this is no Debian where we may install packages.
     """
-    found = _found()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "-qq", *command], capture_output=True, timeout=900, check=False)
-        found = _found()
-    if found is None:
-        raise BrowserUnavailable("no Chromium on this machine; install the package chromium, or set HEADRACE_NO_INTEROP=1")
-    return found
-
-
-def _found() -> str | None:
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+    return debian.ensure("chromium", "chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def run(*options: str) -> str:

@@ -1,0 +1,1 @@
+"""What watches a model server: Grafana dashboards and Prometheus rules, made from declarations."""

@@ -1,0 +1,79 @@
+"""The files that `headrace monitor render` writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from headrace.core.errors import InvalidArgumentError
+from headrace.monitoring import scrape
+from headrace.monitoring.dashboards import grafana
+from headrace.monitoring.dashboards.batching import batching
+from headrace.monitoring.dashboards.models import models
+from headrace.monitoring.dashboards.panels import Dashboard
+from headrace.monitoring.dashboards.requests import requests
+from headrace.monitoring.rules import alerts, groups, objectives
+from headrace.monitoring.rules.groups import Group
+from headrace.monitoring.rules.objectives import Objectives
+
+KINDS = ("dashboards", "rules", "scrape", "adapter")
+RULES_FILE = "headrace.rules.yml"
+
+_JOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is written.
+
+    Attributes:
+        objectives: what the service promises, and Prometheus' name of the servers.
+        targets: `host:port` of each server's REST.
+        interval: between two looks of Prometheus.
+
+    Raises:
+        InvalidArgumentError: the job has characters that no configuration should need.
+    """
+
+    objectives: Objectives = field(default_factory=Objectives)
+    targets: Sequence[str] = ("127.0.0.1:8501",)
+    interval: str = "15s"
+
+    def __post_init__(self) -> None:
+        if not _JOB.fullmatch(self.objectives.job):
+            raise InvalidArgumentError(
+                f"{self.objectives.job!r} is no name of a job; expected letters, digits and -_./, at most 100"
+            )
+
+
+def dashboards(promised: Objectives) -> tuple[Dashboard, ...]:
+    """All dashboards."""
+    return requests(promised), batching(), models()
+
+
+def rule_groups(promised: Objectives) -> list[Group]:
+    """All rules."""
+    return [*objectives.groups(promised), *alerts.groups(promised.job)]
+
+
+def render(kinds: Sequence[str], options: Options) -> dict[str, str]:
+    """The texts of files, by their paths.
+
+    Args:
+        kinds: of `KINDS`.
+        options: what is written.
+
+    Raises:
+        InvalidArgumentError: an option makes no sense.
+    """
+    files: dict[str, str] = {}
+    if "dashboards" in kinds:
+        files |= {f"dashboards/{each.uid}.json": grafana.render(each) for each in dashboards(options.objectives)}
+    if "rules" in kinds:
+        files[RULES_FILE] = groups.render(rule_groups(options.objectives))
+    if "scrape" in kinds:
+        files["prometheus.yml"] = scrape.prometheus(options.objectives.job, options.targets, options.interval, [RULES_FILE])
+    if "adapter" in kinds:
+        files["prometheus-adapter.yml"] = scrape.adapter()
+    return files

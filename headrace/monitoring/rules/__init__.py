@@ -1,0 +1,1 @@
+"""Prometheus rules: what is computed beforehand, and when to call somebody."""
