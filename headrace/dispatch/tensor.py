@@ -12,6 +12,7 @@ from headrace.core.dtypes import DType, from_numpy
 from headrace.core.errors import InvalidArgumentError, OperatorNotAllowedInGraphError
 from headrace.core.shapes import TensorShape
 from headrace.core.spec import TensorSpec
+from headrace.dispatch.fetched import fetched
 from headrace.dispatch.operators import Operators
 from headrace.dispatch.resource import Resource
 from headrace.ir.graph import Value
@@ -121,13 +122,13 @@ class EagerTensor(Tensor):
 
     def numpy(self) -> Any:
         """The elements as a numpy array, or as a numpy scalar (bytes for strings) when the rank is 0."""
-        array = np.asarray(self.array)
+        array = fetched(self.array)
         if array.ndim == 0:
             return array[()]
         return array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        array = np.asarray(self.array)
+        array = fetched(self.array)
         return np.array(array, dtype, copy=copy) if dtype is not None or copy else array
 
     def __dlpack__(self, **options: Any) -> Any:
@@ -139,7 +140,7 @@ class EagerTensor(Tensor):
     def _scalar(self, kind: str) -> Any:
         if self.array.size != 1:
             raise TypeError(f"only a tensor of one element converts to a Python {kind}; this one has shape {self.shape}")
-        return np.asarray(self.array).reshape(())[()]
+        return fetched(self.array).reshape(())[()]
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
@@ -173,13 +174,13 @@ class EagerTensor(Tensor):
 
     def __repr__(self) -> str:
         separator = "\n" if self.array.ndim > 1 else " "
-        text = np.array2string(np.asarray(self.array), separator=", ") if self.array.ndim else repr(np.asarray(self.array)[()])
+        text = np.array2string(fetched(self.array), separator=", ") if self.array.ndim else repr(fetched(self.array)[()])
         if self.array.ndim == 0 and self.dtype is not dtypes.string:
-            text = str(np.asarray(self.array)[()])
+            text = str(fetched(self.array)[()])
         return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={separator.strip(' ')}{text}>"
 
     def __str__(self) -> str:
-        return f"tf.Tensor({np.asarray(self.array)}, shape={self.shape}, dtype={self.dtype.name})"
+        return f"tf.Tensor({fetched(self.array)}, shape={self.shape}, dtype={self.dtype.name})"
 
     def __copy__(self) -> EagerTensor:
         return self

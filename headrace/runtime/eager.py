@@ -15,6 +15,7 @@ from headrace.core.dtypes import DType
 from headrace.core.errors import FailedPreconditionError, HeadraceError, NotFoundError
 from headrace.dispatch import context
 from headrace.dispatch.convert import convert_inputs, convert_to_tensor, resolve_types
+from headrace.dispatch.fetched import fetched
 from headrace.dispatch.infer import as_tuple, explain, run_kernel
 from headrace.dispatch.lists import ElementList, Undefined, on_host
 from headrace.dispatch.opdef import Attrs, OpDef
@@ -103,7 +104,7 @@ class EagerExecutor:
             return as_tuple(_grouped(op.kernel, op, counts)(*map(on_host, arrays), **attrs))
         if op.host_only or (op.host is not None and _stays_on_host(arrays)):
             kernel = op.kernel if op.host_only else op.host
-            return tuple(map(np.asarray, as_tuple(_grouped(kernel, op, counts)(*map(np.asarray, arrays), **attrs))))  # type: ignore[arg-type]
+            return tuple(map(np.asarray, as_tuple(_grouped(kernel, op, counts)(*map(fetched, arrays), **attrs))))  # type: ignore[arg-type]
         if op.has_resources:
             return self._compute_stateful(op, attrs, arrays, inputs)
         key: list[Any] = [generator.key(attrs.get("seed", 0), attrs.get("seed2", 0))] if op.random else []
@@ -112,7 +113,7 @@ class EagerExecutor:
             if at_once is not NotImplemented:
                 return as_tuple(at_once)
         if op.static or op.known:
-            statics = {i: np.asarray(arrays[i]) for i in op.static_positions(counts) | op.known}
+            statics = {i: fetched(arrays[i]) for i in op.static_positions(counts) | op.known}
             compiled = self._compiled_for(op, attrs, statics, inputs, counts)
             return as_tuple(compiled(*key, *[a for i, a in enumerate(arrays) if i not in statics]))
         compiled = self._compiled_for(op, attrs, {}, inputs, counts)
@@ -148,7 +149,7 @@ class EagerExecutor:
             array = values[1]
             cells[0].write(array if array.dtype.kind == "O" else jnp.asarray(array), shared=True)
             return ()
-        statics = {i: np.asarray(arrays[i]) for i in op.static}
+        statics = {i: fetched(arrays[i]) for i in op.static}
         compiled = self._compiled_for(op, attrs, statics, inputs, ())
         results = as_tuple(compiled(*[v for i, v in enumerate(values) if i not in op.static]))
         for position, array in zip(op.updates, results, strict=False):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from headrace.core.errors import HeadraceError, InternalError
+from headrace.dispatch.fetched import fetched
 from headrace.dispatch.infer import as_tuple, explain
 from headrace.dispatch.lists import ElementList, on_host
 from headrace.dispatch.opdef import OpDef, get
@@ -40,7 +41,7 @@ def run_node(node: Node, arguments: Sequence[Any], call: Call) -> Sequence[Any]:
     if node.op in CALLS:
         return call(node.attrs["f"], arguments)
     if node.op in BRANCHES:
-        return call(selected(node, int(np.asarray(arguments[0]))), arguments[1:])
+        return call(selected(node, int(fetched(arguments[0]))), arguments[1:])
     if node.op in LOOPS:
         return _loop(node, arguments, call)
     if node.op in _TEXT_STATE:
@@ -79,7 +80,7 @@ def _loop(node: Node, arguments: Sequence[Any], call: Call) -> list[Any]:
         step.inputs, step.nodes = body.inputs, body.nodes
         step.outputs = [value for i, value in enumerate(body.outputs) if i not in fixed]
     values = list(arguments)
-    while bool(np.asarray(call(condition, values)[0])):
+    while bool(fetched(call(condition, values)[0])):
         after = iter(call(step, values))
         values = [value if i in fixed else next(after) for i, value in enumerate(values)]
     return values
@@ -94,10 +95,10 @@ def _apply(op: OpDef, node: Node, arguments: Sequence[Any]) -> tuple[Any, ...]:
         raise InternalError(f"{op.name} (node {node.name}) was put on the host but has no numpy kernel", op=op.name)
     attrs = op.kernel_attrs(node.attrs)
     if not op.metadata:
-        arguments = [a if isinstance(a, Resource) else np.asarray(a) for a in arguments]
+        arguments = [a if isinstance(a, Resource) else fetched(a) for a in arguments]
     return tuple(map(as_host, as_tuple(kernel(*op.group(arguments, node.attrs), **attrs))))
 
 
 def as_host(value: Any) -> Any:
     """What a kernel gave as a numpy array; lists and datasets as they are."""
-    return value if isinstance(value, ElementList) else np.asarray(value)
+    return value if isinstance(value, ElementList) else fetched(value)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from headrace.core.errors import FailedPreconditionError, HeadraceError, InvalidArgumentError, NotCompilable, UnimplementedError
+from headrace.dispatch.fetched import fetched
 from headrace.dispatch.infer import as_tuple, explain, run_kernel
 from headrace.dispatch.lists import Undefined
 from headrace.dispatch.opdef import OpDef, get
@@ -119,7 +120,7 @@ class Interpreter:
         if isinstance(argument, np.ndarray):
             return argument
         if isinstance(argument, jax.Array) and not isinstance(argument, jax.core.Tracer):
-            return np.asarray(argument)
+            return fetched(argument)
         message = (
             f"input {position} of {op.name} ({op.signature()}; node {node.name}) must be known when the function is compiled, but"
             f" it depends on data{_where(node)}"

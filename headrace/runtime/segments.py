@@ -20,6 +20,7 @@ import numpy as np
 from headrace.core import dtypes
 from headrace.core.errors import NotCompilable
 from headrace.dispatch import context
+from headrace.dispatch.fetched import fetched
 from headrace.dispatch.lists import ElementList, stacked
 from headrace.dispatch.resource import Resource
 from headrace.ir.graph import Graph
@@ -72,7 +73,7 @@ class Compiled:
         """
         binding = self._bound([arguments[i] for i in self._resource_inputs])
         if self._statics or spent:
-            compiled = self._specialized(binding.aliasing, [np.asarray(arguments[i]) for i in self._statics], spent)
+            compiled = self._specialized(binding.aliasing, [fetched(arguments[i]) for i in self._statics], spent)
         else:
             compiled = self._versions.get(binding.aliasing) or self._build(binding.aliasing, binding.aliasing, [])
         tensors = [arguments[i] for i in (*self._kept(spent), *spent)] if spent else [arguments[i] for i in self._tensor_inputs]
@@ -120,7 +121,7 @@ class Compiled:
     def compile(self, arguments: Sequence[Any]) -> jax.stages.Compiled:
         """What XLA makes of the graph for these arguments, without running it; shapes may stand for arrays."""
         binding = self._bound([arguments[i] for i in self._resource_inputs])
-        statics = [np.asarray(arguments[i]) for i in self._statics]
+        statics = [fetched(arguments[i]) for i in self._statics]
         function = self._build((binding.aliasing, "inspected"), binding.aliasing, statics)
         changing = [resource.peek() for resource in binding.changing]
         reading = [resource.array for resource in binding.reading]
