@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,7 @@ def _underscores(name: str) -> str:
 @click.option("--num_load_threads", type=click.IntRange(0), default=0, show_default=True, help="Loads at once; 0 is one.")
 @click.option("--max_num_load_retries", type=click.IntRange(0), default=5, show_default=True, help="After a failed load.")
 @click.option("--load_retry_interval_micros", type=int, default=60 * _MICROSECONDS, show_default=True, help="Below 0 is 0.")
+@click.option("--load_timeout_seconds", type=click.FloatRange(0), default=1800.0, show_default=True, help="Of a load; 0 is none.")
 @click.option("--enable_model_warmup", **{**_BOOLEAN, "default": True})
 @click.option("--enable_signature_method_name_check", **_BOOLEAN, help="Classify and Regress need signatures saved as such.")
 @click.option("--num_request_iterations_for_warmup", type=click.IntRange(1), default=1, show_default=True)
@@ -218,6 +220,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
             warm_up=platform.warm_up or flags["enable_model_warmup"],
             warm_up_iterations=platform.warm_up_iterations or flags["num_request_iterations_for_warmup"],
             check_methods=flags["enable_signature_method_name_check"],
+            load_seconds=flags["load_timeout_seconds"] or math.inf,
             warm_up_batches=flags["warmup_batch_sizes"],
         ),
         rest=RestOptions(

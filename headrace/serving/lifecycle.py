@@ -6,6 +6,7 @@ sees a settled state; requests only take handles. A new version is AVAILABLE bef
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -13,8 +14,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headrace.core.errors import NotFoundError, OpError, UnknownError
+from headrace.core.errors import DeadlineExceededError, NotFoundError, OpError, ResourceExhaustedError, UnknownError
 from headrace.serving.batching.versions import Batching
+from headrace.serving.bounded import within
 from headrace.serving.engines.base import Engine
 from headrace.serving.loads import LoadSlots
 from headrace.serving.logs import fields
@@ -41,6 +43,7 @@ class LifecycleOptions:
         warm_up_iterations: how often each warm-up request is run.
         warm_up_batches: the batch sizes of the signatures' runs.
         check_methods: use a signature only as what its method name says.
+        load_seconds: for one load with its warm-up; over it the version is END, until its files change.
     """
 
     poll_seconds: float = 1.0
@@ -50,6 +53,7 @@ class LifecycleOptions:
     warm_up_iterations: int = 1
     warm_up_batches: tuple[int, ...] = (1,)
     check_methods: bool = False
+    load_seconds: float = 1800.0
 
 
 @dataclass(slots=True)
@@ -314,12 +318,17 @@ class ModelLifecycle:
         logger.info("loading", extra=details)
         started = time.monotonic()
         version.content = fingerprint(version.path)
+        what = f"the load of model {self.name} version {version.number}"
+        make = functools.partial(self._make, version.number, version.path)
         try:
-            batching = self._batching.of_version(version.path) if self._batching is not None else None
-            servable = Servable(self.name, version.number, self._engine.load(version.path), batching, self._options.check_methods)
-            self._warm_up(servable, version.path)
+            servable = within(self._options.load_seconds, make, self._close, what, f"load-{self.name}-{version.number}")
         except OpError as error:
-            self._failed(version, error, time.monotonic() - started)
+            # One that hangs keeps its memory, and would hang again.
+            hangs = isinstance(error, DeadlineExceededError)
+            self._failed(version, error, time.monotonic() - started, last=hangs)
+            return
+        except MemoryError as error:
+            self._failed(version, ResourceExhaustedError(f"not enough memory to load: {error}"), time.monotonic() - started)
             return
         except Exception as error:  # whatever a version does while it loads must not touch those that serve
             logger.exception("load failed in an unforeseen way", extra=details)
@@ -332,20 +341,28 @@ class ModelLifecycle:
         if self._on_load is not None:
             self._on_load(self.name, version.number, seconds, None)
 
-    def _warm_up(self, servable: Servable, path: Path) -> None:
+    def _make(self, number: int, path: Path, given_up: Callable[[], bool]) -> Servable:
+        """Loads a version and warms it."""
+        batching = self._batching.of_version(path) if self._batching is not None else None
+        servable = Servable(self.name, number, self._engine.load(path), batching, self._options.check_methods)
+        self._warm_up(servable, path, lambda: self._stopping or given_up())
+        return servable
+
+    def _warm_up(self, servable: Servable, path: Path, cancelled: Callable[[], bool]) -> None:
         """Runs what warms a version; when one of its own requests fails, it is unloaded and the error goes on."""
-        if not self._options.warm_up or self._stopping:
+        if not self._options.warm_up or cancelled():
             return
         started = time.monotonic()
         try:
-            count = replay(servable, path, self._options.warm_up_iterations, lambda: self._stopping)
+            count = replay(servable, path, self._options.warm_up_iterations, cancelled)
         except OpError as error:
             self._close(servable)
             self._tell_warm_up(path, started, error)
             raise
         if count:
             self._tell_warm_up(path, started, None)
-        warm_up(servable, self._options.warm_up_batches, self._serving())
+        if not cancelled():
+            warm_up(servable, self._options.warm_up_batches, self._serving())
 
     def _tell_warm_up(self, path: Path, started: float, error: OpError | None) -> None:
         if self._on_warm_up is not None:
@@ -353,11 +370,12 @@ class ModelLifecycle:
 
     def _serving(self) -> Servable | None:
         """The highest version now serving."""
-        serving = [v for v in self._versions.values() if v.state is State.AVAILABLE and v.servable is not None]
+        with self._lock:
+            serving = [v for v in self._versions.values() if v.state is State.AVAILABLE and v.servable is not None]
         return max(serving, key=lambda v: v.number).servable if serving else None
 
-    def _failed(self, version: _Version, error: OpError, seconds: float) -> None:
-        last = version.failures >= self._options.max_load_retries
+    def _failed(self, version: _Version, error: OpError, seconds: float, last: bool = False) -> None:
+        last = last or version.failures >= self._options.max_load_retries
         with self._lock:
             version.failures += 1
             version.error = error
