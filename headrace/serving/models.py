@@ -309,6 +309,20 @@ class Models:
         return labels[spec.label]
 
 
+def version_number(digits: str | None) -> int | None:
+    """The version that a request gives in digits; None stays None.
+
+    Raises:
+        InvalidArgumentError: it is no int64.
+    """
+    if digits is None:
+        return None
+    number = int(digits) if len(digits.lstrip("0")) <= 19 else 2**63
+    if number >= 2**63:
+        raise InvalidArgumentError(f"Failed to convert version: {digits} to numeric.")
+    return number
+
+
 def _failure(config: ModelConfig, lifecycle: ModelLifecycle, change: Change) -> OpError | None:
     """Why a new model cannot take its place; None when it can."""
     if not lifecycle.available:

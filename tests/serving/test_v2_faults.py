@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.serving.rest.app import RestOptions
-from headrace.serving.rest.v2.request import InferRequest, padding, parse
+from headrace.serving.rest.v2.request import JsonInferRequest, padding, parse
 from tests.serving.toy import Service
 from tests.serving.toy_v2 import PATH, binary, echoing
 
@@ -188,4 +188,4 @@ def test_garbage_is_refused_by_name_or_read(data: st.DataObject) -> None:
     length = str(data.draw(st.one_of(st.just(len(ENTRY)), st.integers(0, 2 * len(body)))))
     spaces = padding(length)
     with contextlib.suppress(InvalidArgumentError, UnimplementedError):
-        assert isinstance(parse(b" " * spaces + bytes(body), length, spaces), InferRequest)
+        assert isinstance(parse(b" " * spaces + bytes(body), length, spaces), JsonInferRequest)

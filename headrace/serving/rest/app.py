@@ -30,10 +30,10 @@ from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeE
 from headrace.serving.rest.heads import METHODS, HeadRunner
 from headrace.serving.rest.predict import Predictor
 from headrace.serving.rest.runner import RunCall
-from headrace.serving.rest.v2 import describe as describe_v2
 from headrace.serving.rest.v2 import paths as paths_v2
 from headrace.serving.rest.v2.infer import Inferrer
-from headrace.serving.rest.v2.request import JSON_LENGTH, padding
+from headrace.serving.rest.v2.request import JSON_LENGTH, only_ready, padding
+from headrace.serving.v2 import describe as describe_v2
 from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -125,13 +125,13 @@ class RestApp:
         if target.action == "index":
             async with self._limit():
                 body = await read_body(request, _INDEX_BYTES)
-            return _json(describe_v2.index_json(self._models.overview(), body))
+            return _json(describe_v2.index(self._models.overview(), only_ready(body)))
         if target.action == "ready":
             ready = describe_v2.is_ready(self._models.statuses(target.spec))
             return _json({"name": target.spec.name, "ready": ready}, 200 if ready else 503)
         versions = self._models.available_versions().get(target.spec.name, [])
         with self._models.acquire(target.spec) as handle:
-            return _json(describe_v2.model_json(handle, versions))
+            return _json(describe_v2.model(handle, versions))
 
     async def _infer(self, request: Request, target: paths.Target) -> Response:
         deadline = time.monotonic() + self._options.timeout_seconds
@@ -177,7 +177,7 @@ class RestApp:
             raise DeadlineExceededError(f"the request took longer than {limit:g} s") from None
 
     def _server(self) -> Response:
-        return _json(describe_v2.server_json())
+        return _json(describe_v2.server())
 
     def _live(self) -> Response:
         return _json({"live": True})

@@ -8,7 +8,7 @@ from typing import Literal, cast
 from urllib.parse import unquote_to_bytes
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.serving.models import ModelSpec
+from headrace.serving.models import ModelSpec, version_number
 from headrace.serving.rest.errors import PathNotFoundError
 
 Action = Literal["predict", "classify", "regress", "status", "metadata", "list", "infer", "ready", "index"]
@@ -46,21 +46,9 @@ def parse(method: str, path: str) -> Target:
     if match is None:
         raise InvalidArgumentError(f"Malformed request: {method} {path}")
     action = cast("Action", (match["action"] or "status").lower())
-    return Target(action, ModelSpec(decode_name(match["name"]), to_version(match["version"]), decode_name(match["label"] or "")))
-
-
-def to_version(digits: str | None) -> int | None:
-    """The version number in a path; None stays None.
-
-    Raises:
-        InvalidArgumentError: it is no int64.
-    """
-    if digits is None:
-        return None
-    number = int(digits) if len(digits.lstrip("0")) <= 19 else 2**63
-    if number >= 2**63:
-        raise InvalidArgumentError(f"Failed to convert version: {digits} to numeric.")
-    return number
+    return Target(
+        action, ModelSpec(decode_name(match["name"]), version_number(match["version"]), decode_name(match["label"] or ""))
+    )
 
 
 def decode_name(text: str) -> str:

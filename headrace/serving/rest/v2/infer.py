@@ -12,23 +12,20 @@ from headrace.core.errors import DeadlineExceededError
 from headrace.serving.dataplane import Prediction
 from headrace.serving.pending import Pending
 from headrace.serving.rest.runner import Begun, RunCall, Runner
-from headrace.serving.rest.v2.request import InferRequest, parse
+from headrace.serving.rest.v2.request import JsonInferRequest, parse
 from headrace.serving.rest.v2.response import answer
 from headrace.serving.servable import Handle
+from headrace.serving.v2.infer import begin
 
 
-class Inferrer(Runner[InferRequest, Response]):
+class Inferrer(Runner[JsonInferRequest, Response]):
     """Answers inference requests, with JSON and binary data."""
 
-    def _parse(self, call: RunCall, body: bytes) -> InferRequest:
+    def _parse(self, call: RunCall, body: bytes) -> JsonInferRequest:
         return parse(body, call.json_length, call.padding)
 
-    def _begin(self, call: RunCall, request: InferRequest, handle: Handle) -> Begun[Response]:
-        context = call.context
-        context.deadline = min(context.deadline, call.started + request.timeout_seconds)
-        if request.priority is not None:
-            context.priority = request.priority
-        pending = self._dataplane.start(handle, request.signature, request.inputs, request.outputs, "Infer", context)
+    def _begin(self, call: RunCall, request: JsonInferRequest, handle: Handle) -> Begun[Response]:
+        pending = begin(self._dataplane, handle, request, call.context, call.started)
         return pending, functools.partial(answer, handle.model, request)
 
     async def _wait(self, call: RunCall, pending: Pending[Prediction]) -> Prediction:

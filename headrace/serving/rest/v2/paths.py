@@ -7,7 +7,8 @@ from typing import cast
 
 from headrace.serving.models import ModelSpec
 from headrace.serving.rest.errors import MethodNotAllowedError, PathNotFoundError
-from headrace.serving.rest.paths import Action, Target, decode_name, to_version
+from headrace.serving.rest.paths import Action, Target, decode_name
+from headrace.serving.v2.infer import spec_of
 
 _MODEL = re.compile(r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[^/]+))?(?:/(?P<action>ready|infer))?", re.IGNORECASE)
 _INDEX = "/v2/repository/index"
@@ -43,6 +44,4 @@ def _of_model(method: str, path: str) -> Target:
         raise PathNotFoundError(f"Not found: {method} {path}; the protocol's paths begin with /v2/models")
     name, version = decode_name(match["name"]), decode_name(match["version"] or "")
     action = cast("Action", (match["action"] or "metadata").lower())
-    if version.isascii() and version.isdecimal():
-        return Target(action, ModelSpec(name, to_version(version)))
-    return Target(action, ModelSpec(name, label=version))
+    return Target(action, spec_of(name, version))

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from headrace.core.errors import InvalidArgumentError, UnimplementedError
-from headrace.serving.batching.requests import PRIORITIES
+from headrace.core.errors import InvalidArgumentError
 from headrace.serving.engines.base import Array
-from headrace.serving.rest.v2 import datatypes, tensors
+from headrace.serving.rest.v2 import tensors
 from headrace.serving.rest.values import load
+from headrace.serving.v2 import datatypes
+from headrace.serving.v2.infer import InferRequest, check_parameters, priority_of, timeout_of
+from headrace.serving.v2.tensors import from_binary
 
 JSON_LENGTH = "inference-header-content-length"
 """The header that says how many bytes of a body are JSON, when binary data follows."""
 
 _ALIGNMENT = 16
-_UNSUPPORTED = ("sequence_id", "shared_memory_region", "classification")
 
 T = TypeVar("T", str, int, bool, dict[str, Any], list[Any])
 
 
 @dataclass(frozen=True, slots=True)
-class InferRequest:
-    """What a request says.
+class JsonInferRequest(InferRequest):
+    """What a request says, and in what form it wants its answer.
 
     Attributes:
-        id: comes back in the answer.
-        signature: the model's function; "" is the usual one.
-        priority: 0, the most urgent, to 7; None when not given.
-        timeout_seconds: after which it is not to be run any more.
-        inputs: by name. They may be views of the body.
-        outputs: the names of those wanted, in order; none is all.
         binary_output: whether outputs are sent as binary data.
         binary_outputs: the same for single outputs, by name.
     """
 
-    id: str | None
-    signature: str
-    priority: int | None
-    timeout_seconds: float
-    inputs: dict[str, Array]
-    outputs: list[str]
     binary_output: bool
     binary_outputs: dict[str, bool]
 
@@ -51,7 +39,7 @@ def padding(json_length: str) -> int:
     return -int(json_length[:20]) % _ALIGNMENT if _is_number(json_length) else 0
 
 
-def parse(body: bytes, json_length: str, padded: int = 0) -> InferRequest:
+def parse(body: bytes, json_length: str, padded: int = 0) -> JsonInferRequest:
     """Reads a request.
 
     Args:
@@ -69,16 +57,28 @@ def parse(body: bytes, json_length: str, padded: int = 0) -> InferRequest:
         raise InvalidArgumentError("the request is not a JSON object")
     parameters = _parameters(content, "the request")
     outputs, binary_outputs = _outputs(_field(content, "outputs", list, []))
-    return InferRequest(
+    return JsonInferRequest(
         _text(_field(content, "id", str)),
         _text(_field(parameters, "signature", str)) or "",
-        _priority(_field(parameters, "priority", int, 0)),
-        _timeout(_field(parameters, "timeout", int, 0)),
+        priority_of(_field(parameters, "priority", int, 0)),
+        timeout_of(_field(parameters, "timeout", int, 0)),
         _inputs(_field(content, "inputs", list), body, None if end is None else padded + end),
         outputs,
         _field(parameters, "binary_data_output", bool, False),
         binary_outputs,
     )
+
+
+def only_ready(body: bytes) -> bool:
+    """Whether a request for the index, nothing or `{"ready": true}`, wants only what is served.
+
+    Raises:
+        InvalidArgumentError: the request is something else.
+    """
+    content = load(body) if body else {}
+    if not isinstance(content, dict) or type(content.get("ready", False)) is not bool:
+        raise InvalidArgumentError('the request is not an object with "ready" true or false')
+    return bool(content.get("ready"))
 
 
 def _json_end(size: int, json_length: str) -> int | None:
@@ -122,7 +122,7 @@ def _tensor(entry: dict[str, Any], body: bytes, offset: int | None) -> tuple[Arr
         raise InvalidArgumentError('"binary_data_size" needs the header Inference-Header-Content-Length')
     if not 0 <= size <= len(body) - offset:
         raise InvalidArgumentError(f'"binary_data_size" is {size}; {len(body) - offset} bytes are left in the body')
-    return tensors.from_binary(body, offset, size, dtype, shape), offset + size
+    return from_binary(body, offset, size, dtype, shape), offset + size
 
 
 def _outputs(entries: list[Any]) -> tuple[list[str], dict[str, bool]]:
@@ -144,9 +144,7 @@ def _name(entry: Any, index: int, key: str) -> str:
 
 def _parameters(entry: dict[str, Any], where: str) -> dict[str, Any]:
     parameters: dict[str, Any] = _field(entry, "parameters", dict, {})
-    for name in _UNSUPPORTED:
-        if name in parameters:
-            raise UnimplementedError(f'{where} has the parameter "{name}", which this server does not support; leave it out')
+    check_parameters(parameters, where)
     return parameters
 
 
@@ -168,19 +166,6 @@ def _text(value: str | None) -> str | None:
         return value if value is None or value.encode() is not None else None
     except UnicodeEncodeError:
         raise InvalidArgumentError("a name in the request is not valid Unicode") from None
-
-
-def _priority(value: int) -> int | None:
-    """The protocol counts from 1, the most urgent, and 0 is the usual one."""
-    if value < 0:
-        raise InvalidArgumentError(f'"priority" is {value}; expected 0, or from 1 (most urgent) up')
-    return min(value - 1, PRIORITIES - 1) if value else None
-
-
-def _timeout(microseconds: int) -> float:
-    if microseconds < 0:
-        raise InvalidArgumentError(f'"timeout" is {microseconds}; expected microseconds, or 0 for none')
-    return min(microseconds, 1 << 62) / 1e6 if microseconds else math.inf
 
 
 def _is_number(text: str) -> bool:

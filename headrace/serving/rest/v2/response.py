@@ -9,13 +9,12 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from headrace.core import dtypes
-from headrace.core.errors import UnimplementedError
 from headrace.serving.dataplane import Prediction
 from headrace.serving.engines.base import Array
-from headrace.serving.rest.v2 import datatypes, tensors
-from headrace.serving.rest.v2.request import JSON_LENGTH, InferRequest
-from headrace.serving.rest.v2.tensors import Block
+from headrace.serving.rest.v2 import tensors
+from headrace.serving.rest.v2.request import JSON_LENGTH, JsonInferRequest
+from headrace.serving.v2.infer import datatype_of
+from headrace.serving.v2.tensors import Block, to_binary
 
 _JOINED_BYTES = 64 << 10
 
@@ -38,7 +37,7 @@ class BinaryResponse(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def answer(model: str, request: InferRequest, prediction: Prediction) -> Response:
+def answer(model: str, request: JsonInferRequest, prediction: Prediction) -> Response:
     """The answer to a request.
 
     Raises:
@@ -54,12 +53,9 @@ def answer(model: str, request: InferRequest, prediction: Prediction) -> Respons
     return BinaryResponse(json, blocks) if blocks else Response(json, media_type="application/json")
 
 
-def _output(name: str, value: Array, request: InferRequest, blocks: list[Block]) -> dict[str, Any]:
-    datatype = "BYTES" if value.dtype.kind in "OSU" else datatypes.name_of(dtypes.from_numpy(value.dtype))
-    if datatype is None:
-        raise UnimplementedError(f'output "{name}" of type {value.dtype} has no datatype in this protocol; choose other outputs')
-    described: dict[str, Any] = {"name": name, "datatype": datatype, "shape": list(value.shape)}
+def _output(name: str, value: Array, request: JsonInferRequest, blocks: list[Block]) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": name, "datatype": datatype_of(name, value), "shape": list(value.shape)}
     if not request.binary_outputs.get(name, request.binary_output):
         return described | {"data": tensors.to_json(name, value)}
-    blocks.append(tensors.to_binary(value))
+    blocks.append(to_binary(value))
     return described | {"parameters": {"binary_data_size": memoryview(blocks[-1]).nbytes}}

@@ -1,29 +1,17 @@
-"""Tensors of the protocol: JSON lists or little-endian bytes to numpy arrays, and back.
-
-Nothing is allocated for a shape before the data is known to be as large as the shape says.
-"""
+"""The JSON form of tensors: lists to numpy arrays, and back."""
 
 from __future__ import annotations
 
 import math
-import struct
 from typing import Any
 
-import numpy as np
 import orjson
 
-from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.errors import InvalidArgumentError
 from headrace.serving.engines.base import Array
 from headrace.serving.rest import decode, encode
-
-Block = bytes | memoryview
-"""Binary data, as bytes or where an array has it."""
-
-_MAX_RANK = 32
-_MAX_ELEMENTS = 1 << 58
-_LENGTH = struct.Struct("<I")
+from headrace.serving.v2.tensors import check_shape
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -32,13 +20,9 @@ def shape_of(value: Any) -> tuple[int, ...]:
     Raises:
         InvalidArgumentError: it is no list of sizes, or no array can have it.
     """
-    if not isinstance(value, list) or any(type(size) is not int or size < 0 for size in value):
+    if not isinstance(value, list) or any(type(size) is not int for size in value):
         raise InvalidArgumentError('"shape" is not a list of integers from 0 up')
-    if len(value) > _MAX_RANK:
-        raise InvalidArgumentError(f'"shape" has {len(value)} dimensions; expected at most {_MAX_RANK}')
-    if math.prod(max(size, 1) for size in value) > _MAX_ELEMENTS:
-        raise InvalidArgumentError('"shape" is larger than any tensor can be')
-    return tuple(value)
+    return check_shape(value)
 
 
 def from_json(data: Any, dtype: DType, shape: tuple[int, ...]) -> Array:
@@ -55,25 +39,6 @@ def from_json(data: Any, dtype: DType, shape: tuple[int, ...]) -> Array:
     return array.reshape(shape)
 
 
-def from_binary(body: bytes, offset: int, size: int, dtype: DType, shape: tuple[int, ...]) -> Array:
-    """A tensor from `size` bytes at `offset`: a read-only view of them where they are aligned, strings excepted.
-
-    Raises:
-        InvalidArgumentError: the bytes are not as many as `shape` takes, or no booleans, or no strings.
-    """
-    count = math.prod(shape)
-    if dtype is dtypes.string:
-        return _strings(memoryview(body)[offset : offset + size], count).reshape(shape)
-    if size != count * dtype.size:
-        raise InvalidArgumentError(f"{size} bytes of binary data; shape {list(shape)} of {dtype.name} takes {count * dtype.size}")
-    if count == 0:
-        return np.empty(shape, dtype.np_dtype)
-    if dtype is dtypes.bool_ and np.frombuffer(body, np.uint8, count, offset).max() > 1:
-        raise InvalidArgumentError("binary data of BOOL has bytes other than 0 and 1")
-    array = np.frombuffer(body, dtype.np_dtype, count, offset)
-    return (array if array.flags.aligned else array.copy()).reshape(shape)
-
-
 def to_json(name: str, value: Array) -> orjson.Fragment:
     """The elements of an output as a flat JSON list in row-major order.
 
@@ -83,36 +48,6 @@ def to_json(name: str, value: Array) -> orjson.Fragment:
     if value.dtype.kind in "OSU":
         return orjson.Fragment(orjson.dumps([_text(name, item) for item in value.ravel().tolist()]))
     return encode.fragment(name, value.reshape(-1))
-
-
-def to_binary(value: Array) -> Block:
-    """The elements of an output as bytes: a view of its memory where that is contiguous, strings excepted."""
-    if value.dtype.kind in "OSU":
-        return b"".join(part for item in value.ravel().tolist() for part in _counted(item))
-    return np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
-
-
-def _strings(data: memoryview, count: int) -> Array:
-    """Strings, each behind its length in four bytes."""
-    if len(data) < count * _LENGTH.size:
-        raise InvalidArgumentError(f"{len(data)} bytes of binary data are too few for {count} elements of BYTES")
-    items = np.empty(count, object)
-    position = 0
-    for index in range(count):
-        start = position + _LENGTH.size
-        if start <= len(data):
-            position = start + _LENGTH.unpack_from(data, position)[0]
-        if not start <= position <= len(data):
-            raise InvalidArgumentError(f"element {index} of BYTES goes beyond the {len(data)} bytes of its binary data")
-        items[index] = data[start:position].tobytes()
-    if position != len(data):
-        raise InvalidArgumentError(f"{len(data) - position} bytes of binary data are left after {count} elements of BYTES")
-    return items
-
-
-def _counted(item: bytes | str) -> tuple[bytes, bytes]:
-    data = item.encode() if isinstance(item, str) else item
-    return _LENGTH.pack(len(data)), data
 
 
 def _text(name: str, item: bytes | str) -> str:

@@ -1,4 +1,4 @@
-"""What the protocol tells of the server and its models."""
+"""What the protocol tells of the server and its models, in its own structure: JSON objects, or the fields of messages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from headrace.core.errors import InvalidArgumentError
 from headrace.core.spec import TensorSpec
 from headrace.serving.engines.base import DEFAULT_SIGNATURE, Signature
-from headrace.serving.rest.v2.datatypes import name_of
-from headrace.serving.rest.values import load
 from headrace.serving.servable import Handle, State, VersionStatus
+from headrace.serving.v2.datatypes import name_of
 
 _PLATFORM = "tensorflow_savedmodel"
 _STATES = {
@@ -23,12 +21,12 @@ _STATES = {
 }
 
 
-def server_json() -> dict[str, Any]:
+def server() -> dict[str, Any]:
     """The server's name, version and extensions of the protocol."""
     return {"name": "headrace", "version": importlib.metadata.version("headrace"), "extensions": ["binary_tensor_data"]}
 
 
-def model_json(handle: Handle, versions: Sequence[int]) -> dict[str, Any]:
+def model(handle: Handle, versions: Sequence[int]) -> dict[str, Any]:
     """A model's inputs and outputs: those of the usual signature, and of each one under `signatures` (ours).
 
     A dimension that may vary is -1, and so is the whole shape where the rank may. A type that the protocol has no name for
@@ -50,21 +48,15 @@ def is_ready(statuses: Sequence[VersionStatus]) -> bool:
     return any(status.state is State.AVAILABLE for status in statuses)
 
 
-def index_json(models: Mapping[str, Sequence[VersionStatus]], body: bytes) -> list[dict[str, str]]:
+def index(models: Mapping[str, Sequence[VersionStatus]], ready: bool) -> list[dict[str, str]]:
     """Every version of every model, in the states of the model repository extension.
 
     Args:
         models: the versions by model.
-        body: the request: nothing, or `{"ready": true}` for those that are served.
-
-    Raises:
-        InvalidArgumentError: the request is something else.
+        ready: only those that are served.
     """
-    content = load(body) if body else {}
-    if not isinstance(content, dict) or type(content.get("ready", False)) is not bool:
-        raise InvalidArgumentError('the request is not an object with "ready" true or false')
     entries = [_entry(name, status) for name, statuses in models.items() for status in statuses]
-    return [entry for entry in entries if entry["state"] == "READY" or not content.get("ready")]
+    return [entry for entry in entries if entry["state"] == "READY" or not ready]
 
 
 def _entry(name: str, status: VersionStatus) -> dict[str, str]:
