@@ -108,6 +108,7 @@ def _underscores(name: str) -> str:
 @click.option("--grpc_socket_path", type=click.Path(path_type=Path), help="Unix socket to listen on for gRPC too.")
 @click.option("--grpc_max_threads", type=click.IntRange(1), default=default_threads, help="gRPC requests that run at once.")
 @click.option("--grpc_max_waiting", type=click.IntRange(1), default=1024, show_default=True, help="gRPC requests that may wait.")
+@click.option("--grpc_max_streams", type=click.IntRange(1), default=64, show_default=True, help="V2 streams that may be open.")
 @click.option("--grpc_max_message_bytes", type=click.IntRange(1), default=128 << 20, show_default=True, help="Of one request.")
 @click.option("--grpc_receive_timeout_in_ms", type=click.IntRange(1), default=30_000, show_default=True, help="Of one request.")
 @click.option("--grpc_channel_arguments", default="", help="Settings of gRPC's core: name=value,name=value.")
@@ -253,6 +254,7 @@ def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
         socket_path=flags["grpc_socket_path"],
         threads=flags["grpc_max_threads"],
         max_waiting=flags["grpc_max_waiting"],
+        max_streams=flags["grpc_max_streams"],
         max_message_bytes=flags["grpc_max_message_bytes"],
         receive_seconds=flags["grpc_receive_timeout_in_ms"] / 1000,
         channel_arguments=parse_channel_arguments(flags["grpc_channel_arguments"]),

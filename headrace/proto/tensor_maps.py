@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from headrace.core.dtypes import DType
 from headrace.proto.tensors import Array, to_wire
-from headrace.proto.varint import put_varint
+from headrace.proto.varint import delimited
 
 
 def join_tensors(head: bytes, field: int, tensors: Iterable[tuple[str, Array, DType | None]], content: bool = True) -> bytes:
@@ -26,14 +26,6 @@ def join_tensors(head: bytes, field: int, tensors: Iterable[tuple[str, Array, DT
         tensor = to_wire(array, dtype, content)
         size = sum(map(len, tensor))
         key = name.encode()
-        entry = _delimited(1, len(key)) + key + _delimited(2, size)  # of the map: key and value
-        pieces += [_delimited(field, len(entry) + size), entry, *tensor]
+        entry = delimited(1, len(key)) + key + delimited(2, size)  # of the map: key and value
+        pieces += [delimited(field, len(entry) + size), entry, *tensor]
     return b"".join(pieces)
-
-
-def _delimited(field: int, size: int) -> bytes:
-    """What stands before a field that is a string or a message of `size` bytes."""
-    head = bytearray()
-    put_varint(head, field << 3 | 2)
-    put_varint(head, size)
-    return bytes(head)

@@ -15,6 +15,14 @@ def put_varint(out: bytearray, value: int) -> None:
     out.append(value)
 
 
+def delimited(field: int, size: int) -> bytes:
+    """What stands before a field that is a string or a message of `size` bytes."""
+    head = bytearray()
+    put_varint(head, field << 3 | 2)
+    put_varint(head, size)
+    return bytes(head)
+
+
 def get_varint(data: bytes, at: int, what: str) -> tuple[int, int]:
     """The number at `at` and the position after it.
 

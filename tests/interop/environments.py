@@ -25,7 +25,13 @@ PACKAGES = {"tensorflow": "2.21.0", "openvino": "2026.4.1", "tritonclient": "2.7
 """The peers: an environment of this name holds the package of this name in this version."""
 BESIDE = {
     "tensorflow": ["tensorboard==2.21.0", "tensorflow-serving-api==2.21.0"],
-    "tritonclient": ["geventhttpclient==2.6.1", "python-rapidjson==1.25"],
+    "tritonclient": [
+        "geventhttpclient==2.6.1",
+        "python-rapidjson==1.25",
+        "grpcio==1.85.3",
+        "protobuf==6.33.6",
+        "packaging==26.4",
+    ],
     "kubernetes-validate": [
         "cloudcoil-models-prometheus-operator==0.80.1.0",
         "grafana-foundation-sdk==1769699998!10.1.0",
@@ -33,7 +39,7 @@ BESIDE = {
     ],
 }
 """What else an environment holds: of tf.summary, TensorFlow has only the lower half; the clients of its model server; what
-Triton's client needs for HTTP; what else reads the files that `headrace monitor` and the commands for deployment write."""
+Triton's client needs for HTTP and gRPC; what else reads the files that `headrace monitor` and the commands for deployment write."""
 
 PEERS = Path(__file__).parent / "peers"
 """The scripts that run under a peer's Python: arguments in, one JSON document on standard output."""

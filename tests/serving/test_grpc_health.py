@@ -106,6 +106,7 @@ class TestReflection:
         assert set(database.get_services()) == {
             PREDICTION,
             MODELS,
+            "inference.GRPCInferenceService",
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",
             "grpc.reflection.v1alpha.ServerReflection",

@@ -80,10 +80,11 @@ class Method:
     """A method with one request and one response.
 
     Attributes:
-        request: the class of its request.
+        request: the class of its request; None gives `answer` the bytes as they came.
         answer: makes the response, a message or its bytes; raises OpError.
         api: set for methods that run models: the metrics count them under this name, and they wait for a worker.
         pool: runs the others.
+        streamed: its answers are messages of a stream, which bring no headers of their own.
         start: begins a response that need not be waited for on a thread; gives None for a request that needs one. Raises OpError.
     """
 
@@ -91,6 +92,7 @@ class Method:
     answer: Callable[[Any, Call], Any]
     api: str = ""
     pool: Executor | None = None
+    streamed: bool = False
     start: Callable[[Any, Call], Pending[bytes] | None] | None = None
 
 
@@ -147,7 +149,8 @@ class Answering:
     def _leave(self, method: Method, call: Call, started: float, response: bytes | OpError) -> bytes | OpError:
         self._metrics.in_flight(_PROTOCOL, -1)
         code = response.code if isinstance(response, OpError) else "OK"
-        call.send_headers()
+        if not method.streamed:
+            call.send_headers()
         model = call.model if call.model in self._models else UNKNOWN_MODEL
         self._metrics.request(model, call.context.version, method.api, _PROTOCOL, code, time.perf_counter() - started)
         return response
@@ -221,13 +224,13 @@ def abort(context: Any, error: OpError) -> NoReturn:
 
 
 def read(kind: Any, data: bytes) -> Any:
-    """`data` as a message of class `kind`.
+    """`data` as a message of class `kind`; as it is where that is None.
 
     Raises:
         InvalidArgumentError: the bytes are no such message.
     """
     try:
-        return kind.FromString(data)
+        return data if kind is None else kind.FromString(data)
     except DecodeError:
         raise InvalidArgumentError(f"the request is no serialized {kind.DESCRIPTOR.full_name} ({len(data)} bytes)") from None
 

@@ -13,11 +13,13 @@ from headrace.core.errors import NotFoundError, OpError, ResourceExhaustedError
 from headrace.proto.messages import message
 from headrace.serving.grpc import model_service, prediction
 from headrace.serving.grpc.calls import Call, Handler, Method, abort, read
+from headrace.serving.grpc.v2 import service as inference
 from headrace.serving.models import Models
 
 SERVICE = "grpc.health.v1.Health"
 MAX_WATCHERS = 1000
 _LOOK_SECONDS = 0.5
+_PREDICTING = (prediction.SERVICE, inference.SERVICE)
 _Request = message("grpc.health.v1.HealthCheckRequest")
 _Response = message("grpc.health.v1.HealthCheckResponse")
 _Status = _Response.ServingStatus
@@ -45,7 +47,7 @@ class _Watcher:
 class Health:
     """The server as a whole (""), and each service by its full name.
 
-    PredictionService is SERVING while every model has an AVAILABLE version. All are NOT_SERVING once the server drains.
+    The services that predict are SERVING while every model has an AVAILABLE version. All are NOT_SERVING once the server drains.
 
     Args:
         models: those of the server.
@@ -131,7 +133,7 @@ class Health:
                 watcher.tell(self._status(watcher.service))
 
     def _status(self, service: str) -> int:
-        if service not in ("", SERVICE, prediction.SERVICE, model_service.SERVICE):
+        if service not in ("", SERVICE, *_PREDICTING, model_service.SERVICE):
             return int(_Status.Value("SERVICE_UNKNOWN"))
-        serving = not self._draining.is_set() and not (service == prediction.SERVICE and self._models.unready())
+        serving = not self._draining.is_set() and not (service in _PREDICTING and self._models.unready())
         return int(_Status.Value("SERVING" if serving else "NOT_SERVING"))

@@ -25,6 +25,8 @@ class GrpcOptions:
         max_waiting: requests that may wait for a thread; more are answered UNAVAILABLE.
         max_message_bytes: of a request.
         receive_seconds: how long a request may take to arrive; later its call is cancelled.
+        max_streams: streams of requests that may be open; more are refused.
+        stream_idle_seconds: after so long without a request a stream is ended.
         channel_arguments: settings of gRPC's core, which win over ours.
         tls: None speaks plain text. The Unix socket always does.
         health: offer grpc.health.v1.Health.
@@ -39,6 +41,8 @@ class GrpcOptions:
     max_waiting: int = 1024
     max_message_bytes: int = 128 << 20
     receive_seconds: float = 30.0
+    max_streams: int = 64
+    stream_idle_seconds: float = 300.0
     channel_arguments: tuple[Channel, ...] = ()
     tls: Tls | None = None
     health: bool = True

@@ -15,6 +15,8 @@ from headrace.serving.grpc import health, model_service, prediction, reflection
 from headrace.serving.grpc.calls import Answering, Dispatcher, Handler
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.receiving import Receiving, WatchedPool, WorkerPool
+from headrace.serving.grpc.v2 import service as inference
+from headrace.serving.grpc.v2.streams import Streams
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.tls import Tls
@@ -56,6 +58,8 @@ class GrpcServer:
         self._reloading = WatchedPool(1, "grpc-reload", self._receiving)
         self._reflecting = WatchedPool(_REFLECTION_THREADS, "grpc-reflection", self._receiving)
         self._health = health.Health(dataplane.models, self._control)
+        self._inference = inference.InferenceService(dataplane, self._control)
+        self._streams = Streams(self._control, options.max_streams, options.stream_idle_seconds)
         self._server = grpc.server(
             WorkerPool(self._workers, self._receiving),  # type: ignore[arg-type]
             handlers=[self._dispatcher(dataplane, metrics)],
@@ -85,6 +89,7 @@ class GrpcServer:
             self.address = f"{host}:{self.port}"
         self._server.start()
         self._health.start()
+        self._streams.start()
         self._receiving.start()
         logger.info("listening for gRPC", extra=fields(address=self.address, tls=options.tls is not None))
 
@@ -98,6 +103,7 @@ class GrpcServer:
         May be called again with a shorter grace.
         """
         self._health.drain()
+        self._streams.drain()
         return self._server.stop(grace)
 
     def close(self, timeout: float) -> None:
@@ -108,18 +114,21 @@ class GrpcServer:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _dispatcher(self, dataplane: Dataplane, metrics: ServingMetrics) -> Dispatcher:
-        services = [prediction.SERVICE, model_service.SERVICE, *reflection.SERVICES]
+        services = [prediction.SERVICE, model_service.SERVICE, inference.SERVICE, *reflection.SERVICES]
         methods = prediction.PredictionService(dataplane, self._options, self._control).methods()
         methods |= model_service.ModelService(
             dataplane.models, metrics, self._control, self._reloading, self._options.allow_reload
         ).methods()
+        methods |= self._inference.methods()
         streams: dict[str, Handler] = {}
         if self._options.health:
             services.append(health.SERVICE)
             methods |= self._health.methods()
             streams |= self._health.handlers()
         streams |= reflection.handlers(services, self._reflecting)
-        return Dispatcher(methods, streams, self._workers, self._receiving, self._control, Answering(dataplane.models, metrics))
+        answering = Answering(dataplane.models, metrics)
+        streams[inference.STREAM] = self._streams.handler(lambda data, rpc: self._inference.in_stream(answering, data, rpc))
+        return Dispatcher(methods, streams, self._workers, self._receiving, self._control, answering)
 
 
 def _channel_options(options: GrpcOptions) -> list[tuple[str, int | str]]:
