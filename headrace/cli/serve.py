@@ -11,6 +11,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from headrace.cli.serve_flags.admin import admin_flags, admin_options, audit_options
+from headrace.cli.serve_flags.ports import or_none, port
 from headrace.core.errors import OpError
 from headrace.serving import logs
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions
@@ -56,15 +58,6 @@ def _without_effect(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _port(_: click.Context, __: click.Parameter, value: str) -> int | None:
-    """The port number; None for `auto`, any free one."""
-    if value == "auto":
-        return None
-    if not value.isdecimal() or int(value) > 65535:
-        raise click.BadParameter(f"{value!r} is no port; expected 0 (off), 1 to 65535, or auto")
-    return int(value)
-
-
 def _sizes(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
     """The numbers of a list parted by commas."""
     parts = value.split(",")
@@ -103,7 +96,7 @@ def _underscores(name: str) -> str:
 @click.option(
     "--saved_model_tags", callback=_tags, default="serve", show_default=True, help="Of the graph to serve, parted by commas."
 )
-@click.option("--port", callback=_port, default="8500", show_default=True, help="Port of gRPC; 0 is off, auto takes a free one.")
+@click.option("--port", callback=port, default="8500", show_default=True, help="Port of gRPC; 0 is off, auto takes a free one.")
 @click.option("--grpc_host", default="127.0.0.1", show_default=True, help="Address to listen on for gRPC.")
 @click.option("--grpc_socket_path", type=click.Path(path_type=Path), help="Unix socket to listen on for gRPC too.")
 @click.option("--grpc_max_threads", type=click.IntRange(1), default=default_threads, help="gRPC requests that run at once.")
@@ -116,7 +109,7 @@ def _underscores(name: str) -> str:
 @click.option("--grpc_allow_reload", **{**_BOOLEAN, "default": True}, help="Clients may replace the list of models.")
 @click.option("--enable_serialization_as_tensor_content", **_BOOLEAN, help="Faster answers over gRPC.")
 @click.option("--ssl_config_file", type=click.Path(path_type=Path), help="An SSLConfig text: gRPC over TLS.")
-@click.option("--rest_api_port", callback=_port, default="0", help="Port of the REST API; 0 is off, auto takes a free one.")
+@click.option("--rest_api_port", callback=port, default="0", help="Port of the REST API; 0 is off, auto takes a free one.")
 @click.option("--rest_api_host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--rest_api_ssl_config_file", type=click.Path(path_type=Path), help="An SSLConfig text: REST over TLS.")
 @click.option("--rest_api_timeout_in_ms", type=click.IntRange(1), default=30_000, show_default=True, help="For one request.")
@@ -151,6 +144,7 @@ def _underscores(name: str) -> str:
 @click.option("--public_key", type=click.Path(path_type=Path), help="PEM file; only versions signed with its key are served.")
 @click.option("--expected_digest", help="Only a version with this digest, which `headrace inspect` prints, is served.")
 @click.option("--log_level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default="INFO", show_default=True)
+@admin_flags
 @_without_effect
 @click.pass_context
 def serve(context: click.Context, /, **flags: Any) -> None:
@@ -176,8 +170,10 @@ def _check(flags: dict[str, Any], given: set[str]) -> None:
         raise click.UsageError("no model to serve: give --model_base_path, or --model_config_file for several models")
     if not (flags["rest_api_port"] != 0 or flags["port"] != 0 or flags["grpc_socket_path"]):
         raise click.UsageError("nothing to serve on: give --port=8500 or --rest_api_port=8501, or auto for a free port")
-    if flags["port"] and flags["port"] == flags["rest_api_port"]:
-        raise click.UsageError(f"--port and --rest_api_port are both {flags['port']}; gRPC and REST need a port each")
+    ports: dict[int, str] = {}
+    for name in ("port", "rest_api_port", "admin_port"):
+        if flags[name] and ports.setdefault(flags[name], name) != name:
+            raise click.UsageError(f"--{ports[flags[name]]} and --{name} are both {flags[name]}; each needs a port of its own")
     if flags["model_config_file_poll_wait_seconds"] and not flags["model_config_file"]:
         raise click.UsageError("--model_config_file_poll_wait_seconds needs the file to poll: give --model_config_file")
     if flags["expected_digest"] and flags["model_config_file"]:
@@ -206,7 +202,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         load_threads=flags["num_load_threads"],
         saved_model_tags=platform.saved_model_tags or flags["saved_model_tags"],
         rest_host=flags["rest_api_host"],
-        rest_port=_or_none(flags["rest_api_port"]),
+        rest_port=or_none(flags["rest_api_port"]),
         rest_tls=_tls(flags["rest_api_ssl_config_file"]),
         rest_threads=flags["rest_api_num_threads"],
         rest_max_waiting=flags["rest_api_max_waiting"],
@@ -233,12 +229,9 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         batching=_batching(flags, platform),
         cache=CacheOptions(flags["response_cache_bytes"], cacheable) if (cacheable := flags["response_cacheable"]) else None,
         grpc=_grpc(flags),
+        admin=admin_options(flags),
+        audit=audit_options(flags),
     )
-
-
-def _or_none(port: int | None) -> int | None:
-    """The port of a front end in the options' terms: None is off, 0 a free one."""
-    return None if port == 0 else port or 0
 
 
 def _tls(file: Path | None) -> Tls | None:
@@ -250,7 +243,7 @@ def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
         return None
     return GrpcOptions(
         host=flags["grpc_host"],
-        port=_or_none(flags["port"]),
+        port=or_none(flags["port"]),
         socket_path=flags["grpc_socket_path"],
         threads=flags["grpc_max_threads"],
         max_waiting=flags["grpc_max_waiting"],

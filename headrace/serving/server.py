@@ -16,10 +16,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import uvicorn
-
-from headrace.core.errors import InvalidArgumentError, UnavailableError
+from headrace.core.errors import InvalidArgumentError
 from headrace.proto.serving import ModelServerConfig
+from headrace.serving.admin.app import admin_app
+from headrace.serving.admin.options import AdminOptions
+from headrace.serving.admin.reloads import outcomes
+from headrace.serving.admin.routes import ModelRoutes
+from headrace.serving.admin.server import AdminServer
+from headrace.serving.audit import AuditLog, AuditOptions
 from headrace.serving.batching.options import BatchingOptions
 from headrace.serving.batching.versions import Batching
 from headrace.serving.cache import CacheOptions, ResponseCache
@@ -37,10 +41,12 @@ from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelsOptions
 from headrace.serving.open_files import raise_limit, room_for_connections
+from headrace.serving.reload import ReloadResult
 from headrace.serving.rest.app import RestApp, RestOptions
-from headrace.serving.rest.connections import ConnectionLimits, limited
+from headrace.serving.rest.connections import ConnectionLimits
 from headrace.serving.rest.cors import allow_cross_origin
-from headrace.serving.tls import Tls, ssl_context
+from headrace.serving.rest.listening import HttpServer, bound_socket, http_config, url_of
+from headrace.serving.tls import Tls
 from headrace.serving.workers import Workers, default_threads
 
 logger = logging.getLogger(__name__)
@@ -73,6 +79,8 @@ class ServerOptions:
         batching: how requests share runs; None runs each by itself.
         cache: which answers are kept for requests that come again; None keeps none.
         grpc: addresses and limits of the gRPC front end; None is no gRPC.
+        admin: the address of the admin API; None is no admin API.
+        audit: where events of the audit log go.
     """
 
     base_path: Path | None = None
@@ -96,6 +104,8 @@ class ServerOptions:
     batching: BatchingOptions | None = None
     cache: CacheOptions | None = None
     grpc: GrpcOptions | None = None
+    admin: AdminOptions | None = None
+    audit: AuditOptions = field(default_factory=AuditOptions)
 
 
 class ModelServer:
@@ -108,6 +118,8 @@ class ModelServer:
 
     Attributes:
         models: the models.
+        audit: who changed what.
+        admin_url: of the admin API once it listens; empty when there is none.
         grpc_address: of the gRPC front end once it listens, such as `127.0.0.1:8500`; empty when there is none.
 
     Raises:
@@ -120,7 +132,9 @@ class ModelServer:
         self._ending = threading.Event()
         self._impatient = threading.Event()
         self._deadline = math.inf
+        self.audit = AuditLog(options.audit)
         self._metrics = ServingMetrics()
+        self._metrics.more.extend(self.audit.families())
         self._batching = Batching(options.batching, self._metrics.batching) if options.batching is not None else None
         self._engine = engine or NativeEngine(options.public_key, options.expected_digest, options.saved_model_tags)
         self._slots = LoadSlots(max(os.cpu_count() or 1, options.load_threads))
@@ -131,10 +145,12 @@ class ModelServer:
         self._watcher: ConfigWatcher | None = None
         if options.config_file is not None and options.config_poll_seconds > 0:
             self._watcher = ConfigWatcher(
-                options.config_file, options.config_poll_seconds, config, self.models.reload, self._metrics.reloaded
+                options.config_file, options.config_poll_seconds, config, self._reload_from_file, self._metrics.reloaded
             )
-        self._http: _HttpServer | None = None
+        self._dataplane = Dataplane(self.models, self._metrics, self._cache())
+        self._http: HttpServer | None = None
         self.grpc_address = ""
+        self.admin_url = ""
 
     def run(self) -> None:
         """Loads the models, then listens; returns when `end` was called (or SIGTERM or SIGINT came) and all has drained.
@@ -146,6 +162,9 @@ class ModelServer:
         with contextlib.ExitStack() as stack:
             listener, reserved = self._bind(stack)
             stack.enter_context(self._signals())
+            stack.callback(self.audit.close)
+            workers = stack.enter_context(self._rest_workers())
+            stack.enter_context(self._administered(workers))
             self.models.start()
             if self._watcher is not None:
                 self._watcher.start()
@@ -154,7 +173,7 @@ class ModelServer:
                     pass
                 self._slots.limit = max(self._options.load_threads, 1)
                 if not self._ending.is_set():
-                    self._serve(listener, reserved)
+                    self._serve(listener, reserved, workers)
             finally:
                 self.end()
                 if self._watcher is not None:
@@ -169,6 +188,14 @@ class ModelServer:
             self._ending.set()
         if self._http is not None:
             self._http.should_exit = True
+
+    def _reload_from_file(self, config: Any) -> ReloadResult:
+        """Takes the list of models of the file that is watched; a refused one, which is tried again and again, is only logged."""
+        result = self.models.reload(config)
+        if result.changed:
+            outcome = result.error.code if result.error is not None else "OK"
+            self.audit.record("model_config_file", "models.reload", "models", outcome, outcomes(result))
+        return result
 
     def _lifecycle(self, model: ModelConfig) -> ModelLifecycle:
         """The life of a model that the configuration lists."""
@@ -187,47 +214,57 @@ class ModelServer:
     def _bind(self, stack: contextlib.ExitStack) -> tuple[socket.socket | None, socket.socket | None]:
         """The sockets of REST, which will listen, and of gRPC, which only keeps the port until gRPC binds its own."""
         options, grpc = self._options, self._options.grpc
-        rest = None if options.rest_port is None else stack.enter_context(_bound_socket(options.rest_host, options.rest_port))
+        rest = None if options.rest_port is None else stack.enter_context(bound_socket(options.rest_host, options.rest_port))
         if grpc is None or grpc.port is None:
             return rest, None
-        return rest, stack.enter_context(_bound_socket(grpc.host, grpc.port))
+        return rest, stack.enter_context(bound_socket(grpc.host, grpc.port))
 
-    def _serve(self, listener: socket.socket | None, reserved: socket.socket | None) -> None:
-        dataplane = Dataplane(self.models, self._metrics, self._cache())
-        with self._serving_grpc(dataplane, reserved):
+    @contextlib.contextmanager
+    def _rest_workers(self) -> Iterator[Workers]:
+        """The threads that answer requests of the REST API, also of those that come to the admin port."""
+        options = self._options
+        workers = Workers(options.rest_threads, options.rest_max_waiting, lambda seconds: self._metrics.queued("REST", seconds))
+        self._metrics.watch_queue("REST", workers.max_waiting, lambda: workers.waiting)
+        try:
+            yield workers
+        finally:
+            workers.stop(_LEAST_GRACE_SECONDS)
+
+    @contextlib.contextmanager
+    def _administered(self, workers: Workers) -> Iterator[None]:
+        """Answers the admin API until the `with` block ends."""
+        options = self._options.admin
+        if options is None:
+            yield
+            return
+        app = admin_app(
+            ModelRoutes(self.models, self.audit).routes(),
+            RestApp(self._dataplane, self._metrics, workers, self._options.rest),
+            (options.host, *options.names),
+        )
+        with AdminServer(app, options) as server:
+            self.admin_url = server.url
+            yield
+
+    def _serve(self, listener: socket.socket | None, reserved: socket.socket | None, workers: Workers) -> None:
+        with self._serving_grpc(reserved):
             started = time.monotonic()
             if listener is not None:
-                self._serve_rest(dataplane, listener)
+                self._serve_rest(listener, workers)
             else:
                 self._on_ready("")
                 self._ending.wait()
         logger.info("no request is left", extra=fields(served_seconds=round(time.monotonic() - started, 1)))
 
-    def _serve_rest(self, dataplane: Dataplane, listener: socket.socket) -> None:
+    def _serve_rest(self, listener: socket.socket, workers: Workers) -> None:
         options = self._options
-        workers = Workers(options.rest_threads, options.rest_max_waiting, lambda seconds: self._metrics.queued("REST", seconds))
-        self._metrics.watch_queue("REST", workers.max_waiting, lambda: workers.waiting)
-        app = RestApp(dataplane, self._metrics, workers, options.rest)
-        connections = options.rest_connections
-        config = uvicorn.Config(
-            allow_cross_origin(app) if options.rest.cross_origin else app,
-            http=limited(replace(connections, most=room_for_connections(connections.most))),
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=max(1, round(options.grace_seconds - _LEAST_GRACE_SECONDS)),
-        )
-        if options.rest_tls is not None:
-            config.load()
-            config.ssl = ssl_context(options.rest_tls)
-        self._http = _HttpServer(config, lambda: self._announce(listener))
+        app = RestApp(self._dataplane, self._metrics, workers, options.rest)
+        served = allow_cross_origin(app) if options.rest.cross_origin else app
+        limits = replace(options.rest_connections, most=room_for_connections(options.rest_connections.most))
+        config = http_config(served, options.rest_tls, limits, options.grace_seconds - _LEAST_GRACE_SECONDS)
+        self._http = HttpServer(config, lambda: self._on_ready(url_of(listener, options.rest_tls is not None)))
         self._http.should_exit = self._ending.is_set()
         self._http.run(sockets=[listener])
-        workers.stop(_LEAST_GRACE_SECONDS)
 
     def _cache(self) -> ResponseCache | None:
         if self._options.cache is None:
@@ -237,7 +274,7 @@ class ModelServer:
         return cache
 
     @contextlib.contextmanager
-    def _serving_grpc(self, dataplane: Dataplane, reserved: socket.socket | None) -> Iterator[None]:
+    def _serving_grpc(self, reserved: socket.socket | None) -> Iterator[None]:
         """Answers gRPC until the server is to end, then until its calls have ended."""
         options = self._options.grpc
         if options is None:
@@ -246,7 +283,7 @@ class ModelServer:
         if reserved is not None:
             options = replace(options, port=reserved.getsockname()[1])
             reserved.close()
-        server = GrpcServer(dataplane, self._metrics, options)
+        server = GrpcServer(self._dataplane, self._metrics, options, self.audit)
         draining = threading.Thread(target=self._drain, args=(server,), name="grpc-drain", daemon=True)
         try:
             server.start()
@@ -267,11 +304,6 @@ class ModelServer:
             if self._impatient.is_set():
                 server.drain(0.0)
 
-    def _announce(self, listener: socket.socket) -> None:
-        host, port = listener.getsockname()[:2]
-        scheme = "http" if self._options.rest_tls is None else "https"
-        self._on_ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
-
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         """SIGTERM and SIGINT end the server; a second one does not wait for requests in progress."""
@@ -291,25 +323,6 @@ class ModelServer:
             if self._http is not None:
                 self._http.force_exit = True
         self.end()
-
-
-class _HttpServer(uvicorn.Server):
-    """uvicorn, less its signal handling (which would end the process by the signal it got), plus word when it listens."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._tell_ready = on_ready
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves signals to ModelServer."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listens."""
-        await super().startup(sockets)
-        if self.started:
-            self._tell_ready()
 
 
 def announce(url: str, model: str | None, grpc: str = "") -> None:
@@ -333,15 +346,3 @@ def _configuration(options: ServerOptions) -> Any:
     if options.base_path is not None:
         return model_list.single(options.model_name, options.base_path)
     raise InvalidArgumentError("no model to serve: expected a base path or a configuration file")
-
-
-def _bound_socket(host: str, port: int) -> socket.socket:
-    """A socket bound now, so that a port in use shows before models load; it listens only when they are ready."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}; choose another address or port") from None
-    return listener

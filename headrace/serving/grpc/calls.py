@@ -24,6 +24,7 @@ from headrace.core.errors import (
 from headrace.serving.batching.requests import priority_of
 from headrace.serving.context import RequestContext
 from headrace.serving.grpc.errors import details, grpc_status
+from headrace.serving.grpc.peers import address_of
 from headrace.serving.grpc.receiving import Receiving
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.models import Models
@@ -65,6 +66,11 @@ class Call:
             raise DeadlineExceededError("the deadline of this request has passed")
         if not self._rpc.is_active():
             raise CancelledError("the client has gone away")
+
+    @property
+    def who(self) -> str:
+        """The caller's name, for the audit log; without one, where the call comes from."""
+        return self.context.caller or f"anonymous@{address_of(self._rpc.peer())}"
 
     def _metadata(self, name: str) -> str:
         return next((str(value) for key, value in self._rpc.invocation_metadata() if key == name), "")

@@ -7,6 +7,8 @@ from typing import Any
 
 from headrace.core.errors import PermissionDeniedError
 from headrace.proto.serving import GetModelStatusRequest, ReloadConfigRequest, ReloadConfigResponse
+from headrace.serving.admin.reloads import audited_reload
+from headrace.serving.audit import AuditLog
 from headrace.serving.grpc import codec, describe
 from headrace.serving.grpc.calls import Call, Method
 from headrace.serving.metrics import ServingMetrics
@@ -23,16 +25,24 @@ class ModelService:
         metrics: has the counters whose increase a reload may be asked for.
         control: runs the calls that are answered at once.
         reloads: runs reloads, which wait for models to load.
+        audit: told of reloads.
         allow_reload: False refuses reloads.
     """
 
     def __init__(
-        self, models: Models, metrics: ServingMetrics, control: Executor, reloads: Executor, allow_reload: bool = True
+        self,
+        models: Models,
+        metrics: ServingMetrics,
+        control: Executor,
+        reloads: Executor,
+        audit: AuditLog,
+        allow_reload: bool = True,
     ) -> None:
         self._models = models
         self._metrics = metrics
         self._control = control
         self._reloads = reloads
+        self._audit = audit
         self._allow_reload = allow_reload
 
     def methods(self) -> dict[str, Method]:
@@ -46,7 +56,7 @@ class ModelService:
         """The state of every version of a model, or of one; raises what Models.statuses does."""
         return describe.status_response(self._models.statuses(codec.model_spec(request)))
 
-    def reload(self, request: Any, _: Call) -> Any:
+    def reload(self, request: Any, call: Call) -> Any:
         """Replaces the list of models and waits for the new ones; a name that is no counter gives no metric.
 
         Raises:
@@ -57,7 +67,7 @@ class ModelService:
         if not self._allow_reload:
             raise PermissionDeniedError("reloads are off here; start the server with --grpc_allow_reload=true")
         before = {name: self._metrics.total(name) for name in request.metric_names}
-        result = self._models.reload(request.config)
+        result = audited_reload(self._models, request.config, self._audit, call.who)
         if result.error is not None:
             raise result.error
         response = ReloadConfigResponse()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import grpc
 
 from headrace.core.errors import UnavailableError
+from headrace.serving.audit import AuditLog
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.grpc import health, model_service, prediction, reflection
 from headrace.serving.grpc.calls import Answering, Dispatcher, Handler
@@ -47,10 +48,12 @@ class GrpcServer:
         dataplane: runs the models.
         metrics: counts calls.
         options: addresses and limits.
+        audit: told of reloads.
     """
 
-    def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, options: GrpcOptions) -> None:
+    def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, options: GrpcOptions, audit: AuditLog | None = None) -> None:
         self._options = options
+        self._audit = audit or AuditLog()
         self._workers = Workers(options.threads, options.max_waiting, lambda seconds: metrics.queued("GRPC", seconds), "grpc")
         metrics.watch_queue("GRPC", options.max_waiting, lambda: self._workers.waiting)
         self._receiving = Receiving(options.receive_seconds)
@@ -117,7 +120,7 @@ class GrpcServer:
         services = [prediction.SERVICE, model_service.SERVICE, inference.SERVICE, *reflection.SERVICES]
         methods = prediction.PredictionService(dataplane, self._options, self._control).methods()
         methods |= model_service.ModelService(
-            dataplane.models, metrics, self._control, self._reloading, self._options.allow_reload
+            dataplane.models, metrics, self._control, self._reloading, self._audit, self._options.allow_reload
         ).methods()
         methods |= self._inference.methods()
         streams: dict[str, Handler] = {}

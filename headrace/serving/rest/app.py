@@ -9,9 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -25,8 +23,9 @@ from headrace.serving.exposition import CONTENT_TYPE
 from headrace.serving.inference import APIS
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.rest import describe, paths
+from headrace.serving.rest.answers import error_answer, json_answer
 from headrace.serving.rest.bodies import header, read_body
-from headrace.serving.rest.errors import MethodNotAllowedError, PayloadTooLargeError, http_status
+from headrace.serving.rest.errors import MethodNotAllowedError
 from headrace.serving.rest.heads import METHODS, HeadRunner
 from headrace.serving.rest.predict import Predictor
 from headrace.serving.rest.runner import RunCall
@@ -94,10 +93,10 @@ class RestApp:
         except ClientDisconnect:
             return
         except OpError as error:
-            response = _error(error)
+            response = error_answer(error)
         except Exception:
             logger.exception("answering a request failed")
-            response = _error(InternalError("the server failed to answer this request; its log says why"))
+            response = error_answer(InternalError("the server failed to answer this request; its log says why"))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -115,23 +114,23 @@ class RestApp:
 
     def _describe(self, target: paths.Target) -> Response:
         if target.action == "list":
-            return _json(describe.list_json(self._models.overview(), self._models.labels()))
+            return json_answer(describe.list_json(self._models.overview(), self._models.labels()))
         if target.action == "status":
-            return _json(describe.status_json(self._models.statuses(target.spec)))
+            return json_answer(describe.status_json(self._models.statuses(target.spec)))
         with self._models.acquire(target.spec) as handle:
-            return _json(describe.metadata_json(handle))
+            return json_answer(describe.metadata_json(handle))
 
     async def _describe_v2(self, request: Request, target: paths.Target) -> Response:
         if target.action == "index":
             async with self._limit():
                 body = await read_body(request, _INDEX_BYTES)
-            return _json(describe_v2.index(self._models.overview(), only_ready(body)))
+            return json_answer(describe_v2.index(self._models.overview(), only_ready(body)))
         if target.action == "ready":
             ready = describe_v2.is_ready(self._models.statuses(target.spec))
-            return _json({"name": target.spec.name, "ready": ready}, 200 if ready else 503)
+            return json_answer({"name": target.spec.name, "ready": ready}, 200 if ready else 503)
         versions = self._models.available_versions().get(target.spec.name, [])
         with self._models.acquire(target.spec) as handle:
-            return _json(describe_v2.model(handle, versions))
+            return json_answer(describe_v2.model(handle, versions))
 
     async def _infer(self, request: Request, target: paths.Target) -> Response:
         deadline = time.monotonic() + self._options.timeout_seconds
@@ -177,14 +176,14 @@ class RestApp:
             raise DeadlineExceededError(f"the request took longer than {limit:g} s") from None
 
     def _server(self) -> Response:
-        return _json(describe_v2.server())
+        return json_answer(describe_v2.server())
 
     def _live(self) -> Response:
-        return _json({"live": True})
+        return json_answer({"live": True})
 
     def _ready(self) -> Response:
         unready = self._models.unready()
-        return _json({"ready": not unready, "models_without_available_version": unready}, 503 if unready else 200)
+        return json_answer({"ready": not unready, "models_without_available_version": unready}, 503 if unready else 200)
 
     def _metrics_page(self) -> Response:
         return Response(self._metrics.page(self._models), headers={"content-type": CONTENT_TYPE})
@@ -194,15 +193,3 @@ def _path(scope: Scope) -> str:
     """The path as sent, still URL-encoded."""
     raw: bytes = scope["raw_path"] if "raw_path" in scope else scope["path"].encode()
     return raw.decode("ascii", "replace").partition("?")[0]
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type="application/json")
-
-
-def _error(error: OpError) -> Response:
-    message = error.message.encode("utf-8", "replace").decode()  # a request's name for something may hold lone surrogates
-    response = _json({"error": message}, http_status(error))
-    if isinstance(error, PayloadTooLargeError):
-        response.headers["connection"] = "close"  # the rest of the body is not read
-    return response

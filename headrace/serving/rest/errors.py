@@ -13,6 +13,10 @@ class UnsupportedEncodingError(InvalidArgumentError):
     """The request's body is compressed in a way that this server does not read."""
 
 
+class UnsupportedMediaTypeError(InvalidArgumentError):
+    """The request's body is of a kind that is not read under this path."""
+
+
 class PathNotFoundError(InvalidArgumentError):
     """Nothing is served under this path."""
 
@@ -26,6 +30,7 @@ _OF_CLASS: dict[type[OpError], int] = {
     MethodNotAllowedError: 405,
     PayloadTooLargeError: 413,
     UnsupportedEncodingError: 415,
+    UnsupportedMediaTypeError: 415,
 }
 
 _OF_CODE = {

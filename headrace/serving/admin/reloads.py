@@ -1,0 +1,29 @@
+"""Replacing the list of models on somebody's word, noted in the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headrace.core.errors import OpError
+from headrace.serving.audit import AuditLog
+from headrace.serving.models import Models
+from headrace.serving.reload import ReloadResult
+
+
+def audited_reload(models: Models, config: Any, audit: AuditLog, who: str) -> ReloadResult:
+    """Replaces the list of models; see Models.reload, whose errors it raises."""
+    try:
+        result = models.reload(config)
+    except OpError as error:
+        audit.record(who, "models.reload", "models", error.code, {"error": error.message})
+        raise
+    audit.record(who, "models.reload", "models", result.error.code if result.error is not None else "OK", outcomes(result))
+    return result
+
+
+def outcomes(result: ReloadResult) -> dict[str, Any]:
+    """What came of each model, as JSON."""
+    return {
+        each.model: {"change": each.change, "error": each.error.message if each.error is not None else ""}
+        for each in result.outcomes
+    }

@@ -1,0 +1,25 @@
+"""Answers over HTTP: JSON, and errors in the form that TensorFlow Serving gives them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from headrace.core.errors import OpError
+from headrace.serving.rest.errors import PayloadTooLargeError, http_status
+
+
+def json_answer(content: Any, status: int = 200) -> Response:
+    """An answer with JSON."""
+    return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+def error_answer(error: OpError) -> Response:
+    """The answer to a request that failed."""
+    message = error.message.encode("utf-8", "replace").decode()  # a request's name for something may hold lone surrogates
+    response = json_answer({"error": message}, http_status(error))
+    if isinstance(error, PayloadTooLargeError):
+        response.headers["connection"] = "close"  # the rest of the body is not read
+    return response
