@@ -21,9 +21,8 @@ from headrace.serving.admin.reloads import audited_reload, outcomes
 from headrace.serving.admin.requests import number, read_text, who
 from headrace.serving.audit import KEPT_EVENTS, AuditLog
 from headrace.serving.configuration import text
-from headrace.serving.models import Models, ModelSpec
+from headrace.serving.models import Models, ModelSpec, version_number
 from headrace.serving.rest.answers import json_answer
-from headrace.serving.rest.paths import to_version
 from headrace.serving.servable import VersionStatus
 
 
@@ -71,7 +70,7 @@ class ModelRoutes:
         version = request.path_params["version"]
         if not (version.isascii() and version.isdecimal()):
             raise NotFoundError(f"{version[:40]!r} is no version; expected a number")
-        with self._models.acquire(ModelSpec(request.path_params["name"], to_version(version))) as handle:
+        with self._models.acquire(ModelSpec(request.path_params["name"], version_number(version))) as handle:
             signatures = {
                 name: {
                     "inputs": _tensors(signature.inputs),
