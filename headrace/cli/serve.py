@@ -107,6 +107,7 @@ def _underscores(name: str) -> str:
 @click.option("--grpc_channel_arguments", default="", help="Settings of gRPC's core: name=value,name=value.")
 @click.option("--enable_grpc_healthcheck_service", **{**_BOOLEAN, "default": True}, help="grpc.health.v1.Health.")
 @click.option("--grpc_allow_reload", **{**_BOOLEAN, "default": True}, help="Clients may replace the list of models.")
+@click.option("--grpc_front_end", type=click.Choice(["grpcio", "native"]), default="grpcio", help="native: pygrpc-native.")
 @click.option("--enable_serialization_as_tensor_content", **_BOOLEAN, help="Faster answers over gRPC.")
 @click.option("--ssl_config_file", type=click.Path(path_type=Path), help="An SSLConfig text: gRPC over TLS.")
 @click.option("--rest_api_port", callback=port, default="0", help="Port of the REST API; 0 is off, auto takes a free one.")
@@ -255,6 +256,7 @@ def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
         health=flags["enable_grpc_healthcheck_service"],
         allow_reload=flags["grpc_allow_reload"],
         tensor_content=flags["enable_serialization_as_tensor_content"],
+        native=flags["grpc_front_end"] == "native",
     )
 
 

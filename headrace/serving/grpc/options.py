@@ -32,6 +32,10 @@ class GrpcOptions:
         health: offer grpc.health.v1.Health.
         allow_reload: let clients replace the list of models; they may name any path that the server can read.
         tensor_content: answer with numbers in `tensor_content`, which is faster, not in the typed lists.
+        native: let pygrpc-native listen on the TCP port. It has no TLS.
+
+    Raises:
+        InvalidArgumentError: `native` with TLS, or without a TCP port.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +52,12 @@ class GrpcOptions:
     health: bool = True
     allow_reload: bool = True
     tensor_content: bool = False
+    native: bool = False
+
+    def __post_init__(self) -> None:
+        if self.native and (self.tls is not None or self.port is None):
+            given = "no port" if self.port is None else "TLS"
+            raise InvalidArgumentError(f"the native gRPC front end takes plain text on a TCP port; given {given}: use grpcio's")
 
 
 def parse_channel_arguments(text: str) -> tuple[Channel, ...]:

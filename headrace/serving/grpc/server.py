@@ -13,7 +13,8 @@ from headrace.core.errors import UnavailableError
 from headrace.serving.audit import AuditLog
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.grpc import health, model_service, prediction, reflection
-from headrace.serving.grpc.calls import Answering, Dispatcher, Handler
+from headrace.serving.grpc.calls import Answering, Dispatcher, Handler, Method
+from headrace.serving.grpc.native import NativeFront
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.receiving import Receiving, WatchedPool, WorkerPool
 from headrace.serving.grpc.v2 import service as inference
@@ -63,9 +64,13 @@ class GrpcServer:
         self._health = health.Health(dataplane.models, self._control)
         self._inference = inference.InferenceService(dataplane, self._control)
         self._streams = Streams(self._control, options.max_streams, options.stream_idle_seconds)
+        self._answering = Answering(dataplane.models, metrics)
+        self._methods, streams = self._offer(dataplane, metrics)
+        dispatcher = Dispatcher(self._methods, streams, self._workers, self._receiving, self._control, self._answering)
+        self._native: NativeFront | None = None
         self._server = grpc.server(
             WorkerPool(self._workers, self._receiving),  # type: ignore[arg-type]
-            handlers=[self._dispatcher(dataplane, metrics)],
+            handlers=[dispatcher],
             options=_channel_options(options),
             maximum_concurrent_rpcs=options.threads + options.max_waiting + _CONTROL_CALLS,
         )
@@ -91,13 +96,19 @@ class GrpcServer:
                 self.port = self._open(f"{host}:{options.port}")
             self.address = f"{host}:{self.port}"
         self._server.start()
+        if self._native is not None:
+            self._native.start()
         self._health.start()
         self._streams.start()
         self._receiving.start()
         logger.info("listening for gRPC", extra=fields(address=self.address, tls=options.tls is not None))
 
     def _open(self, address: str) -> int:
-        tls = self._options.tls
+        options, tls = self._options, self._options.tls
+        if options.native:
+            self._native = NativeFront(address, self._methods, self._answering, self._workers, options.max_message_bytes)
+            self._server.add_insecure_port(f"unix:{self._native.behind}")
+            return self._native.port
         return self._server.add_insecure_port(address) if tls is None else self._server.add_secure_port(address, _credentials(tls))
 
     def drain(self, grace: float) -> threading.Event:
@@ -107,16 +118,20 @@ class GrpcServer:
         """
         self._health.drain()
         self._streams.drain()
-        return self._server.stop(grace)
+        ended = self._server.stop(grace)
+        return ended if self._native is None else self._native.drain(grace, ended)
 
     def close(self, timeout: float) -> None:
         """Ends the threads, waiting `timeout` seconds for those of the workers; after `drain`."""
+        if self._native is not None:
+            self._native.close()
         self._receiving.stop()
         self._workers.stop(timeout)
         for pool in (self._control, self._reloading, self._reflecting):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _dispatcher(self, dataplane: Dataplane, metrics: ServingMetrics) -> Dispatcher:
+    def _offer(self, dataplane: Dataplane, metrics: ServingMetrics) -> tuple[dict[str, Method], dict[str, Handler]]:
+        """The methods by path, and the handlers of those that stream."""
         services = [prediction.SERVICE, model_service.SERVICE, inference.SERVICE, *reflection.SERVICES]
         methods = prediction.PredictionService(dataplane, self._options, self._control).methods()
         methods |= model_service.ModelService(
@@ -129,9 +144,8 @@ class GrpcServer:
             methods |= self._health.methods()
             streams |= self._health.handlers()
         streams |= reflection.handlers(services, self._reflecting)
-        answering = Answering(dataplane.models, metrics)
-        streams[inference.STREAM] = self._streams.handler(lambda data, rpc: self._inference.in_stream(answering, data, rpc))
-        return Dispatcher(methods, streams, self._workers, self._receiving, self._control, answering)
+        streams[inference.STREAM] = self._streams.handler(lambda data, rpc: self._inference.in_stream(self._answering, data, rpc))
+        return methods, streams
 
 
 def _channel_options(options: GrpcOptions) -> list[tuple[str, int | str]]:
