@@ -32,3 +32,9 @@ def openvino_python() -> Path:
 def tritonclient_python() -> Path:
     """The Python of the environment with Triton's client."""
     return _python("tritonclient")
+
+
+@pytest.fixture(scope="session")
+def schemathesis_python() -> Path:
+    """The Python of the environment with schemathesis."""
+    return _python("schemathesis")

@@ -21,7 +21,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PACKAGES = {"tensorflow": "2.21.0", "openvino": "2026.4.1", "tritonclient": "2.73.0", "kubernetes-validate": "1.37.0"}
+PACKAGES = {
+    "tensorflow": "2.21.0",
+    "openvino": "2026.4.1",
+    "tritonclient": "2.73.0",
+    "kubernetes-validate": "1.37.0",
+    "schemathesis": "4.32.5",
+}
 """The peers: an environment of this name holds the package of this name in this version."""
 BESIDE = {
     "tensorflow": ["tensorboard==2.21.0", "tensorflow-serving-api==2.21.0"],

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
+import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -22,7 +23,7 @@ from headrace.serving.dataplane import Dataplane
 from headrace.serving.exposition import CONTENT_TYPE
 from headrace.serving.inference import APIS
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
-from headrace.serving.rest import describe, paths
+from headrace.serving.rest import describe, openapi, paths
 from headrace.serving.rest.answers import error_answer, json_answer
 from headrace.serving.rest.bodies import header, read_body
 from headrace.serving.rest.errors import MethodNotAllowedError
@@ -76,10 +77,12 @@ class RestApp:
         self._pages = {
             "/livez": self._live,
             "/readyz": self._ready,
+            openapi.PATH: self._document,
             "/v2": self._server,
             "/v2/health/live": self._live,
             "/v2/health/ready": self._ready,
         }
+        self._openapi = orjson.dumps(openapi.document(self._options.metrics_path))
         if self._options.metrics_path is not None:
             self._pages[self._options.metrics_path] = self._metrics_page
 
@@ -177,6 +180,9 @@ class RestApp:
 
     def _server(self) -> Response:
         return json_answer(describe_v2.server())
+
+    def _document(self) -> Response:
+        return Response(self._openapi, media_type="application/json")
 
     def _live(self) -> Response:
         return json_answer({"live": True})

@@ -11,6 +11,7 @@ from headrace.serving.engines.base import DEFAULT_SIGNATURE, Signature
 from headrace.serving.servable import Handle, State, VersionStatus
 from headrace.serving.v2.datatypes import name_of
 
+_VERSION = importlib.metadata.version("headrace")  # read once: the package may be replaced on disk while the server runs
 _PLATFORM = "tensorflow_savedmodel"
 _STATES = {
     State.START: "LOADING",
@@ -23,7 +24,7 @@ _STATES = {
 
 def server() -> dict[str, Any]:
     """The server's name, version and extensions of the protocol."""
-    return {"name": "headrace", "version": importlib.metadata.version("headrace"), "extensions": ["binary_tensor_data"]}
+    return {"name": "headrace", "version": _VERSION, "extensions": ["binary_tensor_data"]}
 
 
 def model(handle: Handle, versions: Sequence[int]) -> dict[str, Any]:

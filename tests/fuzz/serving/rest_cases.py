@@ -14,7 +14,7 @@ from tests.fuzz.damage import damaged
 from tests.serving.toy_v2 import NUMPY, to_bytes
 
 _BASE64 = {"b64": "AAEC"}
-_PREDICTIONS: list[dict[str, Any]] = [
+PREDICTIONS: list[dict[str, Any]] = [
     {"instances": [[1.0, 2.0], [3, 4.5]]},
     {"inputs": {"x": [[1.0, 2.0]]}, "signature_name": "serving_default"},
     {"signature_name": "pair", "instances": [{"a": 1.5, "b": 2}, {"a": 3, "b": -4}]},
@@ -26,20 +26,20 @@ _PREDICTIONS: list[dict[str, Any]] = [
     {"signature_name": "BOOL", "instances": [{"x": True, "y": [True]}, {"x": False, "y": [False]}]},
     {"signature_name": "FP16", "instances": [{"x": [[0.5]], "y": 0}]},
 ]
-_CLASSIFICATIONS: list[dict[str, Any]] = [
+CLASSIFICATIONS: list[dict[str, Any]] = [
     {"examples": [{"x": 0.5}, {"x": [0.25, 1.0], "name": ["a", _BASE64], "count": 3}]},
     {"context": {"x": 0.5}, "examples": [{}, {"x": 1.5}], "signature_name": "labels"},
 ]
-_REGRESSIONS: list[dict[str, Any]] = [
+REGRESSIONS: list[dict[str, Any]] = [
     {"examples": [{"x": 0.5}, {"x": [1e10, 1.0], "name": "a"}], "signature_name": "column"},
     {"context": {"x": 0.5}, "examples": [{}, {"x": 1.5}], "signature_name": "regress"},
 ]
 _DOCUMENTS = [
-    (b"POST", b"/v1/models/m:predict", _PREDICTIONS),
-    (b"POST", b"/v1/models/m/versions/1:predict", _PREDICTIONS),
-    (b"POST", b"/v1/models/m/labels/stable:predict", _PREDICTIONS),
-    (b"POST", b"/v1/models/heads:classify", _CLASSIFICATIONS),
-    (b"POST", b"/v1/models/heads:regress", _REGRESSIONS),
+    (b"POST", b"/v1/models/m:predict", PREDICTIONS),
+    (b"POST", b"/v1/models/m/versions/1:predict", PREDICTIONS),
+    (b"POST", b"/v1/models/m/labels/stable:predict", PREDICTIONS),
+    (b"POST", b"/v1/models/heads:classify", CLASSIFICATIONS),
+    (b"POST", b"/v1/models/heads:regress", REGRESSIONS),
     (b"POST", b"/v2/repository/index", [{}, {"ready": True}]),
 ]
 _PAGES = [
