@@ -31,10 +31,14 @@ fix: setup ## repair what the linter and the formatter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: setup ## resolve requirements/dev.txt anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra serving --extra client --extra image --extra keras --extra text --extra files --extra grain --extra signing --extra tensorboard --extra test --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --upgrade \
-		--output-file requirements/dev.txt
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
+
+lock: setup ## resolve requirements/ anew from pyproject.toml
+	$(COMPILE) pyproject.toml --extra serving --extra client --extra image --extra keras --extra text --extra files --extra grain --extra signing --extra tensorboard --extra test --extra dev \
+		--upgrade --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra serving --extra files --extra signing --extra text \
+		--constraint requirements/dev.txt --output-file requirements/serving.txt
+	echo hatchling | $(COMPILE) - --constraint requirements/dev.txt --output-file requirements/build.txt
 
 clean: ## remove the environment and the caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

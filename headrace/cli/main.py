@@ -21,11 +21,13 @@ COMMANDS = {
     "demo": _Entry("headrace.cli.demo", "Train, export, serve and swap a model on real images.", extra="serving"),
     "graph": _Entry("headrace.cli.graph", "Show a graph, what the optimizer changes, and draw it."),
     "inspect": _Entry("headrace.cli.inspect", "Show what a SavedModel holds, or how two versions differ."),
+    "k8s": _Entry("headrace.cli.k8s", "Write Kubernetes manifests of the model server."),
     "monitor": _Entry("headrace.cli.monitor", "Write Grafana dashboards and Prometheus rules for the model server."),
     "run": _Entry("headrace.cli.run", "Run a TensorFlow program on Headrace, unchanged."),
     "run-signature": _Entry("headrace.cli.run_signature", "Run one signature of a SavedModel on files or JSON."),
     "serve": _Entry("headrace.cli.serve", "Serve SavedModels over TensorFlow Serving's REST and gRPC APIs.", extra="serving"),
     "sign": _Entry("headrace.cli.sign", "Sign a model with a key.", extra="signing"),
+    "systemd": _Entry("headrace.cli.systemd", "Write a systemd unit of the model server."),
     "tensorboard": _Entry("headrace.cli.tensorboard", "Start TensorBoard on what tf.summary wrote.", extra="tensorboard"),
     "verify": _Entry("headrace.cli.verify", "Check a model's signature or digest."),
 }

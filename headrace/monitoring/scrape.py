@@ -11,7 +11,7 @@ from headrace.monitoring.rules.alerts import WAIT_SERIES
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 WAIT_METRIC = "headrace_queue_wait_seconds"
-"""What the autoscaler calls the wait before a run."""
+"""What the autoscaler calls the wait before a run, which the adapter gives for each pod."""
 
 _INTERVAL = re.compile(r"[1-9][0-9]*(ms|s|m)")
 _TARGET = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")

@@ -1,0 +1,69 @@
+"""What the commands that write files of a deployment share: the list of models, and flags for the server."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from headrace.deploy.models import MAX_BYTES, checked_list, model_list
+
+Command = Callable[..., Any]
+
+
+def model_options(command: Command) -> Command:
+    """Adds what lists the models, and the arguments behind `--`."""
+    for add in (
+        click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- FLAGS OF headrace serve]"),
+        click.option(
+            "--model_config_file", type=click.Path(path_type=Path, dir_okay=False), help="A ModelServerConfig, in place of --model."
+        ),
+        click.option(
+            "--model", "models", multiple=True, metavar="NAME[=FOLDER]", help="A model to serve, from a folder of --models_path."
+        ),
+    ):
+        command = add(command)
+    return command
+
+
+def listed(models: Sequence[str], file: Path | None, root: str) -> str:
+    """The text of the list of models.
+
+    Args:
+        models: given by name.
+        file: holds the text, in their place.
+        root: what holds the models' folders.
+
+    Raises:
+        OpError: a model or the text is refused.
+        UsageError: both are given, or the file cannot be read.
+    """
+    if file is None:
+        return model_list(models, root)
+    if models:
+        raise click.UsageError("both --model and --model_config_file list the models; give one of them")
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return checked_list(lines.read(MAX_BYTES + 1))
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"cannot read {file}: {error}") from error
+
+
+def check_flags(flags: Sequence[str]) -> None:
+    """Has the server's command read its flags, where it is installed.
+
+    Raises:
+        UsageError: a flag is unknown or its value is refused.
+    """
+    try:
+        serve: click.Command = importlib.import_module("headrace.cli.serve").serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("headrace"):
+            raise
+        click.echo(f"the flags behind -- are not checked: that needs {error.name} (pip install 'headrace[serving]')", err=True)
+        return
+    with serve.make_context("headrace serve", list(flags)):
+        pass

@@ -1,0 +1,65 @@
+"""`headrace k8s`: Kubernetes manifests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from headrace.cli.deployment import check_flags, listed, model_options
+from headrace.cli.rendering import deliver
+from headrace.core.errors import OpError
+from headrace.deploy.kubernetes.manifests import render
+from headrace.deploy.kubernetes.options import KubernetesOptions
+
+
+def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Pairs of name and value."""
+    pairs = [value.partition("=") for value in values]
+    if not all(equals for _, equals, _ in pairs):
+        raise click.BadParameter(f"{', '.join(values)!r} has no value; expected such as release=prometheus")
+    return tuple((name, value) for name, _, value in pairs)
+
+
+@click.group()
+def k8s() -> None:
+    """Kubernetes manifests."""
+
+
+@k8s.command("serve")
+@click.option("--image", required=True, help="With `headrace` as its entry point; with a tag or a digest.")
+@click.option("--name", default="headrace", show_default=True, help="Of every object, and Prometheus' name of the job.")
+@click.option("--namespace", default="default", show_default=True)
+@click.option("--models_claim", required=True, help="The PersistentVolumeClaim that holds the models.")
+@click.option("--models_path", default="/models", show_default=True, help="Where it is mounted, for reading only.")
+@model_options
+@click.option("--replicas", default=2, show_default=True, help="That run at least.")
+@click.option("--max_replicas", default=10, show_default=True, help="That run at most; as --replicas for no scaling.")
+@click.option("--queue_wait_ms", default=50, show_default=True, help="Wait before a run above which replicas are added.")
+@click.option("--cpu", default="1", show_default=True, help="That each replica asks for.")
+@click.option("--memory", default="2Gi", show_default=True, help="That each replica asks for and may take.")
+@click.option("--port", "grpc_port", default=8500, show_default=True, help="Of gRPC.")
+@click.option("--rest_api_port", "rest_port", default=8501, show_default=True, help="Of REST.")
+@click.option(
+    "--shutdown_grace_seconds", "grace_seconds", default=25, show_default=True, help="For requests in progress at the end."
+)
+@click.option("--drain_seconds", default=5, show_default=True, help="Before the end, for clients to learn of it.")
+@click.option("--startup_seconds", default=600, show_default=True, help="For models to load at the start.")
+@click.option("--tls_secret", default="", help="Secret with ssl.config, an SSLConfig text, and ca.crt: gRPC and REST over TLS.")
+@click.option("--scrape_interval", default="15s", show_default=True, help="Of the ServiceMonitor.")
+@click.option(
+    "--monitor_label", "monitor_labels", multiple=True, callback=_labels, metavar="NAME=VALUE", help="Of the ServiceMonitor."
+)
+@click.option("--no_service_monitor", is_flag=True, help="For clusters without Prometheus' operator.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to, in place of standard output.")
+def serve(
+    models: tuple[str, ...], model_config_file: Path | None, no_service_monitor: bool, out: Path | None, **values: Any
+) -> None:
+    """Write the manifests of a model server: a Deployment and what belongs to it, for `kubectl apply -f -`."""
+    try:
+        options = KubernetesOptions(models=listed(models, model_config_file, values["models_path"]), **values)
+    except OpError as error:
+        raise click.ClickException(error.message) from error
+    check_flags(options.flags)
+    deliver({f"{options.name}.yml": render(options, monitored=not no_service_monitor)}, out)

@@ -1,0 +1,1 @@
+"""Files that put a model server into place: Kubernetes manifests and a systemd unit."""
