@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from headrace.cli.serve_flags.admin import admin_flags, admin_options, audit_options
 from headrace.cli.serve_flags.ports import or_none, port
+from headrace.cli.serve_flags.request_log import request_log_flags, request_log_options
 from headrace.core.errors import OpError
 from headrace.serving import logs
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions
@@ -146,6 +147,7 @@ def _underscores(name: str) -> str:
 @click.option("--expected_digest", help="Only a version with this digest, which `headrace inspect` prints, is served.")
 @click.option("--log_level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default="INFO", show_default=True)
 @admin_flags
+@request_log_flags
 @_without_effect
 @click.pass_context
 def serve(context: click.Context, /, **flags: Any) -> None:
@@ -232,6 +234,8 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         grpc=_grpc(flags),
         admin=admin_options(flags),
         audit=audit_options(flags),
+        request_log=request_log_options(flags),
+        request_log_rate=flags["request_log_sampling_rate"],
     )
 
 

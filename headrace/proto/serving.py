@@ -25,6 +25,7 @@ GetModelMetadataRequest = message("tensorflow.serving.GetModelMetadataRequest")
 GetModelMetadataResponse = message("tensorflow.serving.GetModelMetadataResponse")
 SignatureDefMap = message("tensorflow.serving.SignatureDefMap")
 
+LogMetadata = message("tensorflow.serving.LogMetadata")
 PredictionLog = message("tensorflow.serving.PredictionLog")
 
 ModelConfig = message("tensorflow.serving.ModelConfig")

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, OpError, UnavailableError
@@ -15,6 +16,7 @@ from headrace.serving.departures import Departures, stop_all
 from headrace.serving.lifecycle import ModelLifecycle
 from headrace.serving.logs import fields
 from headrace.serving.reload import Change, Outcome, ReloadResult, changes, check_labels, missing_label
+from headrace.serving.request_log.options import ModelLogging
 from headrace.serving.servable import Handle, VersionStatus
 
 logger = logging.getLogger(__name__)
@@ -38,11 +40,13 @@ class ModelsOptions:
     Attributes:
         platforms: the model platforms that can be served.
         allow_unavailable_labels: lets a label that is not in use yet name a version that is not AVAILABLE.
+        request_log_directory: holds the logs of requests; None keeps none.
         reload_seconds: how long a reload waits for its new models; they go on loading after that.
     """
 
     platforms: tuple[str, ...] = (TENSORFLOW,)
     allow_unavailable_labels: bool = False
+    request_log_directory: Path | None = None
     reload_seconds: float = 300.0
 
 
@@ -145,6 +149,11 @@ class Models:
     def labels(self) -> dict[str, dict[str, int]]:
         """The version of every label, by model."""
         return {name: dict(model.config.labels) for name, model in sorted(self._table.items())}
+
+    def logging_of(self, name: str) -> ModelLogging | None:
+        """What of a model's requests is logged; None for nothing."""
+        model = self._table.get(name)
+        return model.config.logging if model is not None else None
 
     def paths(self) -> set[str]:
         """The directories of all versions that `overview` lists."""
@@ -284,7 +293,7 @@ class Models:
     def _read(self, config: Any) -> tuple[ModelConfig, ...]:
         if self._ending.is_set():
             raise UnavailableError("the server is ending; it takes no new list of models")
-        return read_models(config, self._options.platforms)
+        return read_models(config, self._options.platforms, self._options.request_log_directory)
 
     def _make(self, config: ModelConfig) -> ModelLifecycle:
         if self._build is None:

@@ -89,4 +89,4 @@ def _change(old: ModelConfig | None, new: ModelConfig | None) -> Change:
         return "removed"
     if old.base_path != new.base_path:
         return "moved"
-    return "unchanged" if (old.policy, old.labels) == (new.policy, new.labels) else "updated"
+    return "unchanged" if (old.policy, old.labels, old.logging) == (new.policy, new.labels, new.logging) else "updated"

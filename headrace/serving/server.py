@@ -42,6 +42,8 @@ from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelsOptions
 from headrace.serving.open_files import raise_limit, room_for_connections
 from headrace.serving.reload import ReloadResult
+from headrace.serving.request_log.options import RequestLogOptions
+from headrace.serving.request_log.writer import RequestLog
 from headrace.serving.rest.app import RestApp, RestOptions
 from headrace.serving.rest.connections import ConnectionLimits
 from headrace.serving.rest.cors import allow_cross_origin
@@ -53,6 +55,7 @@ logger = logging.getLogger(__name__)
 
 _LEAST_GRACE_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
+_LOG_CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class ServerOptions:
         grpc: addresses and limits of the gRPC front end; None is no gRPC.
         admin: the address of the admin API; None is no admin API.
         audit: where events of the audit log go.
+        request_log: where requests are logged; None logs none.
+        request_log_rate: the share that is logged of the requests to the model at `base_path`.
     """
 
     base_path: Path | None = None
@@ -106,6 +111,8 @@ class ServerOptions:
     grpc: GrpcOptions | None = None
     admin: AdminOptions | None = None
     audit: AuditOptions = field(default_factory=AuditOptions)
+    request_log: RequestLogOptions | None = None
+    request_log_rate: float = 0.0
 
 
 class ModelServer:
@@ -138,7 +145,8 @@ class ModelServer:
         self._batching = Batching(options.batching, self._metrics.batching) if options.batching is not None else None
         self._engine = engine or NativeEngine(options.public_key, options.expected_digest, options.saved_model_tags)
         self._slots = LoadSlots(max(os.cpu_count() or 1, options.load_threads))
-        models = ModelsOptions(allow_unavailable_labels=options.allow_unavailable_labels)
+        log_directory = options.request_log.directory if options.request_log is not None else None
+        models = ModelsOptions(allow_unavailable_labels=options.allow_unavailable_labels, request_log_directory=log_directory)
         self.models = Models((), self._lifecycle, models, self._metrics.reloaded)
         config = _configuration(options)
         self.models.configure(config)
@@ -163,6 +171,7 @@ class ModelServer:
             listener, reserved = self._bind(stack)
             stack.enter_context(self._signals())
             stack.callback(self.audit.close)
+            stack.enter_context(self._logging_requests())
             workers = stack.enter_context(self._rest_workers())
             stack.enter_context(self._administered(workers))
             self.models.start()
@@ -218,6 +227,22 @@ class ModelServer:
         if grpc is None or grpc.port is None:
             return rest, None
         return rest, stack.enter_context(bound_socket(grpc.host, grpc.port))
+
+    @contextlib.contextmanager
+    def _logging_requests(self) -> Iterator[None]:
+        """Logs requests until the `with` block ends."""
+        if self._options.request_log is None:
+            yield
+            return
+        log = RequestLog(self._options.request_log, self.models.logging_of)
+        log.start()
+        self._metrics.more.extend(log.families())
+        self._dataplane.listeners.append(log)
+        try:
+            yield
+        finally:
+            if not log.close(_LOG_CLOSE_SECONDS):
+                logger.error("the request log could not be finished in time; the next server finishes it")
 
     @contextlib.contextmanager
     def _rest_workers(self) -> Iterator[Workers]:
@@ -344,5 +369,5 @@ def _configuration(options: ServerOptions) -> Any:
     if options.config_file is not None:
         return text.read(options.config_file, ModelServerConfig)
     if options.base_path is not None:
-        return model_list.single(options.model_name, options.base_path)
+        return model_list.single(options.model_name, options.base_path, options.request_log_rate)
     raise InvalidArgumentError("no model to serve: expected a base path or a configuration file")

@@ -222,7 +222,10 @@ def test_no_text_whatever_gets_past_as_another_error(content: str | bytes) -> No
 def test_request_logging_is_said_to_be_unused(caplog: pytest.LogCaptureFixture) -> None:
     body = 'base_path: "/b" model_platform: "tensorflow" logging_config { sampling_config { sampling_rate: 0.5 } }'
     read_models(config(body))
-    assert any("logging_config is not used" in record.getMessage() for record in caplog.records)
+    assert any(
+        "logging_config is not used: requests are logged where --request_log_directory says" in record.getMessage()
+        for record in caplog.records
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +9,8 @@ from typing import Any
 
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, UnimplementedError
 from headrace.proto.serving import ModelServerConfig
-from headrace.serving.logs import fields
+from headrace.serving.request_log.options import ModelLogging, read_logging
 from headrace.serving.storage import All, Latest, Specific, VersionPolicy
-
-logger = logging.getLogger(__name__)
 
 TENSORFLOW = "tensorflow"
 """The platform of SavedModels."""
@@ -28,6 +25,7 @@ class ModelConfig:
         base_path: absolute; holds one numbered directory a version.
         platform: what runs it.
         policy: which versions are served.
+        logging: what of its requests is logged; None for nothing.
         labels: versions by the labels that requests may use in place of their numbers.
     """
 
@@ -36,26 +34,38 @@ class ModelConfig:
     platform: str = TENSORFLOW
     policy: VersionPolicy = field(default_factory=Latest)
     labels: Mapping[str, int] = field(default_factory=dict)
+    logging: ModelLogging | None = None
 
 
-def single(name: str, base_path: Path) -> Any:
-    """The ModelServerConfig of one SavedModel, its newest version served. A relative path counts from the working directory."""
+def single(name: str, base_path: Path, logged: float = 0.0) -> Any:
+    """The ModelServerConfig of one SavedModel, its newest version served. A relative path counts from the working directory.
+
+    Args:
+        name: of the model.
+        base_path: holds its versions.
+        logged: the share of its requests that is logged.
+    """
     config = ModelServerConfig()
-    config.model_config_list.config.add(name=name, base_path=str(base_path.absolute()), model_platform=TENSORFLOW)
+    model = config.model_config_list.config.add(name=name, base_path=str(base_path.absolute()), model_platform=TENSORFLOW)
+    if logged:
+        model.logging_config.sampling_config.sampling_rate = logged
     return config
 
 
-def read_models(config: Any, platforms: Collection[str] = (TENSORFLOW,)) -> tuple[ModelConfig, ...]:
+def read_models(
+    config: Any, platforms: Collection[str] = (TENSORFLOW,), log_directory: Path | None = None
+) -> tuple[ModelConfig, ...]:
     """The models of a ModelServerConfig.
 
     Args:
         config: the message.
         platforms: those that this server can run.
+        log_directory: holds the logs of requests; None keeps none.
 
     Raises:
         InvalidArgumentError: a model without a name, listed twice, with a path that is not absolute, without a platform or
-            with one of no engine, with a policy that cannot select a version, or with a label that names none.
-        UnimplementedError: the config holds `custom_model_config`.
+            with one of no engine, with a policy that cannot select a version, a label that names none, or senseless logging.
+        UnimplementedError: the config holds `custom_model_config`, or logging of another kind than to files.
     """
     if config.WhichOneof("config") == "custom_model_config":
         raise UnimplementedError("custom_model_config is not supported; list the models in model_config_list")
@@ -65,9 +75,8 @@ def read_models(config: Any, platforms: Collection[str] = (TENSORFLOW,)) -> tupl
             raise InvalidArgumentError(f"model {position} of the config list has no name; give each a name that requests can use")
         if model.name in found:
             raise InvalidArgumentError(f"Illegal to list model {model.name} multiple times in config list")
-        found[model.name] = ModelConfig(model.name, _base_path(model), _platform(model, platforms), _policy(model), _labels(model))
-        if model.HasField("logging_config"):
-            logger.warning("logging_config is not used: requests are not logged", extra=fields(model=model.name))
+        place, platform, logged = _base_path(model), _platform(model, platforms), read_logging(model, log_directory)
+        found[model.name] = ModelConfig(model.name, place, platform, _policy(model), _labels(model), logged)
     return tuple(found.values())
 
 

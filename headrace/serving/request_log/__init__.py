@@ -1,0 +1,1 @@
+"""Requests and their answers, written to TFRecord files as TensorFlow Serving's `logging_config` asks for."""
