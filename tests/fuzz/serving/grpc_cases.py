@@ -11,10 +11,14 @@ import numpy as np
 
 from headrace.proto import serving
 from headrace.proto.messages import TensorProto
+from headrace.serving.grpc.v2 import messages
+from headrace.serving.grpc.v2.contents import fill, has_list
+from headrace.serving.grpc.v2.service import SERVICE
+from headrace.serving.v2.datatypes import of_name
 from tests.fuzz.damage import damaged
 from tests.serving.test_grpc_garbage import heads_request, tensor
 from tests.serving.toy_grpc import MODELS, PREDICTION, predict_request
-from tests.serving.toy_v2 import NUMPY
+from tests.serving.toy_v2 import NUMPY, to_bytes
 
 _MOST_DEPTH = 6
 
@@ -76,6 +80,24 @@ def _predictions() -> list[Any]:
     return found + [_echo(name) for name in NUMPY]
 
 
+def _infer(name: str, raw: bool) -> Any:
+    """A V2 request that is given back."""
+    value = np.full((2, 2), b"ab", object) if name == "BYTES" else np.ones((2, 2), NUMPY[name])
+    request = messages.ModelInferRequest(model_name="m", id="7")
+    request.parameters["signature"].string_param = name
+    for key in ("x", "y"):
+        tensor = request.inputs.add(name=key, datatype=name, shape=value.shape)
+        if raw:
+            request.raw_input_contents.append(to_bytes(value))
+        else:
+            fill(tensor.contents, value, of_name(name))
+    return request
+
+
+def _inferences() -> list[Any]:
+    return [_infer(name, raw) for name in NUMPY for raw in (True, False) if raw or has_list(of_name(name))]
+
+
 SEEDS: dict[str, list[Any]] = {
     f"/{PREDICTION}/Predict": _predictions(),
     f"/{PREDICTION}/Classify": [_heads(serving.ClassificationRequest, ""), _heads(serving.ClassificationRequest, "labels")],
@@ -83,10 +105,16 @@ SEEDS: dict[str, list[Any]] = {
     f"/{PREDICTION}/MultiInference": [_multi_inference()],
     f"/{PREDICTION}/GetModelMetadata": [_about(serving.GetModelMetadataRequest, metadata_field=["signature_def"])],
     f"/{MODELS}/GetModelStatus": [_about(serving.GetModelStatusRequest)],
+    f"/{SERVICE}/ModelInfer": _inferences(),
+    f"/{SERVICE}/ModelMetadata": [messages.ModelMetadataRequest(name="m"), messages.ModelMetadataRequest(name="m", version="1")],
+    f"/{SERVICE}/ModelReady": [messages.ModelReadyRequest(name="heads")],
+    f"/{SERVICE}/ServerMetadata": [messages.ServerMetadataRequest()],
+    f"/{SERVICE}/ServerReady": [messages.ServerReadyRequest()],
+    f"/{SERVICE}/RepositoryIndex": [messages.RepositoryIndexRequest(ready=True)],
 }
 """Requests that are answered, by method."""
 
-_WEIGHTED = [path for path in SEEDS for _ in range(4 if path.endswith("Predict") else 1)]
+_WEIGHTED = [path for path in SEEDS for _ in range(4 if path.endswith(("Predict", "ModelInfer")) else 1)]
 _METADATA = [
     ("priority", "u=0"), ("priority", "u=99"), ("priority", "nonsense"), ("priority", "u=-1, i"), ("x", "y" * 3000),
     ("x-request-id", "7"), ("traceparent", "00-zz"), ("authorization", "Bearer x"),
