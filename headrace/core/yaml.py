@@ -14,7 +14,7 @@ _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./ -]*(?<! )")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 """What some parser takes for something else than a string."""
 _PRINTABLE = re.compile(r"[ -~]*")
-_BLOCK = re.compile(r"[!-~](?:[ -~]*[!-~])?(?:\n+[ -~]*[!-~])+\n?")
+_BLOCK = re.compile("[!-~](?:[ -~¡-˿]*[!-~])?(?:\n+[ -~¡-˿]*[!-~])+\n?")
 """Strings of several lines that may stand as a block: printable, no space before the first or behind any of them."""
 
 

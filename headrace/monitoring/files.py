@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.monitoring import scrape
+from headrace.monitoring import operator, scrape
 from headrace.monitoring.dashboards import grafana
 from headrace.monitoring.dashboards.batching import batching
 from headrace.monitoring.dashboards.models import models
@@ -17,9 +17,10 @@ from headrace.monitoring.rules import alerts, groups, objectives
 from headrace.monitoring.rules.groups import Group
 from headrace.monitoring.rules.objectives import Objectives
 
-KINDS = ("dashboards", "rules", "scrape", "adapter")
+KINDS = ("dashboards", "rules", "scrape", "adapter", "operator")
 RULES_FILE = "headrace.rules.yml"
 
+_LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9./-]{0,200})=([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)")
 _JOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,99}")
 
 
@@ -31,20 +32,25 @@ class Options:
         objectives: what the service promises, and Prometheus' name of the servers.
         targets: `host:port` of each server's REST.
         interval: between two looks of Prometheus.
+        labels: `NAME=VALUE` of the PrometheusRule, by which some Prometheus finds it.
 
     Raises:
-        InvalidArgumentError: the job has characters that no configuration should need.
+        InvalidArgumentError: the job or a label has characters that no configuration should need.
     """
 
     objectives: Objectives = field(default_factory=Objectives)
     targets: Sequence[str] = ("127.0.0.1:8501",)
     interval: str = "15s"
+    labels: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not _JOB.fullmatch(self.objectives.job):
             raise InvalidArgumentError(
                 f"{self.objectives.job!r} is no name of a job; expected letters, digits and -_./, at most 100"
             )
+        for label in self.labels:
+            if not _LABEL.fullmatch(label):
+                raise InvalidArgumentError(f"{label!r} is no label; expected NAME=VALUE, such as release=prometheus")
 
 
 def dashboards(promised: Objectives) -> tuple[Dashboard, ...]:
@@ -76,4 +82,7 @@ def render(kinds: Sequence[str], options: Options) -> dict[str, str]:
         files["prometheus.yml"] = scrape.prometheus(options.objectives.job, options.targets, options.interval, [RULES_FILE])
     if "adapter" in kinds:
         files["prometheus-adapter.yml"] = scrape.adapter()
+    if "operator" in kinds:
+        labels = dict(label.split("=") for label in options.labels)
+        files["operator.yml"] = operator.render(rule_groups(options.objectives), dashboards(options.objectives), labels)
     return files

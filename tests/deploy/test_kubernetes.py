@@ -15,7 +15,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.deploy.kubernetes.manifests import objects, render
 from headrace.deploy.kubernetes.options import KubernetesOptions
 from headrace.deploy.models import model_list
-from headrace.monitoring import scrape
+from headrace.monitoring import files, scrape
 from tests.interop.environments import ensure, run_peer
 from tests.serving.process import BODY, running
 from tests.serving.toy import write_version
@@ -39,12 +39,14 @@ def test_the_schemas_of_kubernetes_take_them_and_see_mistakes(tmp_path: Path) ->
     tls = replace(OPTIONS, tls_secret="cert", monitor_labels=(("release", "prometheus"),), max_replicas=2)
     texts = {"plain": render(OPTIONS), "tls": render(tls)}
     texts["wrong"] = texts["plain"].replace("targetPort:", "targetPorts:").replace("interval:", "intervall:")
+    texts |= files.render(["operator"], files.Options(labels=["release=prometheus"]))
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     # One call, since reading the schemas of Prometheus' operator takes seconds.
     found = run_peer(ensure("kubernetes-validate"), "kubernetes_objects.py", VERSIONS, *(tmp_path / name for name in texts))
     assert found["plain"] == {kind: [] for kind in _objects(OPTIONS)}
     assert found["tls"] == {kind: [] for kind in _objects(tls)}
+    assert found["operator.yml"] == {"PrometheusRule": [], "ConfigMap": []}
     assert found["plain"].keys() - found["tls"].keys() == {"HorizontalPodAutoscaler"}
     assert {kind for kind, problems in found["wrong"].items() if problems} == {"Service", "ServiceMonitor"}
 

@@ -74,7 +74,7 @@ def test_the_command_writes_files(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     names = {path.relative_to(tmp_path / "new").as_posix() for path in (tmp_path / "new").rglob("*") if path.is_file()}
     boards = {f"dashboards/{uid}.json" for uid in BOARDS}
-    assert names == boards | {"headrace.rules.yml", "prometheus.yml", "prometheus-adapter.yml"}
+    assert names == boards | {"headrace.rules.yml", "prometheus.yml", "prometheus-adapter.yml", "operator.yml"}
     assert len(done.output.splitlines()) == len(names)
     rules = (tmp_path / "new" / "headrace.rules.yml").read_text()
     assert 'job="models"' in rules
@@ -94,6 +94,7 @@ def test_one_file_is_printed() -> None:
         (["--what=rules", "--objective=100"], "availability is 100 %"),
         (["--what=rules", '--job=a"b'], "is no name of a job"),
         (["--what=scrape", "--target=a b:1"], "expected host:port"),
+        (["--what=operator", "--label=release"], "is no label"),
         (["--what=scrape", "--scrape_interval=0s"], "is no interval"),
     ],
 )

@@ -75,6 +75,11 @@ class Group:
     rules: tuple[Recording | Alert, ...]
 
 
+def content(groups: Sequence[Group]) -> dict[str, Value]:
+    """What a file of rules says."""
+    return {"groups": [{"name": group.name, "rules": [rule.entry() for rule in group.rules]} for group in groups]}
+
+
 def render(groups: Sequence[Group]) -> str:
     """A file of rules."""
-    return dump({"groups": [{"name": group.name, "rules": [rule.entry() for rule in group.rules]} for group in groups]})
+    return dump(content(groups))

@@ -10,7 +10,9 @@ from pathlib import Path
 import kubernetes_validate
 import pydantic
 import yaml
-from cloudcoil.models.prometheus_operator.v1 import ServiceMonitor
+from cloudcoil.models.prometheus_operator.v1 import PrometheusRule, ServiceMonitor
+
+OPERATOR = {"PrometheusRule": PrometheusRule, "ServiceMonitor": ServiceMonitor}
 
 
 def unknown(given, kept, path=""):
@@ -23,9 +25,9 @@ def unknown(given, kept, path=""):
 
 
 def problems(item, version):
-    if item["kind"] == "ServiceMonitor":
+    if item["kind"] in OPERATOR:
         try:
-            read = ServiceMonitor.model_validate(item)
+            read = OPERATOR[item["kind"]].model_validate(item)
         except pydantic.ValidationError as error:
             return [str(error)]
         return unknown(item, json.loads(read.model_dump_json(by_alias=True, exclude_none=True)))
