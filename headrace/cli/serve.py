@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from headrace.cli.serve_flags.admin import admin_flags, admin_options, audit_options
 from headrace.cli.serve_flags.ports import or_none, port
+from headrace.cli.serve_flags.processes import check_processes, process_flags, run_server
 from headrace.cli.serve_flags.request_log import request_log_flags, request_log_options
 from headrace.core.errors import OpError
 from headrace.serving import logs
@@ -146,6 +147,7 @@ def _underscores(name: str) -> str:
 @click.option("--public_key", type=click.Path(path_type=Path), help="PEM file; only versions signed with its key are served.")
 @click.option("--expected_digest", help="Only a version with this digest, which `headrace inspect` prints, is served.")
 @click.option("--log_level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default="INFO", show_default=True)
+@process_flags
 @admin_flags
 @request_log_flags
 @_without_effect
@@ -161,8 +163,7 @@ def serve(context: click.Context, /, **flags: Any) -> None:
     _check(flags, given)
     try:
         model = None if flags["model_config_file"] else flags["model_name"]
-        server = ModelServer(_options(flags), on_ready=lambda url: announce(url, model, server.grpc_address))
-        server.run()
+        run_server(_options(flags), flags["num_processes"], lambda url, grpc: announce(url, model, grpc))
     except OpError as error:
         raise click.ClickException(error.message) from error
 
@@ -173,6 +174,7 @@ def _check(flags: dict[str, Any], given: set[str]) -> None:
         raise click.UsageError("no model to serve: give --model_base_path, or --model_config_file for several models")
     if not (flags["rest_api_port"] != 0 or flags["port"] != 0 or flags["grpc_socket_path"]):
         raise click.UsageError("nothing to serve on: give --port=8500 or --rest_api_port=8501, or auto for a free port")
+    check_processes(flags)
     ports: dict[int, str] = {}
     for name in ("port", "rest_api_port", "admin_port"):
         if flags[name] and ports.setdefault(flags[name], name) != name:

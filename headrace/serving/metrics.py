@@ -79,6 +79,8 @@ class ServingMetrics:
         self._models = ModelMetrics()
         self._process = ProcessMetrics()
         self._queues: dict[str, Callable[[], int]] = {}
+        self.whole: Callable[[], str] | None = None
+        """Makes the page of all processes of this server; None where there is but one."""
         self.more: list[Family] = []
         """Families of parts that are not always there."""
 
@@ -131,6 +133,10 @@ class ServingMetrics:
         """The sum over all labels of the counter with this name; None when there is none."""
         found = [family for family in vars(self).values() if isinstance(family, Counter) and family.name == name]
         return int(found[0].total) if found else None
+
+    def whole_page(self, models: Models) -> str:
+        """What is read: the page of all processes where this server has several."""
+        return self.page(models) if self.whole is None else self.whole()
 
     def page(self, models: Models) -> str:
         """All of it, in Prometheus' text format. Series of models and versions that are no longer listed are dropped."""

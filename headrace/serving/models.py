@@ -74,6 +74,9 @@ class Models:
         build: makes the lifecycle of a model that a configuration adds.
         options: how configurations are taken.
         on_reload: told of every reload.
+
+    Attributes:
+        everywhere: has all processes of this server take a new list, this one among them; None where there is but one.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Models:
         self._build = build
         self._options = options or ModelsOptions()
         self._on_reload = on_reload
+        self.everywhere: Callable[[Any], ReloadResult] | None = None
         self._configured = bool(self._table)
         self._reloading = threading.Lock()
         self._ending = threading.Event()
@@ -218,6 +222,10 @@ class Models:
             FailedPreconditionError: a label names a version that is not AVAILABLE, or `config` is no list of models.
             UnavailableError: another reload takes too long, or the server is ending.
         """
+        return self.reload_here(config) if self.everywhere is None else self.everywhere(config)
+
+    def reload_here(self, config: Any) -> ReloadResult:
+        """As `reload`, but in this process alone, where a server has several."""
         try:
             result = self._reload(config)
         except OpError as error:

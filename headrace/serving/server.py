@@ -41,6 +41,7 @@ from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelsOptions
 from headrace.serving.open_files import raise_limit, room_for_connections
+from headrace.serving.processes.member import Member
 from headrace.serving.reload import ReloadResult
 from headrace.serving.request_log.options import RequestLogOptions
 from headrace.serving.request_log.writer import RequestLog
@@ -121,6 +122,7 @@ class ModelServer:
     Args:
         options: what to serve and how.
         engine: what runs the models; Headrace's own runtime by default.
+        member: where this process is one of several that are one server.
         on_ready: called with the URL of REST once requests are answered; it is empty when there is no REST.
 
     Attributes:
@@ -133,8 +135,15 @@ class ModelServer:
         OpError: the configuration cannot be read or is refused.
     """
 
-    def __init__(self, options: ServerOptions, engine: Engine | None = None, on_ready: Callable[[str], None] = print) -> None:
+    def __init__(
+        self,
+        options: ServerOptions,
+        engine: Engine | None = None,
+        on_ready: Callable[[str], None] = print,
+        member: Member | None = None,
+    ) -> None:
         self._options = options
+        self._member = member
         self._on_ready = on_ready
         self._ending = threading.Event()
         self._impatient = threading.Event()
@@ -177,10 +186,15 @@ class ModelServer:
             self.models.start()
             if self._watcher is not None:
                 self._watcher.start()
+            if self._member is not None:
+                self._member.join(self.models, lambda: self._metrics.page(self.models))
+                self._metrics.whole = self._member.page
             try:
                 while not (self._ending.is_set() or self.models.wait_settled(0.1) or self.models.some_serve):
                     pass
                 self._slots.limit = max(self._options.load_threads, 1)
+                if self._member is not None:
+                    self._member.wait_for_all(self._ending)
                 if not self._ending.is_set():
                     self._serve(listener, reserved, workers)
             finally:
@@ -200,7 +214,7 @@ class ModelServer:
 
     def _reload_from_file(self, config: Any) -> ReloadResult:
         """Takes the list of models of the file that is watched; a refused one, which is tried again and again, is only logged."""
-        result = self.models.reload(config)
+        result = self.models.reload_here(config)  # each process watches for itself
         if result.changed:
             outcome = result.error.code if result.error is not None else "OK"
             self.audit.record("model_config_file", "models.reload", "models", outcome, outcomes(result))
@@ -222,11 +236,15 @@ class ModelServer:
 
     def _bind(self, stack: contextlib.ExitStack) -> tuple[socket.socket | None, socket.socket | None]:
         """The sockets of REST, which will listen, and of gRPC, which only keeps the port until gRPC binds its own."""
-        options, grpc = self._options, self._options.grpc
-        rest = None if options.rest_port is None else stack.enter_context(bound_socket(options.rest_host, options.rest_port))
-        if grpc is None or grpc.port is None:
-            return rest, None
-        return rest, stack.enter_context(bound_socket(grpc.host, grpc.port))
+        options, grpc, member = self._options, self._options.grpc, self._member
+        rest_port = options.rest_port if member is None else member.rest_port
+        grpc_port = (grpc.port if grpc is not None else None) if member is None else member.grpc_port
+        rest, reserved = None, None
+        if rest_port is not None:
+            rest = stack.enter_context(bound_socket(options.rest_host, rest_port, shared=member is not None))
+        if grpc is not None and grpc_port is not None:
+            reserved = stack.enter_context(bound_socket(grpc.host, grpc_port, shared=member is not None))
+        return rest, reserved
 
     @contextlib.contextmanager
     def _logging_requests(self) -> Iterator[None]:
@@ -306,7 +324,7 @@ class ModelServer:
             yield
             return
         if reserved is not None:
-            options = replace(options, port=reserved.getsockname()[1])
+            options = replace(options, port=reserved.getsockname()[1], shared_port=self._member is not None)
             reserved.close()
         server = GrpcServer(self._dataplane, self._metrics, options, self.audit)
         draining = threading.Thread(target=self._drain, args=(server,), name="grpc-drain", daemon=True)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.core.errors import CODES, InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, UnavailableError
 from headrace.serving.grpc.calls import Answering, Method
 from headrace.serving.grpc.errors import details
+from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.workers import Workers
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class NativeFront:
         methods: by path; those that run models are answered here.
         answering: answers them.
         workers: the threads of requests that do not wait for a batch, and of large ones.
-        max_message_bytes: of a request.
+        options: the limit of a request, and whether other processes share the port.
 
     Attributes:
         port: the port that it listens on.
@@ -109,14 +110,14 @@ class NativeFront:
     """
 
     def __init__(
-        self, target: str, methods: Mapping[str, Method], answering: Answering, workers: Workers, max_message_bytes: int
+        self, target: str, methods: Mapping[str, Method], answering: Answering, workers: Workers, options: GrpcOptions
     ) -> None:
         paths = [path for path, method in methods.items() if method.api]
         self._methods = [methods[path] for path in paths]
         self._answering = answering
         self._workers = workers
-        self._max_message_bytes = max_message_bytes
-        self._front = _listen(target, paths)
+        self._max_message_bytes = options.max_message_bytes
+        self._front = _listen(target, paths, options.shared_port)
         self._calls: dict[int, _Rpc] = {}
         self._deadline = float("inf")
         self._ending = False
@@ -212,7 +213,7 @@ class NativeFront:
             self._front.respond(number, response, initial_metadata=rpc.headers)
 
 
-def _listen(target: str, paths: Sequence[str]) -> NativeGrpcFront:
+def _listen(target: str, paths: Sequence[str], shared: bool) -> NativeGrpcFront:
     try:
         import pygrpc_native  # noqa: PLC0415  an optional extra
     except ImportError as error:
@@ -220,7 +221,7 @@ def _listen(target: str, paths: Sequence[str]) -> NativeGrpcFront:
             f"the native gRPC front end cannot be used ({error}); install it with: pip install 'headrace[fast-grpc]'"
         ) from None
     threads = 1 if (os.cpu_count() or 1) < 4 else 2
-    settings: dict[str, Any] = {**_SETTINGS, "io_threads": threads, "call_details": True}
+    settings: dict[str, Any] = {**_SETTINGS, "io_threads": threads, "call_details": True, "reuse_port": shared}
     try:
         return pygrpc_native.NativeGrpcFront(target, [(path, False) for path in paths], **settings)
     except OSError as error:

@@ -32,6 +32,7 @@ class GrpcOptions:
         health: offer grpc.health.v1.Health.
         allow_reload: let clients replace the list of models; they may name any path that the server can read.
         tensor_content: answer with numbers in `tensor_content`, which is faster, not in the typed lists.
+        shared_port: other processes of this server listen on the port too (Linux).
         native: let pygrpc-native listen on the TCP port. It has no TLS.
 
     Raises:
@@ -52,6 +53,7 @@ class GrpcOptions:
     health: bool = True
     allow_reload: bool = True
     tensor_content: bool = False
+    shared_port: bool = False
     native: bool = False
 
     def __post_init__(self) -> None:

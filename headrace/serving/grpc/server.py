@@ -32,7 +32,6 @@ _CONTROL_CALLS = 256
 """Calls beside those that run models; above this gRPC itself refuses."""
 
 _CHANNEL: dict[str, int | str] = {
-    "grpc.so_reuseport": 0,  # or two servers could share a port without knowing
     "grpc.max_send_message_length": -1,
     "grpc.server_handshake_timeout_ms": 20_000,
     "grpc.keepalive_time_ms": 60_000,  # a client that is gone without a word gives back its threads
@@ -106,7 +105,7 @@ class GrpcServer:
     def _open(self, address: str) -> int:
         options, tls = self._options, self._options.tls
         if options.native:
-            self._native = NativeFront(address, self._methods, self._answering, self._workers, options.max_message_bytes)
+            self._native = NativeFront(address, self._methods, self._answering, self._workers, options)
             self._server.add_insecure_port(f"unix:{self._native.behind}")
             return self._native.port
         return self._server.add_insecure_port(address) if tls is None else self._server.add_secure_port(address, _credentials(tls))
@@ -149,7 +148,10 @@ class GrpcServer:
 
 
 def _channel_options(options: GrpcOptions) -> list[tuple[str, int | str]]:
-    settings = _CHANNEL | {"grpc.max_receive_message_length": options.max_message_bytes}
+    settings = _CHANNEL | {
+        "grpc.max_receive_message_length": options.max_message_bytes,
+        "grpc.so_reuseport": int(options.shared_port),
+    }
     return list((settings | dict(options.channel_arguments)).items())
 
 

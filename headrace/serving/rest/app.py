@@ -108,7 +108,7 @@ class RestApp:
         if page is not None:
             if request.method not in ("GET", "HEAD"):
                 raise MethodNotAllowedError(f"{request.method} is not allowed on {path}; use GET")
-            return page()
+            return page() if path != self._options.metrics_path else await asyncio.to_thread(page)
         v2 = paths_v2.covers(path)
         target = (paths_v2 if v2 else paths).parse(request.method, path)
         if target.action in _APIS:
@@ -192,7 +192,7 @@ class RestApp:
         return json_answer({"ready": not unready, "models_without_available_version": unready}, 503 if unready else 200)
 
     def _metrics_page(self) -> Response:
-        return Response(self._metrics.page(self._models), headers={"content-type": CONTENT_TYPE})
+        return Response(self._metrics.whole_page(self._models), headers={"content-type": CONTENT_TYPE})
 
 
 def _path(scope: Scope) -> str:

@@ -62,8 +62,11 @@ def http_config(app: ASGIApp, tls: Tls | None, limits: ConnectionLimits, grace_s
     return config
 
 
-def bound_socket(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int, shared: bool = False) -> socket.socket:
     """A socket bound now, so that a port in use shows before models load; it listens only when they are ready.
+
+    Args:
+        shared: other processes of this server bind it too (Linux).
 
     Raises:
         UnavailableError: the address cannot be had.
@@ -71,6 +74,8 @@ def bound_socket(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
     except OSError as error:
         listener.close()

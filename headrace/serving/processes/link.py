@@ -1,0 +1,106 @@
+"""Questions and answers between the supervisor and a worker: lines of JSON on a socket, both ways at once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from headrace.core.errors import InternalError, OpError, UnavailableError
+
+logger = logging.getLogger(__name__)
+
+Answers = Mapping[str, Callable[[str], Awaitable[str]]]
+"""What answers each kind of question; raises OpError."""
+
+_MAX_LINE = 64 << 20
+_OF_CODE = {kind.code: kind for kind in OpError.__subclasses__()}
+
+
+class Link:
+    """One end of the socket.
+
+    Args:
+        answers: of the questions that the other end may ask.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._numbers = itertools.count()
+        self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def run(self, end: socket.socket) -> None:
+        """Speaks on the socket until the other end is gone."""
+        reader, self._writer = await asyncio.open_connection(sock=end, limit=_MAX_LINE)
+        try:
+            while line := await reader.readline():
+                self._read(json.loads(line))
+        except ConnectionError:
+            pass  # the other process was killed
+        finally:
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(UnavailableError("the process that was asked is gone"))
+            self._waiting.clear()
+            self._writer.close()
+            self._writer = None
+
+    async def ask(self, what: str, text: str = "", seconds: float | None = None) -> str:
+        """The other end's answer.
+
+        Args:
+            what: the kind of question.
+            text: what goes with it.
+            seconds: how long to wait; None waits without end.
+
+        Raises:
+            OpError: what the other end raised; UnavailableError when it is gone.
+            TimeoutError: it does not answer in time.
+        """
+        number = next(self._numbers)
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._send({"ask": what, "number": number, "text": text})
+            async with asyncio.timeout(seconds):
+                answer: str = await future
+                return answer
+        finally:
+            self._waiting.pop(number, None)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if self._writer is None:
+            raise UnavailableError("the process that is asked is gone")
+        self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def _read(self, message: dict[str, Any]) -> None:
+        if "ask" in message:
+            task = asyncio.create_task(self._answer(message))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        future = self._waiting.get(message["number"])
+        if future is None or future.done():
+            return
+        if "error" in message:
+            code, text = message["error"]
+            future.set_exception(_OF_CODE.get(code, InternalError)(text))
+        else:
+            future.set_result(message["text"])
+
+    async def _answer(self, message: dict[str, Any]) -> None:
+        answer: dict[str, Any] = {"number": message["number"]}
+        try:
+            answer["text"] = await self._answers[message["ask"]](message["text"])
+        except OpError as error:
+            answer["error"] = [error.code, error.message]
+        except Exception as error:
+            logger.exception("answering another process failed")
+            answer["error"] = [InternalError.code, f"{type(error).__name__}: {error}"]
+        if self._writer is not None:
+            self._send(answer)
