@@ -15,6 +15,7 @@ from headrace.serving.batching.tensors import Outputs
 from headrace.serving.cache import ResponseCache, digest
 from headrace.serving.checks import check_inputs, check_method, complete_inputs, wanted_outputs
 from headrace.serving.context import RequestContext
+from headrace.serving.digests import HEADER
 from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
@@ -74,7 +75,7 @@ class Dataplane:
         self._cache = cache
 
     def acquire(self, spec: ModelSpec, context: RequestContext) -> Handle:
-        """A handle on the version that a request gets, which is noted in its context.
+        """A handle on the version that a request gets, which is noted in its context, and told in a header of the answer.
 
         Raises:
             InvalidArgumentError: no name, a version and a label, or an unknown label.
@@ -82,6 +83,8 @@ class Dataplane:
         """
         handle = self.models.acquire(spec if self.route is None else self.route(spec, context))
         context.version = handle.version
+        if handle.digest:
+            context.answer_headers[HEADER] = handle.digest
         return handle
 
     def predict(

@@ -17,6 +17,7 @@ from pathlib import Path
 from headrace.core.errors import DeadlineExceededError, NotFoundError, OpError, ResourceExhaustedError, UnknownError
 from headrace.serving.batching.versions import Batching
 from headrace.serving.bounded import within
+from headrace.serving.digests import version_digest
 from headrace.serving.engines.base import Engine
 from headrace.serving.loads import LoadSlots
 from headrace.serving.logs import fields
@@ -71,7 +72,8 @@ class _Version:
     def status(self) -> VersionStatus:
         if self.servable is None:
             return VersionStatus(self.number, self.state, self.error)
-        return VersionStatus(self.number, self.state, self.error, self.servable.engine, self.servable.engine_reason)
+        servable = self.servable
+        return VersionStatus(self.number, self.state, self.error, servable.engine, servable.engine_reason, servable.digest)
 
 
 LoadListener = Callable[[str, int, float, OpError | None], None]
@@ -344,7 +346,8 @@ class ModelLifecycle:
     def _make(self, number: int, path: Path, given_up: Callable[[], bool]) -> Servable:
         """Loads a version and warms it."""
         batching = self._batching.of_version(path) if self._batching is not None else None
-        servable = Servable(self.name, number, self._engine.load(path), batching, self._options.check_methods)
+        digest = version_digest(path)
+        servable = Servable(self.name, number, self._engine.load(path), batching, self._options.check_methods, digest)
         self._warm_up(servable, path, lambda: self._stopping or given_up())
         return servable
 

@@ -42,6 +42,7 @@ class VersionStatus:
         error: what stopped it or its last try, if anything.
         engine: what runs it, "" while nothing does.
         engine_reason: why that engine.
+        digest: of its files, "" while it is not loaded, or where it has none.
     """
 
     version: int
@@ -49,12 +50,13 @@ class VersionStatus:
     error: OpError | None = None
     engine: str = ""
     engine_reason: str = ""
+    digest: str = ""
 
 
 class Servable:
     """One loaded version of a model. It is closed after `retire`, once no handle is left.
 
-    With `check_methods` a signature is used only as what its method name says.
+    With `check_methods` a signature is used only as what its method name says. `digest` is that of its files.
     """
 
     def __init__(
@@ -64,10 +66,12 @@ class Servable:
         loaded: LoadedModel,
         batching: VersionBatching | None = None,
         check_methods: bool = False,
+        digest: str = "",
     ) -> None:
         self.model = model
         self.version = version
         self.check_methods = check_methods
+        self.digest = digest
         self.load = next(_loads)
         self.signatures: Mapping[str, Signature] = dict(loaded.signatures)
         self.engine = loaded.engine
@@ -175,6 +179,11 @@ class Handle:
     def version(self) -> int:
         """The version that was picked."""
         return self._servable.version
+
+    @property
+    def digest(self) -> str:
+        """Of this version's files; "" where it has none."""
+        return self._servable.digest
 
     @property
     def load(self) -> int:

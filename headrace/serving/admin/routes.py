@@ -99,6 +99,7 @@ def _version(status: VersionStatus) -> dict[str, Any]:
         "version": status.version,
         "state": status.state.value,
         "error": f"{error.code}: {error.message}" if error is not None else "",
+        "digest": status.digest,
         "engine": status.engine,
         "engine_reason": status.engine_reason,
     }

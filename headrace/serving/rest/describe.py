@@ -34,7 +34,8 @@ def metadata_json(handle: Handle) -> dict[str, Any]:
 
 
 def _listed(name: str, statuses: list[VersionStatus], labels: Mapping[str, int]) -> dict[str, Any]:
-    listed = {"name": name, **status_json(statuses)}
+    versions = [_version(status) | ({"digest": status.digest} if status.digest else {}) for status in statuses]
+    listed = {"name": name, "model_version_status": versions}
     return listed | {"version_labels": {label: str(version) for label, version in sorted(labels.items())}} if labels else listed
 
 

@@ -119,6 +119,7 @@ SCHEMAS: dict[str, Schema] = {
             "platform": _TEXT,
             "inputs": _V2_INFO,
             "outputs": _V2_INFO,
+            "properties": _map(_TEXT),
             "signatures": _map(_V2_SIGNATURE),
         }
     ),

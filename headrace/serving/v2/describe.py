@@ -31,7 +31,7 @@ def model(handle: Handle, versions: Sequence[int]) -> dict[str, Any]:
     """A model's inputs and outputs: those of the usual signature, and of each one under `signatures` (ours).
 
     A dimension that may vary is -1, and so is the whole shape where the rank may. A type that the protocol has no name for
-    has TensorFlow's.
+    has TensorFlow's. `properties` has the digest of the version's files (ours).
     """
     signatures = {name: _signature(signature) for name, signature in sorted(handle.signatures.items())}
     usual = signatures.get(DEFAULT_SIGNATURE, {"inputs": [], "outputs": []})
@@ -40,6 +40,7 @@ def model(handle: Handle, versions: Sequence[int]) -> dict[str, Any]:
         "versions": [str(version) for version in versions],
         "platform": _PLATFORM,
         **usual,
+        "properties": {"digest": handle.digest} if handle.digest else {},
         "signatures": signatures,
     }
 
