@@ -57,6 +57,11 @@ class _Scalar(Family):
                 del self._values[next(iter(self._values))]
             self._values[values] = self._values.get(values, 0.0) + amount
 
+    def values(self) -> dict[Labels, float]:
+        """The value of each set of labels."""
+        with self._lock:
+            return dict(self._values)
+
     def keep(self, wanted: Callable[[Labels], bool]) -> None:
         """Drops the sets of label values that are not `wanted`."""
         with self._lock:
@@ -119,6 +124,11 @@ class Histogram(Family):
                 series = self._series[values] = ([0] * len(self._edges), [0.0])
             series[0][bucket] += 1
             series[1][0] += amount
+
+    def totals(self) -> dict[Labels, tuple[int, float]]:
+        """The number and the sum of the observations of each set of labels."""
+        with self._lock:
+            return {labels: (sum(counts), total[0]) for labels, (counts, total) in self._series.items()}
 
     def keep(self, wanted: Callable[[Labels], bool]) -> None:
         """Drops the sets of label values that are not `wanted`."""

@@ -22,6 +22,10 @@ _MICROSECOND_BOUNDS = [float(f"{10 * 1.8**n:.6g}") for n in range(33)]
 _SECOND_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]
 
 
+RequestWatcher = Callable[[str, int | None, str, float], None]
+"""Is told the model, the version, the canonical code and the seconds of a request that ended; it must be quick."""
+
+
 class ServingMetrics:
     """The server's metric families and the events that feed them."""
 
@@ -81,6 +85,8 @@ class ServingMetrics:
         self._queues: dict[str, Callable[[], int]] = {}
         self.whole: Callable[[], str] | None = None
         """Makes the page of all processes of this server; None where there is but one."""
+        self.watchers: list[RequestWatcher] = []
+        """Are told of every request, on the thread that answers it."""
         self.more: list[Family] = []
         """Families of parts that are not always there."""
 
@@ -91,6 +97,8 @@ class ServingMetrics:
         self._latency.observe((model, api, protocol), seconds * 1e6)
         self._requests.add((model, number, api, protocol, code))
         self._duration.observe((model, number, api, protocol), seconds)
+        for watcher in self.watchers:
+            watcher(model, version, code, seconds)
 
     def ran(self, model: str, version: int, api: str, seconds: float) -> None:
         """A model ran."""
@@ -114,6 +122,14 @@ class ServingMetrics:
     def in_flight(self, protocol: str, change: int) -> None:
         """A request came in (1) or was answered (-1)."""
         self._in_flight.add((protocol,), change)
+
+    def in_flight_now(self) -> dict[Labels, float]:
+        """The requests that are being answered, by protocol."""
+        return self._in_flight.values()
+
+    def wait_totals(self) -> dict[Labels, tuple[int, float]]:
+        """How many requests have waited for a thread so far, and their waits together in seconds, by protocol."""
+        return self._queue.totals()
 
     def loaded(self, model: str, version: int, seconds: float, error: OpError | None) -> None:
         """A load ended; a listener for ModelLifecycle."""
