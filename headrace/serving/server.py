@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from headrace.console import files as console
 from headrace.core.errors import InvalidArgumentError
 from headrace.proto.serving import ModelServerConfig
 from headrace.serving.admin.app import admin_app
@@ -36,6 +37,8 @@ from headrace.serving.engines.native import NativeEngine
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.server import GrpcServer
 from headrace.serving.lifecycle import LifecycleOptions, ModelLifecycle
+from headrace.serving.live import admin as live
+from headrace.serving.live.recorder import LiveRecorder
 from headrace.serving.loads import LoadSlots
 from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
@@ -280,12 +283,11 @@ class ModelServer:
         if options is None:
             yield
             return
-        app = admin_app(
-            ModelRoutes(self.models, self.audit).routes(),
-            RestApp(self._dataplane, self._metrics, workers, self._options.rest),
-            (options.host, *options.names),
-        )
-        with AdminServer(app, options) as server:
+        recorder = LiveRecorder(self._metrics)
+        routes = [*ModelRoutes(self.models, self.audit).routes(), *live.routes(recorder), *console.routes()]
+        rest = RestApp(self._dataplane, self._metrics, workers, self._options.rest)
+        app = admin_app(routes, rest, (options.host, *options.names))
+        with recorder, AdminServer(app, options) as server:
             self.admin_url = server.url
             yield
 

@@ -1,0 +1,225 @@
+"""The page in a real browser, before a real server."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.interop import browser
+from tests.interop.devtools import Page, opened
+from tests.serving.process import Server
+from tests.serving.toy import wait_until, write_version
+
+pytestmark = pytest.mark.interop
+
+HOSTILE = "<img src=x onerror=document.title='caught'>"
+ENTRY = 'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" {more} }}'
+
+
+@dataclasses.dataclass
+class Site:
+    """A server with three models, one of which has a version that cannot be loaded, and a page that looks at it."""
+
+    folder: Path
+    server: Server
+    admin: str
+    page: Page
+
+    def open(self, name: str) -> None:
+        """Looks at a model."""
+        self.page.go("about:blank")
+        self.page.evaluate(f"location.href = '{self.admin}/#/models/' + encodeURIComponent({name!r})")
+        self.page.wait("document.querySelector('.detail h2')")
+
+    def predict(self, name: str, values: list[float], version: str = "") -> httpx.Response:
+        return httpx.post(f"{self.server.url}/v1/models/{name}{version}:predict", json={"instances": [values]})
+
+
+def model_list(folder: Path, *names: str) -> str:
+    entries = []
+    for name in names:
+        path = folder / {HOSTILE: "hostile"}.get(name, name)
+        labels = 'version_labels { key: "stable" value: 1 } version_labels { key: "canary" value: 2 }' if name == "places" else ""
+        more = f"model_version_policy {{ latest {{ num_versions: 2 }} }} {labels}"
+        entries.append(ENTRY.format(name=name, path=path, more=more))
+    return f"model_config_list {{ {' '.join(entries)} }}"
+
+
+def start(folder: Path, port: str, *flags: str) -> tuple[Server, str]:
+    server = Server(
+        f"--model_config_file={folder / 'models.config'}",
+        "--allow_version_labels_for_unavailable_models",
+        f"--admin_port={port}",
+        *flags,
+    ).ready()
+    found: list[str] = []
+    wait_until(lambda: bool(found.extend(re.findall(r'for administration" url=(\S+)', "".join(server.log))) or found))
+    return server, found[0]
+
+
+def end(server: Server, number: int = signal.SIGTERM) -> None:
+    if server.process.poll() is None:
+        server.end(number)
+    for pipe in (server.process.stdout, server.process.stderr):
+        assert pipe is not None
+        pipe.close()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    try:
+        browser.ensure()
+    except browser.BrowserUnavailable as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("console")
+    for name, version in (("places", 1), ("places", 2), ("stars", 7), ("hostile", 3)):
+        write_version(folder / name, version, float(version))
+    broken = folder / "stars" / "8"
+    broken.mkdir()
+    (broken / "saved_model.pb").write_text('{"scale"')
+    (folder / "models.config").write_text(model_list(folder, "places", "stars", HOSTILE))
+    server, admin = start(folder, "auto")
+    try:
+        with opened(folder / "profile") as page:
+            page.size(1400, 1000)
+            yield Site(folder, server, admin, page)
+    finally:
+        end(server)
+
+
+@pytest.fixture
+def site(made: Site) -> Iterator[Site]:
+    """The site; a test ends with nothing asked of anybody else, and with nothing to complain of in the page's console."""
+    yield made
+    asked = {url for url in made.page.requests if not url.startswith((made.admin, "about:", "chrome:"))}
+    assert not asked
+    assert made.page.problems == []
+
+
+def test_models_versions_states_and_what_went_wrong(site: Site) -> None:
+    site.page.go(site.admin)
+    site.page.wait("document.querySelectorAll('.model').length === 4")
+    site.page.wait("document.querySelector('.detail h2').textContent === 'stars'")  # the one in trouble
+    site.page.wait("document.querySelector('.detail .trouble')")
+    assert site.page.evaluate("document.querySelector('.detail .trouble').textContent").startswith("DATA_LOSS: ")
+    assert site.page.evaluate("document.querySelector('.tile .big').textContent") == "3 of 3"
+    assert "version 8 failed" in site.page.evaluate("document.querySelector('.tiles + .columns .models').innerText")
+    site.open("places")
+    rows = "[...document.querySelectorAll('[aria-label=Versions] tbody tr')].map((row) => row.innerText)"
+    site.page.wait(f"{rows}.length === 2")
+    newest, oldest = site.page.evaluate(rows)
+    assert re.search(r"^2\s+● AVAILABLE\s+canary\s.*\btoy\b", newest)
+    assert re.search(r"^1\s+● AVAILABLE\s+stable\s", oldest)
+
+
+def test_a_name_is_never_markup(site: Site) -> None:
+    site.open(HOSTILE)
+    assert site.page.evaluate("document.querySelector('.detail h2').textContent") == HOSTILE
+    assert site.page.evaluate("document.title") == "Headrace console"
+    assert site.page.evaluate("document.querySelectorAll('main img').length") == 0
+    site.page.wait("document.querySelector('#try-body').value.includes('instances')")
+    site.page.click("#try-run")
+    site.page.wait("document.querySelector('[aria-label=\"Try it\"] .outcome').textContent.startsWith('200')")
+    assert "1.5" in site.page.evaluate("document.querySelector('.answer').textContent")
+
+
+def test_charts_have_a_line_for_each_version(site: Site) -> None:
+    site.open("places")
+    for _ in range(3):
+        assert site.predict("places", [1.0, 2.0]).status_code == 200
+        assert site.predict("places", [1.0], "/versions/1").status_code == 400
+    site.page.wait("document.querySelectorAll('[data-chart=requests] path.line').length === 2")
+    site.page.wait("document.querySelector('.codes').textContent.includes('3 INVALID_ARGUMENT')")
+    for chart in ("requests", "errors", "p50", "p99", "inFlight"):
+        lines = f"[...document.querySelectorAll('[data-chart={chart}] path.line')].map((line) => line.getAttribute('d'))"
+        assert all(re.match(r"M[\d.]+ [\d.]+h0", line) for line in site.page.evaluate(lines)), chart
+    names = site.page.evaluate("[...document.querySelectorAll('.legend .toggle span')].map((name) => name.textContent)")
+    assert names == ["version 2", "version 1"]
+    site.page.click(".legend .toggle")
+    site.page.wait("document.querySelectorAll('[data-chart=requests] path.line').length === 1")
+    site.page.click(".legend .toggle")
+    site.page.evaluate("document.querySelector('[data-chart=requests] svg').focus()")
+    site.page.press("ArrowLeft", "ArrowLeft")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", site.page.evaluate("document.querySelector('.legend .when').textContent"))
+    site.page.press("Escape")
+    assert site.page.evaluate("document.querySelector('.legend .when').textContent") == "Now"
+
+
+def test_the_form_runs_each_signature_that_works_and_shows_the_error_of_one_that_does_not(site: Site) -> None:
+    site.open("places")
+    outcome = "document.querySelector('[aria-label=\"Try it\"] .outcome').textContent"
+    site.page.wait("document.querySelectorAll('#try-signature option').length > 3")
+    for signature, status, words in (
+        ("pair", "200", '"sum": 0.5'),
+        ("text", "200", '"upper": "TEXT"'),
+        ("total", "200", '"outputs": 0.5'),
+        ("broken", "Error 500", "this model always fails"),
+    ):
+        site.page.choose("#try-signature", signature)
+        site.page.wait(f"document.querySelector('#try-body').value.includes('{signature}')")
+        site.page.click("#try-run")
+        site.page.wait(f"document.querySelector('.answer').textContent.includes({words!r})")
+        assert site.page.evaluate(outcome).startswith(status), signature
+    site.page.type("#try-body", '{"instances": 1')
+    site.page.click("#try-run")
+    site.page.wait("document.querySelector('.answer').textContent.includes('JSON Parse error')")
+
+
+def test_a_list_of_models_is_refused_then_taken_and_the_audit_tells(site: Site) -> None:
+    write_version(site.folder / "moons", 1, 1.0)
+    site.page.go("about:blank")
+    site.page.go(f"{site.admin}/#/configuration")
+    site.page.type("#reload-body", "model_config_list { nonsense }")
+    said = "document.querySelector('[aria-label=Configuration] .outcome').textContent"
+    for text, words in (
+        ("model_config_list { nonsense }", "Refused: "),
+        (model_list(site.folder, "places", "stars", HOSTILE, "moons"), "in force"),
+    ):
+        site.page.type("#reload-body", text)
+        site.page.click("#reload-run")
+        site.page.wait("document.querySelector('dialog[open]')")
+        site.page.click("dialog button.primary")
+        site.page.wait(f"{said}.includes('{words}')")
+    assert httpx.get(f"{site.server.url}/v1/models/moons").status_code == 200
+    site.page.click("[data-page=audit]")
+    site.page.wait("[...document.querySelectorAll('.audit tbody tr')].some((row) => /models.reload.*OK/s.test(row.innerText))")
+
+
+def test_it_fits_a_telephone_and_the_dark(site: Site, tmp_path: Path) -> None:
+    site.page.size(400, 800)
+    site.page.scheme("dark")
+    try:
+        for place in ("#/models", "#/models/places", "#/audit", "#/configuration"):
+            site.page.evaluate(f"location.hash = '{place}'")
+            site.page.wait("document.querySelector('main').innerText.length > 20")
+            assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+        site.page.screenshot(tmp_path / "page.png")
+        assert site.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 21, 27)"
+    finally:
+        site.page.size(1400, 1000)
+        site.page.scheme("light")
+
+
+def test_a_server_that_goes_away_and_comes_back(tmp_path: Path, site: Site) -> None:
+    (tmp_path / "models.config").write_text(model_list(site.folder, "places"))
+    server, admin = start(tmp_path, "auto")
+    try:
+        with opened(tmp_path / "profile") as page:
+            page.go(admin)
+            page.wait("document.querySelector('.detail h2').textContent === 'places'")
+            end(server, signal.SIGKILL)
+            page.wait("!document.querySelector('.banner.bad').hidden")
+            assert "The server has not answered" in page.text()
+            server, _ = start(tmp_path, admin.rpartition(":")[2])
+            page.click(".banner.bad button")
+            page.wait("document.querySelector('.banner.bad').hidden")
+            page.wait("document.querySelector('.server').textContent.includes('ready')")
+            assert page.problems == []
+    finally:
+        end(server)
