@@ -17,7 +17,7 @@ from tests.fuzz.serving.run import configuration
 from tests.interop.environments import clean_environment
 from tests.serving.process import Server, running
 
-SECONDS = os.environ.get("HEADRACE_SCHEMATHESIS", "12")
+SECONDS = os.environ.get("HEADRACE_SCHEMATHESIS", "8")
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"
 )
