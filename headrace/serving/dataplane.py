@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from headrace.core.errors import DeadlineExceededError, FailedPreconditionError, InternalError, OpError, ResourceExhaustedError
 from headrace.serving.batching.tensors import Outputs
@@ -18,10 +18,10 @@ from headrace.serving.context import RequestContext
 from headrace.serving.digests import HEADER
 from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array
 from headrace.serving.logs import fields
-from headrace.serving.metrics import ServingMetrics
+from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.models import Models, ModelSpec
 from headrace.serving.pending import Pending, completed
-from headrace.serving.runs import Run, RunListener, tell
+from headrace.serving.runs import AnswerListener, Run, RunListener, tell, tell_answer
 from headrace.serving.servable import Handle
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ class _Call:
     started: float = field(default_factory=time.perf_counter)
 
 
-Route = Callable[[ModelSpec, RequestContext], ModelSpec]
-"""Says which version a request for a model is to get; raises OpError where it may get none."""
+Route = Callable[[ModelSpec, RequestContext], Handle]
+"""Gives a request a handle on the version that it is to get; raises OpError where it may get none."""
 
 
 class Dataplane:
@@ -63,14 +63,18 @@ class Dataplane:
         cache: answers requests that come again; None keeps no answers.
 
     Attributes:
-        route: names the version that a request gets; None leaves that to the models.
-        listeners: told of every request that found its version, once it is answered.
+        route: picks the version that a request gets; None leaves that to the models.
+        feedback: takes a client's word on what came of an answer, as JSON, and answers it; None where nobody wants to know.
+        listeners: told of every request that found its version, once it has run.
+        answer_listeners: told of every request over the network, just before its answer is sent.
     """
 
     def __init__(self, models: Models, metrics: ServingMetrics, cache: ResponseCache | None = None) -> None:
         self.models = models
         self.route: Route | None = None
+        self.feedback: Callable[[Any], dict[str, Any]] | None = None
         self.listeners: list[RunListener] = []
+        self.answer_listeners: list[AnswerListener] = []
         self._metrics = metrics
         self._cache = cache
 
@@ -81,7 +85,7 @@ class Dataplane:
             InvalidArgumentError: no name, a version and a label, or an unknown label.
             NotFoundError: no such model, or no such version that is AVAILABLE.
         """
-        handle = self.models.acquire(spec if self.route is None else self.route(spec, context))
+        handle = self.models.acquire(spec) if self.route is None else self.route(spec, context)
         context.version = handle.version
         if handle.digest:
             context.answer_headers[HEADER] = handle.digest
@@ -211,6 +215,20 @@ class Dataplane:
             version = call.handle.version
             run = Run(call.handle.model, version, names, call.api, call.inputs, outputs, error, seconds, call.context)
             tell(self.listeners, run)
+
+    def answered(self, model: str, api: str, context: RequestContext, code: str, seconds: float) -> None:
+        """Notes that a request over the network is about to be answered; a front end calls it once for each.
+
+        Args:
+            model: that the request names.
+            api: what metrics call the request, such as "Predict".
+            context: its circumstances.
+            code: a canonical code name, "OK" included.
+            seconds: since it came.
+        """
+        known = model if model in self.models else UNKNOWN_MODEL
+        self._metrics.request(known, context.version, api, context.protocol, code, seconds)
+        tell_answer(self.answer_listeners, model, context, code, seconds)
 
     def count_examples(self, handle: Handle, count: int) -> None:
         """Notes that a request with `count` tf.Examples was run."""

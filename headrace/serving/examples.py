@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from headrace.core.errors import DataLossError, InvalidArgumentError
+from headrace.proto.messages import Example
 from headrace.proto.varint import get_varint, put_varint
 from headrace.serving.engines.base import Array
 
@@ -62,6 +64,20 @@ def _features(example: bytes) -> bytes | None:
     if at + length > len(example):
         raise InvalidArgumentError(f"an example is damaged: {at + length - len(example)} bytes are missing at its end")
     return example[at:] if at + length == len(example) else None
+
+
+def first_value(example: bytes, context: bytes, name: str) -> object:
+    """The first value of a feature of an example, or else of the context that it shares; None where neither has one."""
+    for serialized in (example, context):
+        try:
+            message = Example.FromString(serialized)
+        except DecodeError:  # whoever reads all of it says so
+            return None
+        if name in message.features.feature:
+            feature = message.features.feature[name]
+            kind = feature.WhichOneof("kind")
+            return next(iter(getattr(feature, kind).value), None) if kind is not None else None
+    return None
 
 
 def of_input(proto: Any) -> tuple[list[bytes], bytes]:

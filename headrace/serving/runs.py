@@ -41,8 +41,20 @@ class Run:
     context: RequestContext
 
 
+AnswerListener = Callable[[str, RequestContext, str, float], None]
+"""Is told the model, the context, the canonical code and the seconds of a request over the network; it must be as quick."""
+
 RunListener = Callable[[Run], None]
 """Is told of a run, on the thread that answers the request: it must be quick, and do what takes time elsewhere."""
+
+
+def tell_answer(listeners: Sequence[AnswerListener], model: str, context: RequestContext, code: str, seconds: float) -> None:
+    """Tells all listeners. What one of them raises is logged: it must not change the answer."""
+    for listener in listeners:
+        try:
+            listener(model, context, code, seconds)
+        except Exception:
+            logger.exception("a listener failed", extra=fields(model=model, version=context.version))
 
 
 def tell(listeners: Sequence[RunListener], run: Run) -> None:

@@ -22,6 +22,7 @@ from headrace.serving.engines.base import Array
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import ModelSpec
 from headrace.serving.runs import Run
+from headrace.serving.servable import Handle
 from tests.serving.toy import Service, ToyModel, wait_until, write_version
 
 X = np.ones((1, 2), np.float32)
@@ -92,12 +93,12 @@ def test_what_a_model_does_wrong_is_named(dataplane: Dataplane, monkeypatch: pyt
 
 
 class TestRoute:
-    def test_it_names_the_version(self, dataplane: Dataplane) -> None:
+    def test_it_picks_the_version(self, dataplane: Dataplane) -> None:
         seen: list[tuple[ModelSpec, RequestContext]] = []
 
-        def route(spec: ModelSpec, context: RequestContext) -> ModelSpec:
+        def route(spec: ModelSpec, context: RequestContext) -> Handle:
             seen.append((spec, context))
-            return ModelSpec(spec.name, 4)
+            return dataplane.models.acquire(ModelSpec(spec.name, 4))
 
         dataplane.route = route
         context = RequestContext()
@@ -106,7 +107,7 @@ class TestRoute:
         assert context.version == 4
 
     def test_a_version_that_is_not_there_is_an_error(self, dataplane: Dataplane) -> None:
-        dataplane.route = lambda spec, context: ModelSpec(spec.name, 9)
+        dataplane.route = lambda spec, context: dataplane.models.acquire(ModelSpec(spec.name, 9))
         context = RequestContext()
         with pytest.raises(NotFoundError, match=r"Specific\(m, 9\)"):
             dataplane.predict(ModelSpec("m"), {"x": X}, context=context)

@@ -19,6 +19,7 @@ from headrace.serving.grpc.calls import Call
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.models import ModelSpec
+from headrace.serving.servable import Handle
 from tests.serving.test_metrics import labels, read
 from tests.serving.toy import ToyEngine, ToyModel, wait_until, write_version
 from tests.serving.toy_grpc import GrpcService, outputs, predict_request
@@ -231,10 +232,10 @@ def test_a_call_that_waits_for_its_batch_beyond_its_deadline_is_not_run(tmp_path
 
 
 def test_what_was_noted_on_the_way_stands_in_the_metadata(tmp_path: Path) -> None:
-    def note(spec: ModelSpec, context: RequestContext) -> ModelSpec:
+    def note(spec: ModelSpec, context: RequestContext) -> Handle:
         assert (context.protocol, context.header("x-user")) == ("GRPC", "ann")
         context.answer_headers["x-route"] = "canary"
-        return spec
+        return service.models.acquire(spec)
 
     write_version(tmp_path, 1)
     with GrpcService(tmp_path) as service:

@@ -18,6 +18,7 @@ from headrace.serving.models import ModelSpec
 from headrace.serving.rest.app import RestOptions
 from headrace.serving.rest.errors import http_status
 from headrace.serving.rest.paths import parse
+from headrace.serving.servable import Handle
 from tests.serving.toy import Service, wait_until, write_version
 
 
@@ -49,10 +50,10 @@ class TestPredict:
         assert service.predict(rows).json() == {"predictions": [{"product": 3.0, "sum": 4.0}]}
 
     def test_what_was_noted_on_the_way_stands_in_the_headers(self, service: Service) -> None:
-        def note(spec: ModelSpec, context: RequestContext) -> ModelSpec:
+        def note(spec: ModelSpec, context: RequestContext) -> Handle:
             assert (context.protocol, context.header("x-user")) == ("REST", "ann")
             context.answer_headers["x-route"] = "canary"
-            return spec
+            return service.models.acquire(spec)
 
         service.dataplane.route = note
         response = service.ask("POST", "/v1/models/m:predict", content=b'{"instances": [[1, 2]]}', headers={"X-User": "ann"})

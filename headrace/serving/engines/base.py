@@ -14,6 +14,15 @@ from headrace.core.spec import TensorSpec
 Array = np.ndarray[Any, np.dtype[Any]]
 """A numpy array of any dtype; strings are `bytes` in an array of objects."""
 
+
+def first_of(array: Array) -> object:
+    """The first value of an array, as bytes or a number of Python; None where it has none."""
+    if not array.size:
+        return None
+    value = array.flat[0]
+    return value.item() if isinstance(value, np.generic) else value
+
+
 DEFAULT_SIGNATURE = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"
 CLASSIFY_METHOD = "tensorflow/serving/classify"

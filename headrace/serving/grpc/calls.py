@@ -23,11 +23,11 @@ from headrace.core.errors import (
 )
 from headrace.serving.batching.requests import priority_of
 from headrace.serving.context import RequestContext
+from headrace.serving.dataplane import Dataplane
 from headrace.serving.grpc.errors import details, grpc_status
 from headrace.serving.grpc.peers import address_of
 from headrace.serving.grpc.receiving import Receiving
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
-from headrace.serving.models import Models
 from headrace.serving.pending import Pending
 from headrace.serving.workers import Workers
 
@@ -106,12 +106,12 @@ class Answering:
     """Answers calls, whichever front end they came in by: checked, and counted where they run models.
 
     Args:
-        models: says which names may stand in the metrics.
-        metrics: counts calls.
+        dataplane: told of every call that runs a model.
+        metrics: counts those in progress, and those that are refused.
     """
 
-    def __init__(self, models: Models, metrics: ServingMetrics) -> None:
-        self._models = models
+    def __init__(self, dataplane: Dataplane, metrics: ServingMetrics) -> None:
+        self._dataplane = dataplane
         self._metrics = metrics
 
     def answer(self, method: Method, data: bytes, rpc: Any) -> bytes | OpError:
@@ -155,10 +155,9 @@ class Answering:
     def _leave(self, method: Method, call: Call, started: float, response: bytes | OpError) -> bytes | OpError:
         self._metrics.in_flight(_PROTOCOL, -1)
         code = response.code if isinstance(response, OpError) else "OK"
+        self._dataplane.answered(call.model, method.api, call.context, code, time.perf_counter() - started)
         if not method.streamed:
             call.send_headers()
-        model = call.model if call.model in self._models else UNKNOWN_MODEL
-        self._metrics.request(model, call.context.version, method.api, _PROTOCOL, code, time.perf_counter() - started)
         return response
 
 

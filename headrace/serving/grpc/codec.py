@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from headrace.core.dtypes import DType
-from headrace.core.errors import DataLossError, InvalidArgumentError, UnimplementedError
+from headrace.core.errors import DataLossError, InvalidArgumentError, OpError, UnimplementedError
 from headrace.proto.serving import PredictResponse
 from headrace.proto.tensor_maps import join_tensors
 from headrace.proto.tensors import from_proto
 from headrace.serving.dataplane import Prediction
-from headrace.serving.engines.base import Array, Signature
+from headrace.serving.engines.base import Array, Signature, first_of
 from headrace.serving.models import ModelSpec
 
 _OUTPUTS = PredictResponse.DESCRIPTOR.fields_by_name["outputs"].number
@@ -48,6 +48,16 @@ def inputs(request: Any, max_bytes: int) -> dict[str, Array]:
         ResourceExhaustedError: an input is larger than `max_bytes`.
     """
     return {name: _array(proto, f'input "{name}"', max_bytes) for name, proto in request.inputs.items()}
+
+
+def first_value(request: Any, max_bytes: int, name: str) -> object:
+    """The first value of an input of a PredictRequest; None where there is none, or none that can be read."""
+    if name not in request.inputs:
+        return None
+    try:
+        return first_of(_array(request.inputs[name], name, max_bytes))
+    except OpError:  # whoever reads all inputs says so
+        return None
 
 
 def _array(proto: Any, what: str, max_bytes: int) -> Array:

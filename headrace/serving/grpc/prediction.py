@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import Executor
 from typing import Any
 
@@ -19,7 +20,7 @@ from headrace.proto.serving import (
 from headrace.serving import inference
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
-from headrace.serving.examples import of_input
+from headrace.serving.examples import first_value, of_input
 from headrace.serving.grpc import codec, describe, results
 from headrace.serving.grpc.calls import Call, Method
 from headrace.serving.grpc.options import GrpcOptions
@@ -59,6 +60,7 @@ class PredictionService:
         """Runs one signature; raises what Dataplane.predict does."""
         spec = codec.model_spec(request)
         call.model = spec.name
+        call.context.first_value = functools.partial(codec.first_value, request, self._options.max_message_bytes)
         with self._dataplane.acquire(spec, call.context) as handle:
             pending = self._begin(handle, spec, request, call)
         return pending.result()
@@ -67,6 +69,7 @@ class PredictionService:
         """Queues a request for a signature that is batched; None where a run would begin at once. Raises what `predict` does."""
         spec = codec.model_spec(request)
         call.model = spec.name
+        call.context.first_value = functools.partial(codec.first_value, request, self._options.max_message_bytes)
         with self._dataplane.acquire(spec, call.context) as handle:
             if handle.batcher(spec.signature or DEFAULT_SIGNATURE) is None:
                 return None
@@ -83,6 +86,7 @@ class PredictionService:
         spec = codec.model_spec(request)
         call.model = spec.name
         examples, shared = of_input(request.input)
+        call.context.first_value = functools.partial(first_value, examples[0] if examples else b"", shared)
         answer = inference.classify(self._dataplane, spec, examples, shared, call.context)
         response = ClassificationResponse()
         results.fill_classify(response, spec.name, answer)
@@ -93,6 +97,7 @@ class PredictionService:
         spec = codec.model_spec(request)
         call.model = spec.name
         examples, shared = of_input(request.input)
+        call.context.first_value = functools.partial(first_value, examples[0] if examples else b"", shared)
         answer = inference.regress(self._dataplane, spec, examples, shared, call.context)
         response = RegressionResponse()
         results.fill_regress(response, spec.name, answer)
@@ -103,6 +108,7 @@ class PredictionService:
         tasks = [inference.Task(codec.model_spec(task), task.method_name) for task in request.tasks]
         call.model = tasks[0].spec.name if tasks else ""
         examples, shared = of_input(request.input)
+        call.context.first_value = functools.partial(first_value, examples[0] if examples else b"", shared)
         answers = inference.multi_inference(self._dataplane, tasks, examples, shared, call.context)
         response = MultiInferenceResponse()
         for task, answer in zip(tasks, answers, strict=True):

@@ -63,7 +63,7 @@ class GrpcServer:
         self._health = health.Health(dataplane.models, self._control)
         self._inference = inference.InferenceService(dataplane, self._control)
         self._streams = Streams(self._control, options.max_streams, options.stream_idle_seconds)
-        self._answering = Answering(dataplane.models, metrics)
+        self._answering = Answering(dataplane, metrics)
         self._methods, streams = self._offer(dataplane, metrics)
         dispatcher = Dispatcher(self._methods, streams, self._workers, self._receiving, self._control, self._answering)
         self._native: NativeFront | None = None

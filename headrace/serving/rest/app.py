@@ -22,17 +22,18 @@ from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.exposition import CONTENT_TYPE
 from headrace.serving.inference import APIS
-from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
+from headrace.serving.metrics import ServingMetrics
 from headrace.serving.rest import describe, openapi, paths
 from headrace.serving.rest.answers import error_answer, json_answer
 from headrace.serving.rest.bodies import header, read_body
-from headrace.serving.rest.errors import MethodNotAllowedError
+from headrace.serving.rest.errors import MethodNotAllowedError, PathNotFoundError
 from headrace.serving.rest.heads import METHODS, HeadRunner
 from headrace.serving.rest.predict import Predictor
 from headrace.serving.rest.runner import RunCall
 from headrace.serving.rest.v2 import paths as paths_v2
 from headrace.serving.rest.v2.infer import Inferrer
 from headrace.serving.rest.v2.request import JSON_LENGTH, only_ready, padding
+from headrace.serving.rest.values import load
 from headrace.serving.v2 import describe as describe_v2
 from headrace.serving.workers import Workers
 
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 _PROTOCOL = "REST"
 _INDEX_BYTES = 64 << 10
+_FEEDBACK_BYTES = 64 << 10
 _APIS = {"predict": "Predict", "infer": "Infer", **{action: APIS[method] for action, method in METHODS.items()}}
 """What metrics call each action that runs a model."""
 
@@ -65,6 +67,7 @@ class RestApp:
     """Answers HTTP requests from a data plane."""
 
     def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, workers: Workers, options: RestOptions | None = None) -> None:
+        self._dataplane = dataplane
         self._models = dataplane.models
         self._metrics = metrics
         self._options = options or RestOptions()
@@ -111,6 +114,8 @@ class RestApp:
             return page() if path != self._options.metrics_path else await asyncio.to_thread(page)
         v2 = paths_v2.covers(path)
         target = (paths_v2 if v2 else paths).parse(request.method, path)
+        if target.action == "feedback":
+            return await self._feedback(request)
         if target.action in _APIS:
             return await self._infer(request, target)
         return await self._describe_v2(request, target) if v2 else self._describe(target)
@@ -135,6 +140,14 @@ class RestApp:
         with self._models.acquire(target.spec) as handle:
             return json_answer(describe_v2.model(handle, versions))
 
+    async def _feedback(self, request: Request) -> Response:
+        """What came of an answer."""
+        if self._dataplane.feedback is None:
+            raise PathNotFoundError("this server has no traffic rules, so there is nothing that feedback could count for")
+        async with self._limit():
+            body = await read_body(request, _FEEDBACK_BYTES)
+        return json_answer(self._dataplane.feedback(load(body)))
+
     async def _infer(self, request: Request, target: paths.Target) -> Response:
         deadline = time.monotonic() + self._options.timeout_seconds
         context = RequestContext(deadline, priority_of(header(request, "priority")), _PROTOCOL, functools.partial(header, request))
@@ -145,11 +158,9 @@ class RestApp:
         try:
             answer = await self._in_time(request, call)
             response = answer if isinstance(answer, Response) else Response(answer, media_type="application/json")
-            response.headers.update(context.answer_headers)
-            return response
         except OpError as error:
             code = error.code
-            raise
+            response = error_answer(error)
         except (ClientDisconnect, asyncio.CancelledError):
             code = CancelledError.code
             raise
@@ -158,8 +169,10 @@ class RestApp:
             raise
         finally:
             self._metrics.in_flight(_PROTOCOL, -1)
-            model = target.spec.name if target.spec.name in self._models else UNKNOWN_MODEL
-            self._metrics.request(model, context.version, _APIS[target.action], _PROTOCOL, code, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._dataplane.answered(target.spec.name, _APIS[target.action], context, code, seconds)
+        response.headers.update(context.answer_headers)
+        return response
 
     async def _in_time(self, request: Request, call: RunCall) -> bytes | Response:
         async with self._limit():

@@ -74,6 +74,24 @@ def _content(body: bytes) -> dict[str, Any]:
     return content
 
 
+def first_value(document: Document, name: str) -> object:
+    """The first value of an input, as the JSON has it; None where there is none.
+
+    Where the request does not name its one input, it is taken to be that one.
+    """
+    if document.plain is not None:
+        values = document.plain.numbers.values
+        return values.flat[0].item() if values.size else None
+    value: Any = document.content.get("instances", document.content.get("inputs"))
+    if isinstance(value, list) and "instances" in document.content:
+        value = value[0] if value else None
+    if isinstance(value, dict) and not is_base64(value):
+        value = value.get(name)
+    while isinstance(value, list):
+        value = value[0] if value else None
+    return from_base64(value) if is_base64(value) else value
+
+
 def to_arrays(document: Document, signature: Signature) -> tuple[dict[str, Array], Layout]:
     """Converts the tensors of a request to the dtypes of `signature`.
 

@@ -6,6 +6,7 @@ import asyncio
 import functools
 
 from headrace.serving.dataplane import Dataplane
+from headrace.serving.examples import first_value
 from headrace.serving.heads import CLASSIFY, REGRESS, Head, Result
 from headrace.serving.inference import Answer, start_head
 from headrace.serving.pending import Pending
@@ -48,6 +49,7 @@ class HeadRunner:
         """The answer, or for a request that is batched, what it waits for."""
         document = decode.parse(inflate(call.body, call.encoding, self._max_body_bytes))
         found, shared = examples.to_examples(document, call.target.action)
+        call.context.first_value = functools.partial(first_value, found[0], shared)
         with self._dataplane.acquire(call.target.spec, call.context) as handle:
             head = Head(METHODS[call.target.action], document.signature)
             pending = start_head(self._dataplane, handle, head, found, shared, call.context)

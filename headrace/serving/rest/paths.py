@@ -11,11 +11,12 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.serving.models import ModelSpec, version_number
 from headrace.serving.rest.errors import PathNotFoundError
 
-Action = Literal["predict", "classify", "regress", "status", "metadata", "list", "infer", "ready", "index"]
+Action = Literal["predict", "classify", "regress", "status", "metadata", "list", "feedback", "infer", "ready", "index"]
 
 _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _POST = re.compile(_MODEL + r":(?P<action>predict|classify|regress)", re.IGNORECASE | re.ASCII)
 _GET = re.compile(_MODEL + r"(?:/(?P<action>metadata))?", re.IGNORECASE | re.ASCII)
+_FEEDBACK = re.compile(r"/v1/feedback", re.IGNORECASE)
 _LIST = re.compile(r"/v1/models", re.IGNORECASE)
 
 
@@ -42,6 +43,8 @@ def parse(method: str, path: str) -> Target:
         raise PathNotFoundError(f"Not found: {method} {path}; the API's paths begin with /v1/models")
     if method == "GET" and _LIST.fullmatch(path):
         return Target("list", ModelSpec(""))
+    if method == "POST" and _FEEDBACK.fullmatch(path):
+        return Target("feedback", ModelSpec(""))
     match = {"GET": _GET, "POST": _POST}[method].fullmatch(path) if method in ("GET", "POST") else None
     if match is None:
         raise InvalidArgumentError(f"Malformed request: {method} {path}")

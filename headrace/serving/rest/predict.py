@@ -22,6 +22,9 @@ class Predictor(Runner[decode.Document, bytes]):
     def _parse(self, call: RunCall, body: bytes) -> decode.Document:
         return decode.parse(body)
 
+    def _first_value(self, request: decode.Document, name: str) -> object:
+        return decode.first_value(request, name)
+
     def _begin(self, call: RunCall, request: decode.Document, handle: Handle) -> Begun[bytes]:
         name = request.signature or DEFAULT_SIGNATURE
         signature = handle.signatures.get(name)

@@ -12,7 +12,7 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from headrace.core.errors import OpError
 from headrace.serving.batching.batcher import Batcher
@@ -28,6 +28,14 @@ from headrace.serving.workers import Workers
 _SMALL_BYTES = 16 << 10
 
 
+class Parsed(Protocol):
+    """A request that was read."""
+
+    @property
+    def signature(self) -> str:
+        """The signature that it asks for, "" for the usual one."""
+
+
 @dataclass(slots=True)
 class RunCall:
     """A request that runs a model.
@@ -38,6 +46,7 @@ class RunCall:
         body: as sent, behind `padding` spaces.
         json_length: how many bytes of the body are JSON, as the V2 protocol's header says; "" without it.
         started: in `time.monotonic()` seconds.
+        parsed: what its body says, once somebody has read it.
     """
 
     target: Target
@@ -47,14 +56,7 @@ class RunCall:
     json_length: str = ""
     padding: int = 0
     started: float = field(default_factory=time.monotonic)
-
-
-class Parsed(Protocol):
-    """A request that was read."""
-
-    @property
-    def signature(self) -> str:
-        """The signature that it asks for, "" for the usual one."""
+    parsed: Parsed | None = None
 
 
 R = TypeVar("R", bound=Parsed)
@@ -84,6 +86,7 @@ class Runner(abc.ABC, Generic[R, A]):
         Raises:
             OpError: whatever is wrong with the request, or happened to it.
         """
+        call.context.first_value = functools.partial(self._peek, call)
         begun: Begun[A] | A | None = None
         if len(call.body) <= _SMALL_BYTES and not call.encoding:
             begun = self._begin_here(call)
@@ -102,6 +105,10 @@ class Runner(abc.ABC, Generic[R, A]):
         """Reads a body that is inflated."""
 
     @abc.abstractmethod
+    def _first_value(self, request: R, name: str) -> object:
+        """The first value of an input of a request, whose form is not checked yet; see `RequestContext.first_value`."""
+
+    @abc.abstractmethod
     def _begin(self, call: RunCall, request: R, handle: Handle) -> Begun[A]:
         """Queues a request that is batched and runs any other."""
 
@@ -117,12 +124,24 @@ class Runner(abc.ABC, Generic[R, A]):
         with handle:
             if not handle.has_batches:
                 return None
-            request = self._parse(call, call.body)
+            request = self._read(call)
             batcher = handle.batcher(request.signature or DEFAULT_SIGNATURE)
             if batcher is None:
                 return None
             self._hold(batcher)
             return self._begin(call, request, handle)
+
+    def _read(self, call: RunCall) -> R:
+        """What the body says; it is read once."""
+        if call.parsed is None:
+            call.parsed = self._parse(call, inflate(call.body, call.encoding, self._max_body_bytes))
+        return cast("R", call.parsed)
+
+    def _peek(self, call: RunCall, name: str) -> object:
+        try:
+            return self._first_value(self._read(call), name)
+        except OpError:  # whoever answers the request says so
+            return None
 
     def _hold(self, batcher: Batcher) -> None:
         """Lets the requests that this turn of the event loop decodes share a batch, rather than the first one run alone."""
@@ -137,7 +156,7 @@ class Runner(abc.ABC, Generic[R, A]):
 
     def _on_worker(self, call: RunCall) -> Begun[A] | A:
         """The answer, or for a request that is batched, what it waits for."""
-        request = self._parse(call, inflate(call.body, call.encoding, self._max_body_bytes))
+        request = self._read(call)
         with self._dataplane.acquire(call.target.spec, call.context) as handle:
             pending, write = self._begin(call, request, handle)
         return write(pending.result()) if pending.done else (pending, write)

@@ -88,6 +88,13 @@ SCHEMAS: dict[str, Schema] = {
             "metadata": _object({"signature_def": _object({"signature_def": _map(_SIGNATURE)})}),
         }
     ),
+    "FeedbackRequest": _object(
+        {"model": {"type": "string", "minLength": 1}, "outcome": {"type": ["number", "boolean"]}},
+        request_id=_TEXT,
+        key={"type": ["string", "number"]},
+        variant=_TEXT,
+    ),
+    "FeedbackAnswer": _object({"model": _TEXT, "variant": _TEXT, "counted": _BOOLEAN}, reason=_TEXT),
     "ModelList": _object(
         {"models": _list({"allOf": [reference("Status"), _object({"name": _TEXT}, version_labels=_map(_INT64))]})},
     ),

@@ -11,7 +11,7 @@ from headrace.core.errors import InvalidArgumentError, UnimplementedError
 from headrace.serving.batching.requests import PRIORITIES
 from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane, Prediction
-from headrace.serving.engines.base import Array
+from headrace.serving.engines.base import Array, first_of
 from headrace.serving.models import ModelSpec, version_number
 from headrace.serving.pending import Pending
 from headrace.serving.servable import Handle
@@ -60,6 +60,12 @@ def begin(
     if request.priority is not None:
         context.priority = request.priority
     return dataplane.start(handle, request.signature, request.inputs, request.outputs, API, context)
+
+
+def first_value(request: InferRequest, name: str) -> object:
+    """The first value of an input; None where there is none."""
+    value = request.inputs.get(name)
+    return None if value is None else first_of(value)
 
 
 def spec_of(name: str, version: str) -> ModelSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from concurrent.futures import Executor
 from typing import Any
@@ -18,7 +19,7 @@ from headrace.serving.grpc.v2.response import answer, failure, in_stream
 from headrace.serving.pending import Pending
 from headrace.serving.servable import Handle
 from headrace.serving.v2 import describe
-from headrace.serving.v2.infer import API, InferRequest, begin, spec_of
+from headrace.serving.v2.infer import API, InferRequest, begin, first_value, spec_of
 
 SERVICE = "inference.GRPCInferenceService"
 STREAM = f"/{SERVICE}/ModelStreamInfer"
@@ -54,8 +55,7 @@ class InferenceService:
     def infer(self, data: bytes, call: Call) -> bytes:
         """Runs one signature; raises what Dataplane.predict does."""
         started = time.monotonic()
-        named = read_names(data)
-        call.model = named.spec.name
+        named = _named(data, call)
         with self._dataplane.acquire(named.spec, call.context) as handle:
             pending = self._begin(handle, named, parse(data, named), call, started)
         return pending.result()
@@ -63,8 +63,7 @@ class InferenceService:
     def start_infer(self, data: bytes, call: Call) -> Pending[bytes] | None:
         """Queues a request for a signature that is batched; None where a run would begin at once. Raises what `infer` does."""
         started = time.monotonic()
-        named = read_names(data)
-        call.model = named.spec.name
+        named = _named(data, call)
         with self._dataplane.acquire(named.spec, call.context) as handle:
             if not handle.has_batches:
                 return None
@@ -117,3 +116,18 @@ class InferenceService:
     def repository_index(self, request: Any, _: Call) -> Any:
         """Every version and its state."""
         return messages.RepositoryIndexResponse(models=describe.index(self._models.overview(), request.ready))
+
+
+def _named(data: bytes, call: Call) -> Named:
+    """The names in a request, which the call is told of."""
+    named = read_names(data)
+    call.model = named.spec.name
+    call.context.first_value = functools.partial(_first_value, data, named)
+    return named
+
+
+def _first_value(data: bytes, named: Named, name: str) -> object:
+    try:
+        return first_value(parse(data, named), name)
+    except OpError:  # whoever answers the request says so
+        return None

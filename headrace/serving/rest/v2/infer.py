@@ -15,7 +15,7 @@ from headrace.serving.rest.runner import Begun, RunCall, Runner
 from headrace.serving.rest.v2.request import JsonInferRequest, parse
 from headrace.serving.rest.v2.response import answer
 from headrace.serving.servable import Handle
-from headrace.serving.v2.infer import begin
+from headrace.serving.v2.infer import begin, first_value
 
 
 class Inferrer(Runner[JsonInferRequest, Response]):
@@ -23,6 +23,9 @@ class Inferrer(Runner[JsonInferRequest, Response]):
 
     def _parse(self, call: RunCall, body: bytes) -> JsonInferRequest:
         return parse(body, call.json_length, call.padding)
+
+    def _first_value(self, request: JsonInferRequest, name: str) -> object:
+        return first_value(request, name)
 
     def _begin(self, call: RunCall, request: JsonInferRequest, handle: Handle) -> Begun[Response]:
         pending = begin(self._dataplane, handle, request, call.context, call.started)
