@@ -11,6 +11,13 @@ from scipy import stats
 from headrace.serving.routing.significance import Moments, Proportion, compare_means, compare_rates, wilson
 
 RATES = [(200, 20, 180, 30), (1000, 10, 50, 5), (12, 3, 9, 8), (5000, 2500, 5000, 2600)]
+STATSMODELS = [
+    (-0.0017688341276788783, 0.13691190674843517, 1.919595917074342, 0.05490896018743928),
+    (0.03286825380804783, 0.20369376654564697, 5.233670255931882, 1.6617679572622894e-07),
+    (0.2092377236899346, 0.8239859319502936, 2.9010186298797, 0.003719517641997308),
+    (0.00040486172377786, 0.03957343307707819, 2.0004001200400157, 0.04545707544501719),
+]
+"""Of statsmodels 0.15.0: confint_proportions_2indep(method="newcomb") and proportions_ztest, for the same tables."""
 
 
 def test_proportions_and_moments_grow_by_one_observation() -> None:
@@ -32,6 +39,13 @@ def test_the_z_test_is_the_chi_squared_test_of_the_same_table(n1: int, x1: int, 
     assert found.statistic**2 == pytest.approx(expected.statistic)
     assert found.p_value == pytest.approx(expected.pvalue)
     assert found.difference == pytest.approx(x2 / n2 - x1 / n1)
+
+
+@pytest.mark.parametrize(("table", "expected"), list(zip(RATES, STATSMODELS, strict=True)))
+def test_interval_and_p_value_are_those_of_statsmodels(table: tuple[int, ...], expected: tuple[float, ...]) -> None:
+    found = compare_rates(Proportion(*table[:2]), Proportion(*table[2:]))
+    assert found is not None
+    assert (found.low, found.high, found.statistic, found.p_value) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("n1", "x1", "n2", "x2"), RATES)

@@ -40,16 +40,14 @@ def test_rounding_leaves_no_place_to_a_variant_without_a_weight(weights: list[fl
     assert weights[pick(weights, place)] > 0
 
 
-@given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 100), st.integers(0, 100), PLACES)
-def test_a_growing_share_moves_only_users_of_the_first_variant(
-    before: int, after: int, other: int, last: int, place: float
-) -> None:
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 100), PLACES)
+def test_a_growing_share_moves_only_users_of_the_first_variant(one: int, two: int, other: int, place: float) -> None:
     """With up to three variants, of which one other grows: whoever is not taken from the first one stays."""
-    low, high = sorted((before, after))
+    low, high = sorted((one, two))
     if high + other > 100:
         high = 100 - other
         low = min(low, high)
-    if low + other + last == 0 or high == low:
+    if high == low:
         return
     for position in (1, 2):
         old, new = [100 - low - other, low, other], [100 - high - other, high, other]
