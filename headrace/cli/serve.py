@@ -15,6 +15,7 @@ from headrace.cli.serve_flags.admin import admin_flags, admin_options, audit_opt
 from headrace.cli.serve_flags.ports import or_none, port
 from headrace.cli.serve_flags.processes import check_processes, process_flags, run_server
 from headrace.cli.serve_flags.request_log import request_log_flags, request_log_options
+from headrace.cli.serve_flags.traffic import traffic_flags, traffic_options
 from headrace.core.errors import OpError
 from headrace.serving import logs
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions
@@ -150,6 +151,7 @@ def _underscores(name: str) -> str:
 @process_flags
 @admin_flags
 @request_log_flags
+@traffic_flags
 @_without_effect
 @click.pass_context
 def serve(context: click.Context, /, **flags: Any) -> None:
@@ -238,6 +240,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         audit=audit_options(flags),
         request_log=request_log_options(flags),
         request_log_rate=flags["request_log_sampling_rate"],
+        traffic=traffic_options(flags),
     )
 
 

@@ -52,6 +52,9 @@ from headrace.serving.rest.app import RestApp, RestOptions
 from headrace.serving.rest.connections import ConnectionLimits
 from headrace.serving.rest.cors import allow_cross_origin
 from headrace.serving.rest.listening import HttpServer, bound_socket, http_config, url_of
+from headrace.serving.routing.admin import TrafficRoutes
+from headrace.serving.routing.options import TrafficOptions
+from headrace.serving.routing.start import TrafficService
 from headrace.serving.tls import Tls
 from headrace.serving.workers import Workers, default_threads
 
@@ -90,6 +93,7 @@ class ServerOptions:
         audit: where events of the audit log go.
         request_log: where requests are logged; None logs none.
         request_log_rate: the share that is logged of the requests to the model at `base_path`.
+        traffic: where rules of which version answers come from.
     """
 
     base_path: Path | None = None
@@ -117,6 +121,7 @@ class ServerOptions:
     audit: AuditOptions = field(default_factory=AuditOptions)
     request_log: RequestLogOptions | None = None
     request_log_rate: float = 0.0
+    traffic: TrafficOptions = field(default_factory=TrafficOptions)
 
 
 class ModelServer:
@@ -168,6 +173,10 @@ class ModelServer:
                 options.config_file, options.config_poll_seconds, config, self._reload_from_file, self._metrics.reloaded
             )
         self._dataplane = Dataplane(self.models, self._metrics, self._cache())
+        self._traffic: TrafficService | None = None
+        if options.traffic.file is not None or options.admin is not None:
+            self._traffic = TrafficService(self._dataplane, options.traffic, self.audit.record)
+            self._metrics.more.extend(self._traffic.traffic.families())
         self._http: HttpServer | None = None
         self.grpc_address = ""
         self.admin_url = ""
@@ -285,6 +294,8 @@ class ModelServer:
             return
         recorder = LiveRecorder(self._metrics)
         routes = [*ModelRoutes(self.models, self.audit).routes(), *live.routes(recorder), *console.routes()]
+        if self._traffic is not None:
+            routes += TrafficRoutes(self._traffic.traffic).routes()
         rest = RestApp(self._dataplane, self._metrics, workers, self._options.rest)
         app = admin_app(routes, rest, (options.host, *options.names))
         with recorder, AdminServer(app, options) as server:
@@ -292,7 +303,7 @@ class ModelServer:
             yield
 
     def _serve(self, listener: socket.socket | None, reserved: socket.socket | None, workers: Workers) -> None:
-        with self._serving_grpc(reserved):
+        with self._traffic.at_work() if self._traffic is not None else contextlib.nullcontext(), self._serving_grpc(reserved):
             started = time.monotonic()
             if listener is not None:
                 self._serve_rest(listener, workers)

@@ -32,7 +32,7 @@ BODY = b'{"instances": [[1, 2]]}'
 PATH = "/v1/models/m:predict"
 FAILS, SLOW, NAN = -1.0, 1000.0, float("nan")
 """Scales that make a version bad: it fails, takes its time, or answers NaN."""
-SLOW_SECONDS = 0.02
+SLOW_SECONDS = 0.25
 
 
 class MoodyModel(ToyModel):

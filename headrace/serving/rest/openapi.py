@@ -74,8 +74,15 @@ def operations(metrics_path: str | None) -> Iterator[Operation]:
         yield Operation("GET", model, "The state of a model's versions", "Status", _LOOKS, "status")
         yield Operation("GET", f"{model}/metadata", "The signatures of a version", "Metadata", _LOOKS, "metadata")
     yield Operation("GET", "/v1/models", "Every model and its versions", "ModelList", (), "list")
-    feedback = ("FeedbackAnswer", (400, 404, 413, 504), "feedback", "FeedbackRequest")
-    yield Operation("POST", "/v1/feedback", "Report what came of an answer", *feedback)
+    yield Operation(
+        "POST",
+        "/v1/feedback",
+        "Report what came of an answer",
+        "FeedbackAnswer",
+        (400, 404, 413, 504),
+        "feedback",
+        "FeedbackRequest",
+    )
     for part in _VERSIONS[:2]:
         model = f"/v2/models/{{model}}{part}"
         errors = (*_RUNS, *_V2)

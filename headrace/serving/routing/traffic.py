@@ -75,15 +75,10 @@ class Traffic:
 
     # The rules.
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """The rules in force."""
-        return to_document(self._rules)
-
-    @property
-    def etag(self) -> str:
-        """Tells one set of rules from another, in quotes as HTTP has it."""
-        return _etag(self._rules)
+    def current(self) -> tuple[dict[str, Any], str]:
+        """The rules in force, and their etag."""
+        rules = self._rules
+        return to_document(rules), _etag(rules)
 
     def begin(self, rules: Rules) -> None:
         """Takes the rules of the server's start, also those for versions that are not there (yet)."""
@@ -103,7 +98,7 @@ class Traffic:
         Args:
             document: of tables, see `rules.parse`.
             who: asks for it, for the audit log.
-            expected: the `etag` of the rules that it was written for; None replaces any.
+            expected: the etag, see `current`, of the rules that it was written for; None replaces any.
 
         Raises:
             InvalidArgumentError: names all that is wrong; the old rules stay.
@@ -115,8 +110,10 @@ class Traffic:
         try:
             with self._changing:
                 rules = read()
-                if expected is not None and expected != self.etag:
-                    raise ChangedError(f"the rules were changed meanwhile: {self.etag} is in force, {expected} was expected")
+                if expected is not None and expected != _etag(self._rules):
+                    raise ChangedError(
+                        f"the rules were changed meanwhile: {_etag(self._rules)} is in force, {expected} was expected"
+                    )
                 missing = unknown_targets(rules, self._models)
                 if missing:
                     raise FailedPreconditionError("; ".join(missing))
