@@ -2,104 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.interop import browser
-from tests.interop.devtools import Page, opened
-from tests.serving.process import Server
-from tests.serving.toy import wait_until, write_version
+from tests.console.site import HOSTILE, Site, end, model_list, start
+from tests.interop.devtools import opened
+from tests.serving.toy import write_version
 
 pytestmark = pytest.mark.interop
-
-HOSTILE = "<img src=x onerror=document.title='caught'>"
-ENTRY = 'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" {more} }}'
-
-
-@dataclasses.dataclass
-class Site:
-    """A server with three models, one of which has a version that cannot be loaded, and a page that looks at it."""
-
-    folder: Path
-    server: Server
-    admin: str
-    page: Page
-
-    def open(self, name: str) -> None:
-        """Looks at a model."""
-        self.page.go("about:blank")
-        self.page.evaluate(f"location.href = '{self.admin}/#/models/' + encodeURIComponent({name!r})")
-        self.page.wait("document.querySelector('.detail h2')")
-
-    def predict(self, name: str, values: list[float], version: str = "") -> httpx.Response:
-        return httpx.post(f"{self.server.url}/v1/models/{name}{version}:predict", json={"instances": [values]})
-
-
-def model_list(folder: Path, *names: str) -> str:
-    entries = []
-    for name in names:
-        path = folder / {HOSTILE: "hostile"}.get(name, name)
-        labels = 'version_labels { key: "stable" value: 1 } version_labels { key: "canary" value: 2 }' if name == "places" else ""
-        more = f"model_version_policy {{ latest {{ num_versions: 2 }} }} {labels}"
-        entries.append(ENTRY.format(name=name, path=path, more=more))
-    return f"model_config_list {{ {' '.join(entries)} }}"
-
-
-def start(folder: Path, port: str, *flags: str) -> tuple[Server, str]:
-    server = Server(
-        f"--model_config_file={folder / 'models.config'}",
-        "--allow_version_labels_for_unavailable_models",
-        f"--admin_port={port}",
-        *flags,
-    ).ready()
-    found: list[str] = []
-    wait_until(lambda: bool(found.extend(re.findall(r'for administration" url=(\S+)', "".join(server.log))) or found))
-    return server, found[0]
-
-
-def end(server: Server, number: int = signal.SIGTERM) -> None:
-    if server.process.poll() is None:
-        server.end(number)
-    for pipe in (server.process.stdout, server.process.stderr):
-        assert pipe is not None
-        pipe.close()
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    try:
-        browser.ensure()
-    except browser.BrowserUnavailable as error:
-        pytest.skip(str(error))
-    folder = tmp_path_factory.mktemp("console")
-    for name, version in (("places", 1), ("places", 2), ("stars", 7), ("hostile", 3)):
-        write_version(folder / name, version, float(version))
-    broken = folder / "stars" / "8"
-    broken.mkdir()
-    (broken / "saved_model.pb").write_text('{"scale"')
-    (folder / "models.config").write_text(model_list(folder, "places", "stars", HOSTILE))
-    server, admin = start(folder, "auto")
-    try:
-        with opened(folder / "profile") as page:
-            page.size(1400, 1000)
-            yield Site(folder, server, admin, page)
-    finally:
-        end(server)
-
-
-@pytest.fixture
-def site(made: Site) -> Iterator[Site]:
-    """The site; a test ends with nothing asked of anybody else, and with nothing to complain of in the page's console."""
-    yield made
-    asked = {url for url in made.page.requests if not url.startswith((made.admin, "about:", "chrome:"))}
-    assert not asked
-    assert made.page.problems == []
 
 
 def test_models_versions_states_and_what_went_wrong(site: Site) -> None:

@@ -69,17 +69,24 @@ export class Traffic {
     const variants = rules ? rules.variants : [];
     const now = shares(variants.map((variant) => variant.weight));
     const drawn = this.draft ? this.draft.shares : now;
+    const inForce = this.draft ? drawn : variants.map((variant, at) => this.#shareInForce(variant, now[at]));
     keyed(this.rows, variants.map((variant, at) => ({ variant, at })), ({ variant }) => variant.name, () => this.#row(), (row, { variant, at }) => {
       row.at = at;
       this.#show(row, variant, drawn[at], halted[variant.name], rules.rollback ? rules.rollback.baseline : variants[0].name);
     });
     keyed(this.bar, variants.map((variant, at) => ({ variant, at })), ({ variant }) => variant.name, () => ({ node: el("span") }), (part, { variant, at }) => {
-      part.node.style.flexGrow = String(drawn[at]);
+      part.node.style.flexGrow = String(inForce[at]);
       setAttribute(part.node, "class", `part c${this.colour(variant)}`);
-      setText(part.node, drawn[at] >= 12 ? variant.name : "");
+      setText(part.node, inForce[at] >= 12 ? variant.name : "");
     });
-    setAttribute(this.bar, "aria-label", variants.map((variant, at) => `${variant.name} ${weight(drawn[at] / 100)}`).join(", "));
+    setAttribute(this.bar, "aria-label", variants.map((variant, at) => `${variant.name} ${weight(inForce[at] / 100)}`).join(", "));
     if (this.draft) this.#pendingText(now);
+  }
+
+  // What a variant gets now, in percent: nothing once it is rolled back, whatever the rules say.
+  #shareInForce(variant, share) {
+    const part = this.report && this.report.variants ? this.report.variants[variant.name] : null;
+    return part && this.report.rolled_back && Object.keys(this.report.rolled_back).length ? 100 * part.share : share;
   }
 
   #aboutText(rules) {

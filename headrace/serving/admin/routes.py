@@ -45,7 +45,7 @@ class ModelRoutes:
         return [
             Route("/admin/v1/status", self.status, methods=["GET"]),
             Route("/admin/v1/models:reload", self.reload, methods=["POST"]),
-            Route("/admin/v1/models/{name}/versions/{version}", self.signatures, methods=["GET"]),
+            Route("/admin/v1/models/{name:path}/versions/{version}", self.signatures, methods=["GET"]),
             Route("/admin/v1/audit", self.events, methods=["GET"]),
         ]
 

@@ -22,10 +22,12 @@ class Latencies:
 
     def add(self, seconds: float) -> None:
         """Counts one request."""
-        bucket = 0 if seconds <= _LEAST_SECONDS else min(int(math.log2(seconds / _LEAST_SECONDS) * _PER_OCTAVE), _LAST_BUCKET)
+        bucket = 0 if seconds <= _LEAST_SECONDS else int(math.log2(seconds / _LEAST_SECONDS) * _PER_OCTAVE)
+        if bucket > _LAST_BUCKET:
+            bucket = _LAST_BUCKET
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
         self._count += 1
-        if seconds < self._smallest:  # `min` and `max` would cost more than all the rest of this
+        if seconds < self._smallest:  # not `min` and `max`, which would cost more than the rest of this
             self._smallest = seconds
         if seconds > self._largest:
             self._largest = seconds
