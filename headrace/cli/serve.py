@@ -144,6 +144,7 @@ def _underscores(name: str) -> str:
 @click.option("--platform_config_file", type=click.Path(path_type=Path), help="A PlatformConfigMap text; wins over flags.")
 @click.option("--monitoring_config_file", type=click.Path(path_type=Path), help="A MonitoringConfig text.")
 @click.option("--prometheus_path", default=DEFAULT_PATH, show_default=True, help="Where metrics are read.")
+@click.option("--drain_seconds", type=click.FloatRange(0), default=0.0, show_default=True, help="Unready before the end.")
 @click.option("--shutdown_grace_seconds", type=click.FloatRange(0), default=25.0, show_default=True, help="For work in progress.")
 @click.option("--public_key", type=click.Path(path_type=Path), help="PEM file; only versions signed with its key are served.")
 @click.option("--expected_digest", help="Only a version with this digest, which `headrace inspect` prints, is served.")
@@ -214,6 +215,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         rest_threads=flags["rest_api_num_threads"],
         rest_max_waiting=flags["rest_api_max_waiting"],
         rest_connections=ConnectionLimits(flags["rest_api_max_connections"], flags["rest_api_receive_timeout_in_ms"] / 1000),
+        drain_seconds=flags["drain_seconds"],
         grace_seconds=flags["shutdown_grace_seconds"],
         public_key=flags["public_key"],
         expected_digest=flags["expected_digest"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -64,6 +65,7 @@ class Dataplane:
 
     Attributes:
         route: picks the version that a request gets; None leaves that to the models.
+        draining: set once this server is to get no more requests; those that come all the same are answered.
         feedback: takes a client's word on what came of an answer, as JSON, and answers it; None where nobody wants to know.
         listeners: told of every request that found its version, once it has run.
         answer_listeners: told of every request over the network, just before its answer is sent.
@@ -72,11 +74,17 @@ class Dataplane:
     def __init__(self, models: Models, metrics: ServingMetrics, cache: ResponseCache | None = None) -> None:
         self.models = models
         self.route: Route | None = None
+        self.draining = threading.Event()
         self.feedback: Callable[[Any], dict[str, Any]] | None = None
         self.listeners: list[RunListener] = []
         self.answer_listeners: list[AnswerListener] = []
         self._metrics = metrics
         self._cache = cache
+
+    @property
+    def ready(self) -> bool:
+        """True while every model has an AVAILABLE version and the server is not about to end."""
+        return not (self.draining.is_set() or self.models.unready())
 
     def acquire(self, spec: ModelSpec, context: RequestContext) -> Handle:
         """A handle on the version that a request gets, which is noted in its context, and told in a header of the answer.

@@ -83,6 +83,7 @@ class ServerOptions:
         rest_threads: requests that run at once.
         rest_max_waiting: requests that may wait for a thread; more are answered 503.
         rest_connections: how many connections may be open, and how long clients may take.
+        drain_seconds: between the word to end and the end of taking requests; the server says that it is not ready meanwhile.
         grace_seconds: for requests and loads in progress when the server is told to end.
         public_key: a PEM file; only versions that are signed with its key are served.
         expected_digest: only a version with this digest is served.
@@ -109,6 +110,7 @@ class ServerOptions:
     rest_threads: int = field(default_factory=default_threads)
     rest_max_waiting: int = 1024
     rest_connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    drain_seconds: float = 0.0
     grace_seconds: float = 25.0
     public_key: Path | None = None
     expected_digest: str | None = None
@@ -154,6 +156,7 @@ class ModelServer:
         self._member = member
         self._on_ready = on_ready
         self._ending = threading.Event()
+        self._listening = threading.Event()
         self._impatient = threading.Event()
         self._deadline = math.inf
         self.audit = AuditLog(options.audit)
@@ -210,14 +213,31 @@ class ModelServer:
                 if not self._ending.is_set():
                     self._serve(listener, reserved, workers)
             finally:
-                self.end()
+                self._close()
                 if self._watcher is not None:
                     self._watcher.stop(0.0)  # a reload in progress ends with the models
                 self.models.stop(max(self._deadline - time.monotonic(), _LEAST_GRACE_SECONDS))
         logger.info("ended")
 
     def end(self) -> None:
-        """Stops accepting requests and lets `run` return once those in progress are answered. Callable from any thread."""
+        """Ends the server: it is not ready from now on, takes no more requests after the time to drain, and lets `run` return once
+        those in progress are answered. Callable from any thread.
+        """
+        if self._dataplane.draining.is_set():
+            return
+        self._dataplane.draining.set()
+        seconds = self._options.drain_seconds if self._listening.is_set() else 0.0
+        if not seconds:
+            self._close()
+            return
+        logger.info("draining", extra=fields(seconds=seconds))
+        timer = threading.Timer(seconds, self._close)
+        timer.daemon = True
+        timer.start()
+
+    def _close(self) -> None:
+        """Takes no more requests; those in progress have the grace."""
+        self._dataplane.draining.set()
         if not self._ending.is_set():
             self._deadline = time.monotonic() + self._options.grace_seconds
             self._ending.set()
@@ -305,6 +325,7 @@ class ModelServer:
     def _serve(self, listener: socket.socket | None, reserved: socket.socket | None, workers: Workers) -> None:
         with self._traffic.at_work() if self._traffic is not None else contextlib.nullcontext(), self._serving_grpc(reserved):
             started = time.monotonic()
+            self._listening.set()
             if listener is not None:
                 self._serve_rest(listener, workers)
             else:
@@ -347,7 +368,7 @@ class ModelServer:
             draining.start()
             yield
         finally:
-            self.end()
+            self._close()
             if draining.ident is not None:
                 draining.join()
             server.close(_LEAST_GRACE_SECONDS)
@@ -374,11 +395,13 @@ class ModelServer:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        if self._ending.is_set():
-            self._impatient.set()
-            if self._http is not None:
-                self._http.force_exit = True
-        self.end()
+        if not self._dataplane.draining.is_set():
+            self.end()
+            return
+        self._impatient.set()
+        if self._http is not None:
+            self._http.force_exit = True
+        self._close()
 
 
 def announce(url: str, model: str | None, grpc: str = "") -> None:

@@ -260,11 +260,11 @@ class TestDescriptions:
 
     def test_health(self, service: Service, tmp_path: Path) -> None:
         assert service.ask("GET", "/livez").json() == {"live": True}
-        assert service.ask("GET", "/readyz").json() == {"ready": True, "models_without_available_version": []}
+        assert service.ask("GET", "/readyz").json() == {"ready": True, "draining": False, "models_without_available_version": []}
         with Service(tmp_path / "nothing") as unready:
             response = unready.ask("GET", "/readyz")
             assert response.status_code == 503
-            assert response.json() == {"ready": False, "models_without_available_version": ["m"]}
+            assert response.json() == {"ready": False, "draining": False, "models_without_available_version": ["m"]}
             assert unready.ask("GET", "/livez").status_code == 200
         assert "use GET" in error(service.ask("POST", "/livez"), 405)
 

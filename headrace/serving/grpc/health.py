@@ -11,10 +11,10 @@ import grpc
 
 from headrace.core.errors import NotFoundError, OpError, ResourceExhaustedError
 from headrace.proto.messages import message
+from headrace.serving.dataplane import Dataplane
 from headrace.serving.grpc import model_service, prediction
 from headrace.serving.grpc.calls import Call, Handler, Method, abort, read
 from headrace.serving.grpc.v2 import service as inference
-from headrace.serving.models import Models
 
 SERVICE = "grpc.health.v1.Health"
 MAX_WATCHERS = 1000
@@ -50,26 +50,26 @@ class Health:
     The services that predict are SERVING while every model has an AVAILABLE version. All are NOT_SERVING once the server drains.
 
     Args:
-        models: those of the server.
+        dataplane: says whether it can predict, and whether the server drains.
         control: runs the calls.
     """
 
-    def __init__(self, models: Models, control: Executor) -> None:
-        self._models = models
+    def __init__(self, dataplane: Dataplane, control: Executor) -> None:
+        self._dataplane = dataplane
         self._control = control
         self._lock = threading.Lock()
         self._watchers: set[_Watcher] = set()
-        self._draining = threading.Event()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="grpc-health", daemon=True)
 
     def start(self) -> None:
         """Starts to tell watchers of changes."""
         self._thread.start()
 
-    def drain(self) -> None:
-        """From now on nothing is SERVING; watchers are told and their calls end."""
+    def end(self) -> None:
+        """Tells watchers that nothing is SERVING, and ends their calls; the server drains."""
         with self._lock:
-            self._draining.set()
+            self._ended.set()
         self._thread.join()
         with self._lock:
             watchers, self._watchers = self._watchers, set()
@@ -113,7 +113,7 @@ class Health:
         with self._lock:
             if len(self._watchers) >= MAX_WATCHERS:
                 raise ResourceExhaustedError(f"{MAX_WATCHERS} clients watch the health already; call Check in place of Watch")
-            ending = self._draining.is_set()
+            ending = self._ended.is_set()
             if not ending:
                 self._watchers.add(watcher)
         if ending:
@@ -126,7 +126,7 @@ class Health:
             self._watchers.discard(watcher)
 
     def _look(self) -> None:
-        while not self._draining.wait(_LOOK_SECONDS):
+        while not self._ended.wait(_LOOK_SECONDS):
             with self._lock:
                 watchers = list(self._watchers)
             for watcher in watchers:
@@ -135,5 +135,6 @@ class Health:
     def _status(self, service: str) -> int:
         if service not in ("", SERVICE, *_PREDICTING, model_service.SERVICE):
             return int(_Status.Value("SERVICE_UNKNOWN"))
-        serving = not self._draining.is_set() and not (service in _PREDICTING and self._models.unready())
+        predicting = service in _PREDICTING
+        serving = self._dataplane.ready if predicting else not self._dataplane.draining.is_set()
         return int(_Status.Value("SERVING" if serving else "NOT_SERVING"))

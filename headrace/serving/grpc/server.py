@@ -53,6 +53,7 @@ class GrpcServer:
 
     def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, options: GrpcOptions, audit: AuditLog | None = None) -> None:
         self._options = options
+        self._dataplane = dataplane
         self._audit = audit or AuditLog()
         self._workers = Workers(options.threads, options.max_waiting, lambda seconds: metrics.queued("GRPC", seconds), "grpc")
         metrics.watch_queue("GRPC", options.max_waiting, lambda: self._workers.waiting)
@@ -60,7 +61,7 @@ class GrpcServer:
         self._control = WatchedPool(_CONTROL_THREADS, "grpc-control", self._receiving)
         self._reloading = WatchedPool(1, "grpc-reload", self._receiving)
         self._reflecting = WatchedPool(_REFLECTION_THREADS, "grpc-reflection", self._receiving)
-        self._health = health.Health(dataplane.models, self._control)
+        self._health = health.Health(dataplane, self._control)
         self._inference = inference.InferenceService(dataplane, self._control)
         self._streams = Streams(self._control, options.max_streams, options.stream_idle_seconds)
         self._answering = Answering(dataplane, metrics)
@@ -115,7 +116,8 @@ class GrpcServer:
 
         May be called again with a shorter grace.
         """
-        self._health.drain()
+        self._dataplane.draining.set()
+        self._health.end()
         self._streams.drain()
         ended = self._server.stop(grace)
         return ended if self._native is None else self._native.drain(grace, ended)

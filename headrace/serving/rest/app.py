@@ -201,8 +201,9 @@ class RestApp:
         return json_answer({"live": True})
 
     def _ready(self) -> Response:
-        unready = self._models.unready()
-        return json_answer({"ready": not unready, "models_without_available_version": unready}, 503 if unready else 200)
+        ready = self._dataplane.ready
+        told = {"ready": ready, "draining": self._dataplane.draining.is_set()}
+        return json_answer(told | {"models_without_available_version": self._models.unready()}, 200 if ready else 503)
 
     def _metrics_page(self) -> Response:
         return Response(self._metrics.whole_page(self._models), headers={"content-type": CONTENT_TYPE})

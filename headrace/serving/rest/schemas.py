@@ -135,7 +135,7 @@ SCHEMAS: dict[str, Schema] = {
     "IndexRequest": _object({}, ready=_BOOLEAN),
     "Index": _list(_object({"name": _TEXT, "version": _INT64, "state": _TEXT, "reason": _TEXT})),
     "Live": _object({"live": {"const": True}}),
-    "Ready": _object({"ready": _BOOLEAN, "models_without_available_version": _list(_TEXT)}),
+    "Ready": _object({"ready": _BOOLEAN, "draining": _BOOLEAN, "models_without_available_version": _list(_TEXT)}),
     "Document": _object({"openapi": _TEXT}),
 }
 """By the name that `OPERATIONS` of openapi.py give."""

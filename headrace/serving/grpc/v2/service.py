@@ -90,8 +90,8 @@ class InferenceService:
         return messages.ServerLiveResponse(live=True)
 
     def server_ready(self, _: Any, __: Call) -> Any:
-        """True while every model has an AVAILABLE version."""
-        return messages.ServerReadyResponse(ready=not self._models.unready())
+        """True while every model has an AVAILABLE version and the server does not drain."""
+        return messages.ServerReadyResponse(ready=self._dataplane.ready)
 
     def server_metadata(self, _: Any, __: Call) -> Any:
         """Name, version and extensions."""
