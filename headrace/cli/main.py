@@ -26,6 +26,7 @@ COMMANDS = {
     "run": _Entry("headrace.cli.run", "Run a TensorFlow program on Headrace, unchanged."),
     "run-signature": _Entry("headrace.cli.run_signature", "Run one signature of a SavedModel on files or JSON."),
     "serve": _Entry("headrace.cli.serve", "Serve SavedModels over TensorFlow Serving's REST and gRPC APIs.", extra="serving"),
+    "serve-token": _Entry("headrace.cli.serve_token", "Make a token for a caller of the model server."),
     "sign": _Entry("headrace.cli.sign", "Sign a model with a key.", extra="signing"),
     "systemd": _Entry("headrace.cli.systemd", "Write a systemd unit of the model server."),
     "tensorboard": _Entry("headrace.cli.tensorboard", "Start TensorBoard on what tf.summary wrote.", extra="tensorboard"),

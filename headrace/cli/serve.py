@@ -238,6 +238,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         batching=_batching(flags, platform),
         cache=CacheOptions(flags["response_cache_bytes"], cacheable) if (cacheable := flags["response_cacheable"]) else None,
         grpc=_grpc(flags),
+        access_file=flags["access_config_file"],
         admin=admin_options(flags),
         audit=audit_options(flags),
         request_log=request_log_options(flags),

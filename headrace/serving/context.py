@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from headrace.serving.access.callers import EVERYONE, Caller
 from headrace.serving.batching.requests import DEFAULT_PRIORITY
 
 
@@ -49,6 +50,7 @@ class RequestContext:
         first_value: the first value of an input, by its name, before inputs are decoded: bytes, text or a number; None where there
             is none. For tf.Examples, that of a feature of the first one.
         caller: the name of who asks; "" when nobody had to say.
+        rights: what the caller may do.
         version: of the model that answers, once it is picked.
         routed: where traffic rules sent it; None where there are none.
         answer_headers: HTTP headers, or gRPC metadata, that the answer brings, by their names in lower case.
@@ -60,6 +62,7 @@ class RequestContext:
     header: Callable[[str], str] = no_header
     first_value: Callable[[str], object] = no_value
     caller: str = ""
+    rights: Caller = EVERYONE
     version: int | None = None
     routed: Routed | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)

@@ -90,9 +90,11 @@ class Dataplane:
         """A handle on the version that a request gets, which is noted in its context, and told in a header of the answer.
 
         Raises:
+            PermissionDeniedError: the caller may not use this model.
             InvalidArgumentError: no name, a version and a label, or an unknown label.
             NotFoundError: no such model, or no such version that is AVAILABLE.
         """
+        context.rights.check_asks(spec.name)
         handle = self.models.acquire(spec) if self.route is None else self.route(spec, context)
         context.version = handle.version
         if handle.digest:

@@ -19,6 +19,8 @@ from typing import Any
 from headrace.console import files as console
 from headrace.core.errors import InvalidArgumentError
 from headrace.proto.serving import ModelServerConfig
+from headrace.serving.access.gate import Gate
+from headrace.serving.access.watch import AccessWatcher, read_access
 from headrace.serving.admin.app import admin_app
 from headrace.serving.admin.options import AdminOptions
 from headrace.serving.admin.reloads import outcomes
@@ -90,6 +92,7 @@ class ServerOptions:
         batching: how requests share runs; None runs each by itself.
         cache: which answers are kept for requests that come again; None keeps none.
         grpc: addresses and limits of the gRPC front end; None is no gRPC.
+        access_file: who may ask what; None lets everybody ask everything.
         admin: the address of the admin API; None is no admin API.
         audit: where events of the audit log go.
         request_log: where requests are logged; None logs none.
@@ -119,6 +122,7 @@ class ServerOptions:
     batching: BatchingOptions | None = None
     cache: CacheOptions | None = None
     grpc: GrpcOptions | None = None
+    access_file: Path | None = None
     admin: AdminOptions | None = None
     audit: AuditOptions = field(default_factory=AuditOptions)
     request_log: RequestLogOptions | None = None
@@ -162,6 +166,7 @@ class ModelServer:
         self.audit = AuditLog(options.audit)
         self._metrics = ServingMetrics()
         self._metrics.more.extend(self.audit.families())
+        self._gate = self._make_gate()
         self._batching = Batching(options.batching, self._metrics.batching) if options.batching is not None else None
         self._engine = engine or NativeEngine(options.public_key, options.expected_digest, options.saved_model_tags)
         self._slots = LoadSlots(max(os.cpu_count() or 1, options.load_threads))
@@ -195,6 +200,8 @@ class ModelServer:
             listener, reserved = self._bind(stack)
             stack.enter_context(self._signals())
             stack.callback(self.audit.close)
+            if self._gate is not None and self._options.access_file is not None:
+                stack.enter_context(AccessWatcher(self._options.access_file, self._gate, self.audit))
             stack.enter_context(self._logging_requests())
             workers = stack.enter_context(self._rest_workers())
             stack.enter_context(self._administered(workers))
@@ -243,6 +250,13 @@ class ModelServer:
             self._ending.set()
         if self._http is not None:
             self._http.should_exit = True
+
+    def _make_gate(self) -> Gate | None:
+        if self._options.access_file is None:
+            return None
+        gate = Gate(read_access(self._options.access_file), self.audit)
+        self._metrics.more.extend(gate.families())
+        return gate
 
     def _reload_from_file(self, config: Any) -> ReloadResult:
         """Takes the list of models of the file that is watched; a refused one, which is tried again and again, is only logged."""
@@ -316,8 +330,8 @@ class ModelServer:
         routes = [*ModelRoutes(self.models, self.audit).routes(), *live.routes(recorder), *console.routes()]
         if self._traffic is not None:
             routes += TrafficRoutes(self._traffic.traffic).routes()
-        rest = RestApp(self._dataplane, self._metrics, workers, self._options.rest)
-        app = admin_app(routes, rest, (options.host, *options.names))
+        rest = RestApp(self._dataplane, self._metrics, workers, self._options.rest, self._gate)
+        app = admin_app(routes, rest, (options.host, *options.names), self._gate)
         with recorder, AdminServer(app, options) as server:
             self.admin_url = server.url
             yield
@@ -335,7 +349,7 @@ class ModelServer:
 
     def _serve_rest(self, listener: socket.socket, workers: Workers) -> None:
         options = self._options
-        app = RestApp(self._dataplane, self._metrics, workers, options.rest)
+        app = RestApp(self._dataplane, self._metrics, workers, options.rest, self._gate)
         served = allow_cross_origin(app) if options.rest.cross_origin else app
         limits = replace(options.rest_connections, most=room_for_connections(options.rest_connections.most))
         config = http_config(served, options.rest_tls, limits, options.grace_seconds - _LEAST_GRACE_SECONDS)
@@ -360,7 +374,7 @@ class ModelServer:
         if reserved is not None:
             options = replace(options, port=reserved.getsockname()[1], shared_port=self._member is not None)
             reserved.close()
-        server = GrpcServer(self._dataplane, self._metrics, options, self.audit)
+        server = GrpcServer(self._dataplane, self._metrics, options, self.audit, self._gate)
         draining = threading.Thread(target=self._drain, args=(server,), name="grpc-drain", daemon=True)
         try:
             server.start()

@@ -15,6 +15,7 @@ import numpy as np
 
 from headrace.core.errors import DataLossError
 from headrace.core.spec import TensorSpec
+from headrace.serving.access.gate import Gate
 from headrace.serving.batching.options import BatchingOptions
 from headrace.serving.batching.versions import Batching
 from headrace.serving.cache import CacheOptions, ResponseCache
@@ -146,6 +147,7 @@ class Service:
         engine: Any = None,
         batching: BatchingOptions | None = None,
         cache: CacheOptions | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.engine = engine or ToyEngine()
         self.metrics = ServingMetrics()
@@ -161,7 +163,7 @@ class Service:
         self.models = Models([self.lifecycle])
         self.workers = Workers(threads, 8, lambda seconds: self.metrics.queued("REST", seconds))
         self.dataplane = Dataplane(self.models, self.metrics, ResponseCache(cache) if cache is not None else None)
-        self.app = RestApp(self.dataplane, self.metrics, self.workers, rest)
+        self.app = RestApp(self.dataplane, self.metrics, self.workers, rest, gate)
 
     def __enter__(self) -> Service:
         self.models.start()

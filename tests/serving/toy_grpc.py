@@ -10,6 +10,7 @@ import numpy as np
 
 from headrace.proto import serving
 from headrace.proto.tensors import from_proto, to_proto
+from headrace.serving.access.gate import Gate
 from headrace.serving.batching.options import BatchingOptions
 from headrace.serving.batching.versions import Batching
 from headrace.serving.dataplane import Dataplane
@@ -89,11 +90,13 @@ def outputs(response: Any) -> dict[str, Any]:
 class Front:
     """The gRPC server before `models`; on a free port unless `options` say otherwise."""
 
-    def __init__(self, models: Models, metrics: ServingMetrics, options: GrpcOptions | None = None) -> None:
+    def __init__(
+        self, models: Models, metrics: ServingMetrics, options: GrpcOptions | None = None, gate: Gate | None = None
+    ) -> None:
         self.models = models
         self.metrics = metrics
         self.dataplane = Dataplane(models, metrics)
-        self.server = GrpcServer(self.dataplane, metrics, options or GrpcOptions(threads=4))
+        self.server = GrpcServer(self.dataplane, metrics, options or GrpcOptions(threads=4), gate=gate)
         self.clients: list[Client] = []
 
     def __enter__(self) -> Self:
@@ -125,9 +128,10 @@ class GrpcService(Front):
         engine: Any = None,
         lifecycle: LifecycleOptions = QUICK,
         batching: BatchingOptions | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.engine = engine or ToyEngine()
         metrics = ServingMetrics()
         batches = Batching(batching, metrics.batching) if batching is not None else None
         model = ModelLifecycle("m", base_path, self.engine, lifecycle, on_load=metrics.loaded, batching=batches)
-        super().__init__(Models([model]), metrics, options)
+        super().__init__(Models([model]), metrics, options, gate)

@@ -1,4 +1,4 @@
-"""Flags of the admin API and of the audit log."""
+"""Flags of access, of the admin API and of the audit log."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from headrace.serving.audit import AuditOptions
 from headrace.serving.tls import read_tls
 
 _FLAGS = (
+    click.option("--access_config_file", type=click.Path(path_type=Path), help="TOML: who may ask what, and how much of it."),
     click.option("--admin_port", callback=port, default="0", help="Port of the admin API; 0 is off, auto takes a free one."),
     click.option("--admin_host", default="127.0.0.1", show_default=True, help="Address to listen on for the admin API."),
     click.option("--admin_allowed_host", multiple=True, help="Host name that requests to the admin API may give."),

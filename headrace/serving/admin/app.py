@@ -13,18 +13,21 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from headrace.core.errors import CancelledError, InternalError, OpError
+from headrace.serving.access.gate import Gate
+from headrace.serving.admin.admission import AdminAdmission
 from headrace.serving.admin.guard import PREFIX, Guard
 from headrace.serving.rest.answers import error_answer, json_answer
 from headrace.serving.rest.errors import PathNotFoundError
 
 
-def admin_app(routes: Iterable[BaseRoute], rest: ASGIApp, names: Iterable[str] = ()) -> ASGIApp:
+def admin_app(routes: Iterable[BaseRoute], rest: ASGIApp, names: Iterable[str] = (), gate: Gate | None = None) -> ASGIApp:
     """The application.
 
     Args:
         routes: what rooms contribute; they raise OpError for whatever goes wrong.
         rest: answers all other paths, so that a page served here can ask the models.
         names: host names that requests may give beside `localhost` and plain addresses.
+        gate: knows who has the role `admin`; None lets everybody in who reaches the port.
     """
 
     async def others(scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,7 +40,7 @@ def admin_app(routes: Iterable[BaseRoute], rest: ASGIApp, names: Iterable[str] =
     app = Starlette(routes=list(routes), exception_handlers=answers)
     app.router.default = others
     app.router.redirect_slashes = False
-    return Guard(app, names)
+    return Guard(AdminAdmission(app, gate), names)
 
 
 def _refused(_: Request, error: Exception) -> Response:

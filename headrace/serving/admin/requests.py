@@ -9,6 +9,7 @@ import orjson
 from starlette.requests import Request
 
 from headrace.core.errors import DeadlineExceededError, InvalidArgumentError
+from headrace.serving.rest.admission import caller_of
 from headrace.serving.rest.bodies import read_body
 
 MAX_BODY_BYTES = 8 << 20
@@ -17,8 +18,7 @@ _BODY_SECONDS = 30.0
 
 def who(request: Request) -> str:
     """The name of who asks, for the audit log; without one, where the request comes from."""
-    name: str = request.scope.get("state", {}).get("caller", "")
-    return name or f"anonymous@{request.client.host if request.client else 'unknown'}"
+    return caller_of(request) or f"anonymous@{request.client.host if request.client else 'unknown'}"
 
 
 async def read_text(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:

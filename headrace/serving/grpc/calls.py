@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
@@ -21,10 +22,14 @@ from headrace.core.errors import (
     OpError,
     UnavailableError,
 )
+from headrace.serving.access.certificates import names_of_context
+from headrace.serving.access.errors import RateLimitedError
+from headrace.serving.access.gate import Gate
+from headrace.serving.access.policy import Credentials
 from headrace.serving.batching.requests import priority_of
 from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
-from headrace.serving.grpc.errors import details, grpc_status
+from headrace.serving.grpc.errors import details, grpc_status, trailers
 from headrace.serving.grpc.peers import address_of
 from headrace.serving.grpc.receiving import Receiving
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
@@ -37,6 +42,7 @@ _FOREVER_SECONDS = 1e9
 """gRPC says more than that when there is no deadline."""
 
 T = TypeVar("T")
+R = TypeVar("R", bound="bytes | OpError")
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 
 
@@ -72,6 +78,11 @@ class Call:
         """The caller's name, for the audit log; without one, where the call comes from."""
         return self.context.caller or f"anonymous@{address_of(self._rpc.peer())}"
 
+    def credentials(self) -> Credentials:
+        """What the call shows of who sends it."""
+        names = names_of_context(self._rpc.auth_context())
+        return Credentials(self._metadata("authorization"), names, address_of(self._rpc.peer()))
+
     def _metadata(self, name: str) -> str:
         return next((str(value) for key, value in self._rpc.invocation_metadata() if key == name), "")
 
@@ -91,6 +102,8 @@ class Method:
         api: set for methods that run models: the metrics count them under this name, and they wait for a worker.
         pool: runs the others.
         streamed: its answers are messages of a stream, which bring no headers of their own.
+        role: which a caller needs beside what the request's model asks for.
+        open: answers everybody.
         start: begins a response that need not be waited for on a thread; gives None for a request that needs one. Raises OpError.
     """
 
@@ -99,6 +112,8 @@ class Method:
     api: str = ""
     pool: Executor | None = None
     streamed: bool = False
+    role: str = ""
+    open: bool = False
     start: Callable[[Any, Call], Pending[bytes] | None] | None = None
 
 
@@ -108,9 +123,11 @@ class Answering:
     Args:
         dataplane: told of every call that runs a model.
         metrics: counts those in progress, and those that are refused.
+        gate: knows callers; None lets everybody in.
     """
 
-    def __init__(self, dataplane: Dataplane, metrics: ServingMetrics) -> None:
+    def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, gate: Gate | None = None) -> None:
+        self._gate = gate
         self._dataplane = dataplane
         self._metrics = metrics
 
@@ -118,9 +135,9 @@ class Answering:
         """The serialized response, or what went wrong. Takes as long as the model does."""
         call = Call(rpc)
         if not method.api:
-            return outcome(method, data, call)
+            return self._noted(call, self._outcome(method, data, call))
         started = self._enter()
-        return self._leave(method, call, started, outcome(method, data, call))
+        return self._leave(method, call, started, self._outcome(method, data, call))
 
     def start(self, method: Method, data: bytes, rpc: Any, done: Callable[[bytes | OpError], None]) -> Callable[[], None] | None:
         """Begins an answer; `done` is told it, on whichever thread it is made.
@@ -132,9 +149,16 @@ class Answering:
             return None
         begin = method.start
         call = Call(rpc)
-        begun = _guarded(lambda: _checked(call, begin, read(method.request, data)))
+
+        def begin_admitted() -> Pending[bytes] | None:
+            self._admit(method, call, data, look=True)  # if nothing is begun, `answer` admits it again
+            return _checked(call, begin, read(method.request, data))
+
+        begun = _guarded(begin_admitted)
         if begun is None:
             return None
+        if not isinstance(begun, OpError):
+            self._count(call, data)
         started = self._enter()
         if isinstance(begun, OpError):
             done(self._leave(method, call, started, begun))
@@ -148,13 +172,59 @@ class Answering:
         self._metrics.request(UNKNOWN_MODEL, None, method.api, _PROTOCOL, error.code, 0.0)
         return error
 
+    def refusal(self, rpc: Any, method: Method | None = None) -> OpError | None:
+        """Why a call is not let in, whatever its request; None for one that is, which counts against its caller's limit."""
+        call = Call(rpc)
+        made = _guarded(lambda: self._admit(method, call, b""))
+        return self._noted(call, made) if isinstance(made, OpError) else None
+
+    def turns_away(self, metadata: Any) -> bool:
+        """True when a call's token alone says that it will not be let in, so that its request need not be received."""
+        if self._gate is None:
+            return False
+        token = next((str(value) for key, value in metadata or () if key == "authorization"), "")
+        if not token:
+            return False
+        try:
+            self._gate.admit(Credentials(token), _PROTOCOL, look=True)
+        except OpError:
+            return True
+        return False
+
+    def _admit(self, method: Method | None, call: Call, data: bytes, look: bool = False) -> None:
+        """Lets a call in, and notes who sends it; see Gate.admit."""
+        if self._gate is None or (method is not None and method.open):
+            return
+        credentials = call.credentials()
+        caller = self._gate.admit(credentials, _PROTOCOL, look=look)
+        call.context.caller, call.context.rights = caller.name, caller
+        if method is not None and method.role:
+            caller.check_role(method.role)
+        if not look:
+            self._gate.received(caller, credentials, len(data))
+
+    def _count(self, call: Call, data: bytes) -> None:
+        """Counts a call that was looked at, and is begun now."""
+        if self._gate is not None:
+            with contextlib.suppress(OpError):  # another call was quicker; this one is under way
+                self._admit(None, call, data)
+
+    def _outcome(self, method: Method, data: bytes, call: Call) -> bytes | OpError:
+        return outcome(method, data, call, lambda: self._admit(method, call, data))
+
+    def _noted(self, call: Call, response: R) -> R:
+        """The response; the gate is told of one that says no."""
+        if self._gate is not None and isinstance(response, OpError):
+            self._gate.refused(response, call.context.caller, call.credentials().address, call.model or "gRPC", _PROTOCOL)
+        return response
+
     def _enter(self) -> float:
         self._metrics.in_flight(_PROTOCOL, 1)
         return time.perf_counter()
 
     def _leave(self, method: Method, call: Call, started: float, response: bytes | OpError) -> bytes | OpError:
         self._metrics.in_flight(_PROTOCOL, -1)
-        code = response.code if isinstance(response, OpError) else "OK"
+        code = self._noted(call, response).code if isinstance(response, OpError) else "OK"
         self._dataplane.answered(call.model, method.api, call.context, code, time.perf_counter() - started)
         if not method.streamed:
             call.send_headers()
@@ -189,14 +259,26 @@ class Dispatcher(grpc.GenericRpcHandler):
         self._answering = answering
         self._counted = {path for path, method in methods.items() if method.api}
         self._handlers = {path: self._handler(method) for path, method in methods.items()} | dict(others)
+        self._turning_away = {path: self._turning(method, refusals) for path, method in methods.items() if not method.open}
         self._refusing = {path: unary(self._refusal(method), refusals) for path, method in methods.items() if method.api}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
         """The handler of a call; None when there is no such method."""
         path = handler_call_details.method
+        if path in self._turning_away and self._answering.turns_away(handler_call_details.invocation_metadata):
+            return self._turning_away[path]
         if path in self._counted and self._workers.waiting >= self._workers.max_waiting:
             return self._refusing[path]
         return self._handlers.get(path)
+
+    def _turning(self, method: Method, pool: Executor) -> Handler:
+        """Answers calls that are not let in, without receiving the request: it takes requests as a stream and reads none."""
+
+        def turn_away(_: Any, context: Any) -> bytes:
+            abort(context, self._answering.refusal(context, method) or RateLimitedError("try again"))
+
+        turn_away.experimental_thread_pool = pool  # type: ignore[attr-defined]
+        return grpc.stream_unary_rpc_method_handler(turn_away)
 
     def _handler(self, method: Method) -> Handler:
         def answer(data: bytes, context: Any) -> bytes:
@@ -224,6 +306,9 @@ def unary(behavior: Callable[[bytes, Any], bytes], pool: Executor | None) -> Han
 
 def abort(context: Any, error: OpError) -> NoReturn:
     """Ends a call with an error; does not return."""
+    found = trailers(error)
+    if found:
+        context.set_trailing_metadata(found)
     context.abort(grpc_status(error), details(error))
     raise AssertionError("abort returned")
 
@@ -240,10 +325,12 @@ def read(kind: Any, data: bytes) -> Any:
         raise InvalidArgumentError(f"the request is no serialized {kind.DESCRIPTOR.full_name} ({len(data)} bytes)") from None
 
 
-def outcome(method: Method, data: bytes, call: Call) -> bytes | OpError:
-    """What a call ends with: the serialized response, or what went wrong."""
+def outcome(method: Method, data: bytes, call: Call, admit: Callable[[], None] | None = None) -> bytes | OpError:
+    """What a call ends with: the serialized response, or what went wrong. `admit` raises OpError for one that is not let in."""
 
     def answered() -> bytes:
+        if admit is not None:
+            admit()
         made = _checked(call, method.answer, read(method.request, data))
         response: bytes = made if isinstance(made, bytes) else made.SerializeToString()
         call.check()

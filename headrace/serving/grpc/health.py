@@ -79,7 +79,7 @@ class Health:
 
     def methods(self) -> dict[str, Method]:
         """The methods with one response, by path."""
-        return {f"/{SERVICE}/Check": Method(_Request, self.check, pool=self._control)}
+        return {f"/{SERVICE}/Check": Method(_Request, self.check, pool=self._control, open=True)}
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers of the methods that stream, by path."""

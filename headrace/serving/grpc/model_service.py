@@ -7,6 +7,7 @@ from typing import Any
 
 from headrace.core.errors import PermissionDeniedError
 from headrace.proto.serving import GetModelStatusRequest, ReloadConfigRequest, ReloadConfigResponse
+from headrace.serving.access.callers import ADMIN
 from headrace.serving.admin.reloads import audited_reload
 from headrace.serving.audit import AuditLog
 from headrace.serving.grpc import codec, describe
@@ -49,12 +50,14 @@ class ModelService:
         """The methods, by path."""
         return {
             f"/{SERVICE}/GetModelStatus": Method(GetModelStatusRequest, self.status, pool=self._control),
-            f"/{SERVICE}/HandleReloadConfigRequest": Method(ReloadConfigRequest, self.reload, pool=self._reloads),
+            f"/{SERVICE}/HandleReloadConfigRequest": Method(ReloadConfigRequest, self.reload, pool=self._reloads, role=ADMIN),
         }
 
-    def status(self, request: Any, _: Call) -> Any:
+    def status(self, request: Any, call: Call) -> Any:
         """The state of every version of a model, or of one; raises what Models.statuses does."""
-        return describe.status_response(self._models.statuses(codec.model_spec(request)))
+        spec = codec.model_spec(request)
+        call.context.rights.check_sees(spec.name)
+        return describe.status_response(self._models.statuses(spec))
 
     def reload(self, request: Any, call: Call) -> Any:
         """Replaces the list of models and waits for the new ones; a name that is no counter gives no metric.

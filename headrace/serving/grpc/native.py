@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.core.errors import CODES, InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, UnavailableError
 from headrace.serving.grpc.calls import Answering, Method
-from headrace.serving.grpc.errors import details
+from headrace.serving.grpc.errors import details, trailers
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.workers import Workers
 
@@ -208,7 +208,8 @@ class NativeFront:
     def _give(self, number: int, rpc: _Rpc, response: bytes | OpError) -> None:
         self._calls.pop(number, None)
         if isinstance(response, OpError):
-            self._front.fail(number, CODES[response.code], details(response), trailing_metadata=rpc.headers)
+            told = [each for each in trailers(response) if not each[0].startswith("grpc-")]  # it keeps those names to itself
+            self._front.fail(number, CODES[response.code], details(response), trailing_metadata=(*rpc.headers, *told))
         else:
             self._front.respond(number, response, initial_metadata=rpc.headers)
 

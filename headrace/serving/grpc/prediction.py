@@ -115,7 +115,7 @@ class PredictionService:
             results.fill_inference(response.results.add(), task.spec.name, answer)
         return response
 
-    def metadata(self, request: Any, _: Call) -> Any:
+    def metadata(self, request: Any, call: Call) -> Any:
         """The signatures of a version.
 
         Raises:
@@ -128,5 +128,6 @@ class PredictionService:
         for field in request.metadata_field:
             if field != describe.SIGNATURE_DEF:
                 raise InvalidArgumentError(f"Metadata field {field} is not supported; the only one is {describe.SIGNATURE_DEF}")
+        call.context.rights.check_sees(spec.name)
         with self._models.acquire(spec) as handle:
             return describe.metadata_response(handle)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -16,22 +16,26 @@ from headrace.serving.grpc.calls import Handler, abort, read
 SERVICES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 
 
-def handlers(services: Sequence[str], pool: Executor) -> dict[str, Handler]:
+def handlers(services: Sequence[str], pool: Executor, refusal_of: Callable[[Any], OpError | None]) -> dict[str, Handler]:
     """The handlers of both versions of the protocol, by path.
 
     Args:
         services: the services to list, by full name.
         pool: runs the streams; each holds one of its threads.
+        refusal_of: why a call is not let in, of gRPC's context of it.
     """
-    return {f"/{service}/ServerReflectionInfo": _handler(service, services, pool) for service in SERVICES}
+    return {f"/{service}/ServerReflectionInfo": _handler(service, services, pool, refusal_of) for service in SERVICES}
 
 
-def _handler(service: str, services: Sequence[str], pool: Executor) -> Handler:
+def _handler(service: str, services: Sequence[str], pool: Executor, refusal_of: Callable[[Any], OpError | None]) -> Handler:
     package = service.rpartition(".")[0]
     request_class = message(f"{package}.ServerReflectionRequest")
     response_class = message(f"{package}.ServerReflectionResponse")
 
     def reflect(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        refusal = refusal_of(context)
+        if refusal is not None:
+            abort(context, refusal)
         for data in requests:
             try:
                 request = read(request_class, data)

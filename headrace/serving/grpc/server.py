@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import grpc
 
 from headrace.core.errors import UnavailableError
+from headrace.serving.access.gate import Gate
 from headrace.serving.audit import AuditLog
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.grpc import health, model_service, prediction, reflection
@@ -49,9 +50,17 @@ class GrpcServer:
         metrics: counts calls.
         options: addresses and limits.
         audit: told of reloads.
+        gate: knows callers; None lets everybody in.
     """
 
-    def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, options: GrpcOptions, audit: AuditLog | None = None) -> None:
+    def __init__(
+        self,
+        dataplane: Dataplane,
+        metrics: ServingMetrics,
+        options: GrpcOptions,
+        audit: AuditLog | None = None,
+        gate: Gate | None = None,
+    ) -> None:
         self._options = options
         self._dataplane = dataplane
         self._audit = audit or AuditLog()
@@ -64,7 +73,7 @@ class GrpcServer:
         self._health = health.Health(dataplane, self._control)
         self._inference = inference.InferenceService(dataplane, self._control)
         self._streams = Streams(self._control, options.max_streams, options.stream_idle_seconds)
-        self._answering = Answering(dataplane, metrics)
+        self._answering = Answering(dataplane, metrics, gate)
         self._methods, streams = self._offer(dataplane, metrics)
         dispatcher = Dispatcher(self._methods, streams, self._workers, self._receiving, self._control, self._answering)
         self._native: NativeFront | None = None
@@ -144,8 +153,10 @@ class GrpcServer:
             services.append(health.SERVICE)
             methods |= self._health.methods()
             streams |= self._health.handlers()
-        streams |= reflection.handlers(services, self._reflecting)
-        streams[inference.STREAM] = self._streams.handler(lambda data, rpc: self._inference.in_stream(self._answering, data, rpc))
+        streams |= reflection.handlers(services, self._reflecting, self._answering.refusal)
+        streams[inference.STREAM] = self._streams.handler(
+            lambda data, rpc: self._inference.in_stream(self._answering, data, rpc), self._answering.refusal
+        )
         return methods, streams
 
 

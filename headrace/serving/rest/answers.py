@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from headrace.core.errors import OpError
+from headrace.core.errors import OpError, UnauthenticatedError
+from headrace.serving.access.errors import RateLimitedError
 from headrace.serving.rest.errors import PayloadTooLargeError, http_status
 
 
@@ -20,6 +21,10 @@ def error_answer(error: OpError) -> Response:
     """The answer to a request that failed."""
     message = error.message.encode("utf-8", "replace").decode()  # a request's name for something may hold lone surrogates
     response = json_answer({"error": message}, http_status(error))
+    if isinstance(error, UnauthenticatedError):
+        response.headers["www-authenticate"] = "Bearer"
+    elif isinstance(error, RateLimitedError):
+        response.headers["retry-after"] = str(error.retry_after_seconds)
     if isinstance(error, PayloadTooLargeError):
         response.headers["connection"] = "close"  # the rest of the body is not read
     return response

@@ -16,6 +16,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, OpError
+from headrace.serving.access.callers import METRICS, PREDICT, Caller
+from headrace.serving.access.gate import Gate
 from headrace.serving.batching.requests import priority_of
 from headrace.serving.configuration.monitoring import DEFAULT_PATH
 from headrace.serving.context import RequestContext
@@ -24,6 +26,7 @@ from headrace.serving.exposition import CONTENT_TYPE
 from headrace.serving.inference import APIS
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.rest import describe, openapi, paths
+from headrace.serving.rest.admission import Admission
 from headrace.serving.rest.answers import error_answer, json_answer
 from headrace.serving.rest.bodies import header, read_body
 from headrace.serving.rest.errors import MethodNotAllowedError, PathNotFoundError
@@ -34,6 +37,7 @@ from headrace.serving.rest.v2 import paths as paths_v2
 from headrace.serving.rest.v2.infer import Inferrer
 from headrace.serving.rest.v2.request import JSON_LENGTH, only_ready, padding
 from headrace.serving.rest.values import load
+from headrace.serving.servable import VersionStatus
 from headrace.serving.v2 import describe as describe_v2
 from headrace.serving.workers import Workers
 
@@ -44,6 +48,8 @@ _INDEX_BYTES = 64 << 10
 _FEEDBACK_BYTES = 64 << 10
 _APIS = {"predict": "Predict", "infer": "Infer", **{action: APIS[method] for action, method in METHODS.items()}}
 """What metrics call each action that runs a model."""
+_OPEN = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
+"""Pages that everybody may read: what asks whether a server lives has no secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,15 @@ class RestOptions:
 class RestApp:
     """Answers HTTP requests from a data plane."""
 
-    def __init__(self, dataplane: Dataplane, metrics: ServingMetrics, workers: Workers, options: RestOptions | None = None) -> None:
+    def __init__(
+        self,
+        dataplane: Dataplane,
+        metrics: ServingMetrics,
+        workers: Workers,
+        options: RestOptions | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        self._admission = Admission(gate)
         self._dataplane = dataplane
         self._models = dataplane.models
         self._metrics = metrics
@@ -99,6 +113,7 @@ class RestApp:
         except ClientDisconnect:
             return
         except OpError as error:
+            self._admission.refused(request, error)
             response = error_answer(error)
         except Exception:
             logger.exception("answering a request failed")
@@ -111,28 +126,35 @@ class RestApp:
         if page is not None:
             if request.method not in ("GET", "HEAD"):
                 raise MethodNotAllowedError(f"{request.method} is not allowed on {path}; use GET")
+            if path not in _OPEN:
+                caller = self._admission.admit(request)
+                if path == self._options.metrics_path:
+                    caller.check_role(METRICS)
             return page() if path != self._options.metrics_path else await asyncio.to_thread(page)
+        caller = self._admission.admit(request)
         v2 = paths_v2.covers(path)
         target = (paths_v2 if v2 else paths).parse(request.method, path)
         if target.action == "feedback":
-            return await self._feedback(request)
+            return await self._feedback(request, caller)
         if target.action in _APIS:
-            return await self._infer(request, target)
-        return await self._describe_v2(request, target) if v2 else self._describe(target)
+            caller.check_asks(target.spec.name)
+            return await self._infer(request, target, caller)
+        caller.check_sees(target.spec.name)
+        return await self._describe_v2(request, target, caller) if v2 else self._describe(target, caller)
 
-    def _describe(self, target: paths.Target) -> Response:
+    def _describe(self, target: paths.Target, caller: Caller) -> Response:
         if target.action == "list":
-            return json_answer(describe.list_json(self._models.overview(), self._models.labels()))
+            return json_answer(describe.list_json(self._overview(caller), self._models.labels()))
         if target.action == "status":
             return json_answer(describe.status_json(self._models.statuses(target.spec)))
         with self._models.acquire(target.spec) as handle:
             return json_answer(describe.metadata_json(handle))
 
-    async def _describe_v2(self, request: Request, target: paths.Target) -> Response:
+    async def _describe_v2(self, request: Request, target: paths.Target, caller: Caller) -> Response:
         if target.action == "index":
             async with self._limit():
                 body = await read_body(request, _INDEX_BYTES)
-            return json_answer(describe_v2.index(self._models.overview(), only_ready(body)))
+            return json_answer(describe_v2.index(self._overview(caller), only_ready(body)))
         if target.action == "ready":
             ready = describe_v2.is_ready(self._models.statuses(target.spec))
             return json_answer({"name": target.spec.name, "ready": ready}, 200 if ready else 503)
@@ -140,17 +162,25 @@ class RestApp:
         with self._models.acquire(target.spec) as handle:
             return json_answer(describe_v2.model(handle, versions))
 
-    async def _feedback(self, request: Request) -> Response:
-        """What came of an answer."""
+    async def _feedback(self, request: Request, caller: Caller) -> Response:
+        """What came of an answer, told by somebody who may ask the model."""
+        caller.check_role(PREDICT)
         if self._dataplane.feedback is None:
             raise PathNotFoundError("this server has no traffic rules, so there is nothing that feedback could count for")
         async with self._limit():
-            body = await read_body(request, _FEEDBACK_BYTES)
-        return json_answer(self._dataplane.feedback(load(body)))
+            document = load(await read_body(request, _FEEDBACK_BYTES))
+        if isinstance(document, dict):
+            caller.check_asks(str(document.get("model", "")))
+        return json_answer(self._dataplane.feedback(document))
 
-    async def _infer(self, request: Request, target: paths.Target) -> Response:
+    def _overview(self, caller: Caller) -> dict[str, list[VersionStatus]]:
+        """The models that a caller may know of."""
+        return {name: found for name, found in self._models.overview().items() if caller.sees(name)}
+
+    async def _infer(self, request: Request, target: paths.Target, caller: Caller) -> Response:
         deadline = time.monotonic() + self._options.timeout_seconds
         context = RequestContext(deadline, priority_of(header(request, "priority")), _PROTOCOL, functools.partial(header, request))
+        context.caller, context.rights = caller.name, caller
         call = RunCall(target, header(request, "content-encoding"), context)
         code = "OK"
         started = time.perf_counter()
@@ -180,6 +210,7 @@ class RestApp:
                 call.json_length = header(request, JSON_LENGTH)
                 call.padding = 0 if call.encoding else padding(call.json_length)
             call.body = await read_body(request, self._options.max_body_bytes, call.padding)
+            self._admission.received(request, call.context.rights, len(call.body) - call.padding)
             return await self._runners[call.target.action](call)
 
     @contextlib.asynccontextmanager

@@ -16,6 +16,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from headrace.serving.access.certificates import names_of_peer
+from headrace.serving.rest.admission import CERTIFICATE_NAMES
+
 logger = logging.getLogger(__name__)
 
 _LEAST_BYTES_A_SECOND = 1024
@@ -62,6 +65,9 @@ class _Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes the connection, or refuses it when there are too many."""
+        names = names_of_peer(transport.get_extra_info("peercert"))
+        if names:
+            self.app_state = {**self.app_state, CERTIFICATE_NAMES: names}
         super().connection_made(transport)
         if len(self.connections) > self.limits.most:
             self._refuse(503, "Service Unavailable", f"this server takes {self.limits.most} connections at once; try again later")

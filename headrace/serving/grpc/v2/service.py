@@ -23,6 +23,7 @@ from headrace.serving.v2.infer import API, InferRequest, begin, first_value, spe
 
 SERVICE = "inference.GRPCInferenceService"
 STREAM = f"/{SERVICE}/ModelStreamInfer"
+_OPEN = ("ServerLive", "ServerReady")
 
 
 class InferenceService:
@@ -49,7 +50,10 @@ class InferenceService:
             "ModelMetadata": (messages.ModelMetadataRequest, self.model_metadata),
             "RepositoryIndex": (messages.RepositoryIndexRequest, self.repository_index),
         }
-        found = {f"/{SERVICE}/{name}": Method(kind, make, pool=self._control) for name, (kind, make) in control.items()}
+        found = {
+            f"/{SERVICE}/{name}": Method(kind, make, pool=self._control, open=name in _OPEN)
+            for name, (kind, make) in control.items()
+        }
         return found | {f"/{SERVICE}/ModelInfer": Method(None, self.infer, api=API, start=self.start_infer)}
 
     def infer(self, data: bytes, call: Call) -> bytes:
@@ -97,25 +101,28 @@ class InferenceService:
         """Name, version and extensions."""
         return messages.ServerMetadataResponse(**describe.server())
 
-    def model_ready(self, request: Any, _: Call) -> Any:
+    def model_ready(self, request: Any, call: Call) -> Any:
         """True while a version is AVAILABLE; false also for what was never there, as Triton has it."""
+        call.context.rights.check_sees(request.name)
         try:
             statuses = self._models.statuses(spec_of(request.name, request.version))
         except NotFoundError:
             return messages.ModelReadyResponse(ready=False)
         return messages.ModelReadyResponse(ready=describe.is_ready(statuses))
 
-    def model_metadata(self, request: Any, _: Call) -> Any:
+    def model_metadata(self, request: Any, call: Call) -> Any:
         """The inputs and outputs of the usual signature; raises what Models.acquire does."""
+        call.context.rights.check_sees(request.name)
         versions = self._models.available_versions().get(request.name, [])
         with self._models.acquire(spec_of(request.name, request.version)) as handle:
             found = describe.model(handle, versions)
         del found["signatures"]  # the message has no place for them; GetModelMetadata tells of all
         return messages.ModelMetadataResponse(**found)
 
-    def repository_index(self, request: Any, _: Call) -> Any:
+    def repository_index(self, request: Any, call: Call) -> Any:
         """Every version and its state."""
-        return messages.RepositoryIndexResponse(models=describe.index(self._models.overview(), request.ready))
+        seen = {name: found for name, found in self._models.overview().items() if call.context.rights.sees(name)}
+        return messages.RepositoryIndexResponse(models=describe.index(seen, request.ready))
 
 
 def _named(data: bytes, call: Call) -> Named:

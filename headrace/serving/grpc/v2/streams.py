@@ -112,11 +112,19 @@ class Streams:
         for stream in streams:
             stream.end(UnavailableError("the server is ending; open a stream to another one"))
 
-    def handler(self, answer: Answer) -> Handler:
-        """The handler of a method whose requests and responses both stream."""
+    def handler(self, answer: Answer, refusal_of: Callable[[Any], OpError | None]) -> Handler:
+        """The handler of a method whose requests and responses both stream.
+
+        Args:
+            answer: makes each response.
+            refusal_of: why a call is not let in, of gRPC's context of it.
+        """
 
         def open_stream(requests: Iterator[bytes], context: Any, send: Send) -> None:
             stream = _Stream(requests, context, send)
+            unwelcome = refusal_of(context)
+            if unwelcome is not None:
+                abort(context, unwelcome)
             with self._lock:
                 if self._draining.is_set():
                     refusal: OpError | None = UnavailableError("the server is ending; ask another one")
