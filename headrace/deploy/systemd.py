@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from headrace.core.errors import InvalidArgumentError
 from headrace.deploy import checks
 
-DECIDED = frozenset({"model_base_path", "model_config_file", "model_name", "shutdown_grace_seconds"})
+DECIDED = frozenset({"drain_seconds", "model_base_path", "model_config_file", "model_name", "shutdown_grace_seconds"})
 """Flags of the server that the unit itself depends on."""
 
 _SPARE_SECONDS = 5

@@ -78,7 +78,7 @@ def test_a_pod_has_few_rights_and_time_to_end() -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert "--shutdown_grace_seconds=40" in container["args"]
-    assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "7"]
+    assert "--drain_seconds=7" in container["args"]
     assert pod["terminationGracePeriodSeconds"] > 40 + 7
     probe = container["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] >= options.startup_seconds

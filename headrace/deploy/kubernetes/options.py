@@ -21,6 +21,7 @@ USER = 10001
 
 DECIDED = frozenset(
     {
+        "drain_seconds",
         "grpc_host",
         "model_base_path",
         "model_config_file",
@@ -59,7 +60,7 @@ class KubernetesOptions:
         memory: that each asks for and may take, a quantity.
         grpc_port, rest_port: of the containers and of the Service.
         grace_seconds: for requests in progress at the end.
-        drain_seconds: between the decision to end and the end, in which clients learn that a replica goes.
+        drain_seconds: between the word to end and the end of taking requests, in which clients learn that a replica goes.
         startup_seconds: for models to load at the start.
         queue_wait_ms: the wait before a run above which replicas are added.
         scrape_interval: of the ServiceMonitor.
@@ -132,7 +133,7 @@ class KubernetesOptions:
 
     @property
     def termination_seconds(self) -> int:
-        """How long a pod has from the decision to end it: until clients know, until it has drained, and some to spare."""
+        """How long a pod has from the word to end: until clients know, until it has drained, and some to spare."""
         return self.drain_seconds + self.grace_seconds + _SPARE_SECONDS
 
     def metadata(self, *labels: tuple[str, str]) -> dict[str, Value]:

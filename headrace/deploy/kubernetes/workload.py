@@ -59,6 +59,8 @@ def arguments(options: KubernetesOptions) -> list[str]:
         f"--port={options.grpc_port}",
         "--rest_api_host=0.0.0.0",
         f"--rest_api_port={options.rest_port}",
+        # Until the endpoints of the Service are known without it everywhere, a pod that ends still gets requests.
+        f"--drain_seconds={options.drain_seconds}",
         f"--shutdown_grace_seconds={options.grace_seconds}",
         *(tls if options.tls_secret else []),
         *options.flags,
@@ -116,8 +118,6 @@ def _container(options: KubernetesOptions) -> dict[str, Value]:
         "startupProbe": _probe(options, "/livez", -(-options.startup_seconds // _PROBE_SECONDS)),
         "livenessProbe": _probe(options, "/livez", 6),
         "readinessProbe": _probe(options, "/readyz", 2),
-        # Until the endpoints of the Service are known without it everywhere, a pod that ends still gets requests.
-        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(options.drain_seconds)]}}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
