@@ -10,6 +10,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.monitoring import operator, scrape
 from headrace.monitoring.dashboards import grafana
 from headrace.monitoring.dashboards.batching import batching
+from headrace.monitoring.dashboards.governance import governance
 from headrace.monitoring.dashboards.models import models
 from headrace.monitoring.dashboards.panels import Dashboard
 from headrace.monitoring.dashboards.requests import requests
@@ -55,7 +56,7 @@ class Options:
 
 def dashboards(promised: Objectives) -> tuple[Dashboard, ...]:
     """All dashboards."""
-    return requests(promised), batching(), models()
+    return requests(promised), batching(), models(), governance()
 
 
 def rule_groups(promised: Objectives) -> list[Group]:

@@ -83,6 +83,7 @@ class AuditLog:
         self._events: collections.deque[Event] = collections.deque(maxlen=KEPT_EVENTS)
         self._total = Counter("headrace_serving_audit_events_total", "Events of the audit log.", ["action", "outcome"])
         self._failures = Counter("headrace_serving_audit_write_failures_total", "Events that the audit file lacks.")
+        self._failures.add((), 0.0)  # so that the first failure is seen as a change
         self._file: BinaryIO | None = None
         self._failing = False
         if self._options.file is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,10 +22,39 @@ BATCHING = (
 )
 """One batch of four rows may wait, so that few clients fill the queue, and smaller ones are padded."""
 FLAGS = ("--enable_batching", "--response_cacheable=m/kept", "--model_config_file_poll_wait_seconds=0.1")
+TRAFFIC = """
+[models.varied]
+variants = [
+    { name = "stable", version = 1, weight = 1 },
+    { name = "canary", version = 2, weight = 1 },
+    { name = "missing", version = 9, weight = 1 },
+]
+shadow = { variant = "canary", percent = 100 }
+rollback = { variant = "canary", baseline = "stable", min_requests = 10, max_nonfinite_rate = 0.01 }
+"""
+TOKEN = "of-a-caller-that-may-ask-seldom"
+ACCESS = f"""
+[callers.seldom]
+token_sha256 = ["{hashlib.sha256(TOKEN.encode()).hexdigest()}"]
+roles = ["predict"]
+models = ["*"]
+requests_per_second = 1
+
+[anonymous]
+roles = ["predict", "metrics"]
+models = ["*"]
+"""
+_MORE = {
+    "m": 'logging_config { log_collector_config { type: "file" filename_prefix: "m" } sampling_config { sampling_rate: 1 } }',
+    "varied": "model_version_policy { all {} }",
+}
 
 
-def export(path: Path) -> None:
-    """Writes a version with a warm-up file: `serving_default` works for a while, and fails where the input is negative."""
+def export(path: Path, factor: float = 1.0) -> None:
+    """Writes a version with a warm-up file.
+
+    `serving_default` works for a while, multiplies with `factor`, and fails where the input is negative.
+    """
     module = tf.Module()
 
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
@@ -33,7 +63,7 @@ def export(path: Path) -> None:
             made = tf.ones([256, 256])
         for _ in tf.range(20):
             made = tf.linalg.matmul(made, made) / 256.0
-        return {"y": x * made[0, 0]}
+        return {"y": x * made[0, 0] * factor}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
     def kept(x: Any) -> Any:
@@ -51,7 +81,10 @@ def export(path: Path) -> None:
 
 def configuration(**models: Path) -> str:
     """The text of a list of models."""
-    each = (f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}' for name, path in models.items())
+    each = (
+        f'config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" {_MORE.get(name, "")} }}'
+        for name, path in models.items()
+    )
     return f"model_config_list {{ {' '.join(each)} }}"
 
 
@@ -66,7 +99,11 @@ class Clients:
         self._threads = [threading.Thread(target=self._ask, args=("/v1/models/m:predict", [body])) for body in bodies]
         kept = [{"signature_name": "kept", "instances": [float(number)]} for number in range(8)]
         self._threads.append(threading.Thread(target=self._ask, args=("/v1/models/m:predict", kept)))
+        self._threads.append(threading.Thread(target=self._ask, args=("/v1/models/varied:predict", [{"instances": [[1.0, 2.0]]}])))
         self._threads.append(threading.Thread(target=self._ask, args=("/v1/models/nobody:predict", [{"instances": []}])))
+
+        for token in (TOKEN, "a-wrong-one"):
+            self._threads.append(threading.Thread(target=self._ask, args=("/v1/models/m:predict", bodies[:1], token)))
 
     def __enter__(self) -> Clients:
         for thread in self._threads:
@@ -78,8 +115,9 @@ class Clients:
         for thread in self._threads:
             thread.join(60)
 
-    def _ask(self, path: str, bodies: Sequence[Any]) -> None:
-        with httpx.Client(base_url=self._url, timeout=60) as client:
+    def _ask(self, path: str, bodies: Sequence[Any], token: str = "") -> None:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        with httpx.Client(base_url=self._url, timeout=60, headers=headers) as client:
             while not self._stop.is_set():
                 for body in bodies:
                     self.statuses.add(client.post(path, json=body).status_code)

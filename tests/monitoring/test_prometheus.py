@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from pathlib import Path
@@ -42,28 +43,42 @@ def _conditions() -> list[str]:
     return [condition.query for rule in RULES if isinstance(rule, Alert) for condition in rule.conditions]
 
 
+def _models(root: Path) -> dict[str, Path]:
+    """The folders of models: one in order, one that cannot be loaded, one whose second version answers NaN."""
+    served.export(root / "m" / "1")
+    (root / "broken" / "1").mkdir(parents=True)
+    (root / "broken" / "1" / "saved_model.pb").write_bytes(b"no model")
+    served.export(root / "varied" / "1")
+    served.export(root / "varied" / "2", factor=math.nan)
+    return {name: root / name for name in ("m", "broken", "varied")}
+
+
+def _flags(root: Path) -> list[str]:
+    """Files that the server reads, and the flags that name them."""
+    (root / "batching_parameters_file").write_text(served.BATCHING)
+    (root / "traffic_config_file").write_text(served.TRAFFIC)
+    (root / "access_config_file").write_text(served.ACCESS)
+    flags = ("model_config_file", "batching_parameters_file", "traffic_config_file", "access_config_file", "request_log_directory")
+    return [*(f"--{flag}={root / flag}" for flag in flags), *served.FLAGS]
+
+
 def test_every_query_finds_data(tmp_path: Path) -> None:
-    versions, broken, list_file = tmp_path / "m", tmp_path / "broken", tmp_path / "models.txt"
-    served.export(versions / "1")
-    (broken / "1").mkdir(parents=True)
-    (broken / "1" / "saved_model.pb").write_bytes(b"no model")
-    list_file.write_text(served.configuration(m=versions, broken=broken))
-    (tmp_path / "batching.txt").write_text(served.BATCHING)
-    flags = (f"--model_config_file={list_file}", f"--batching_parameters_file={tmp_path / 'batching.txt'}", *served.FLAGS)
-    with running(*flags, module="headrace") as server:
+    models, list_file = _models(tmp_path / "models"), tmp_path / "model_config_file"
+    list_file.write_text(served.configuration(**models))
+    with running(*_flags(tmp_path), module="headrace") as server:
         server.ready()
         options = Options(OBJECTIVES, [server.url.removeprefix("http://")], "1s")
         for name, text in render(["rules", "scrape"], options).items():
             (tmp_path / name).write_text(text)
         with prometheus.running(tmp_path / "prometheus.yml", tmp_path) as reader, served.Clients(server.url) as clients:
-            list_file.write_text(served.configuration(m=versions, broken=broken, twin=versions))
+            list_file.write_text(served.configuration(**models, twin=models["m"]))
             wanted = [_asked(query.text) for board in dashboards(OBJECTIVES) for panel in board.panels for query in panel.queries]
             wanted += [query for rule in RULES if isinstance(rule, Recording) for query in (rule.query, rule.name)] + _conditions()
             deadline = time.monotonic() + 120
             while (left := served.missing(wanted, reader.values)) and time.monotonic() < deadline:
                 time.sleep(1.0)
             assert not left, clients.statuses
-            assert {200, 400, 404} <= clients.statuses
+            assert {200, 400, 401, 404, 429} <= clients.statuses
             found = [rule for group in reader.get("rules")["groups"] for rule in group["rules"]]
             assert {rule["health"] for rule in found} == {"ok"}
             assert len(found) == len(RULES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.monitoring.families import (
+    AUDIT_FAILURES,
     BATCH_DROPPED,
     BATCH_WAIT,
     LOADS,
@@ -14,6 +15,8 @@ from headrace.monitoring.families import (
     QUEUE_WAITING,
     RELOAD_OK,
     SCRAPED,
+    TRAFFIC_CHANGED,
+    TRAFFIC_ROLLBACKS,
 )
 from headrace.monitoring.promql import Scope, quoted
 from headrace.monitoring.rules.groups import Alert, Condition, Group, Recording
@@ -32,7 +35,7 @@ def groups(job: str) -> list[Group]:
         job: Prometheus' name of the servers.
     """
     scope = Scope({"job": f"={quoted(job)}"}, "5m")
-    alerts = (*_models(scope), *_load(scope), *_servers(scope))
+    alerts = (*_models(scope), *_load(scope), *_servers(scope), *_governance(scope))
     return [Group("headrace-waits", (_waits(job),)), Group("headrace-state", alerts)]
 
 
@@ -127,5 +130,38 @@ def _servers(scope: Scope) -> list[Alert]:
             "5m",
             "{{ $labels.instance }} has {{ $value | humanizePercentage }} of the files open that it may",
             "Connections are files: raise the limit, or find the client that keeps them.",
+        ),
+    ]
+
+
+def _governance(scope: Scope) -> list[Alert]:
+    by = ["job", "instance", "model", "variant"]
+    now = scope.total(TRAFFIC_ROLLBACKS, by)
+    before = f"sum by ({', '.join(by)}) ({scope.select(TRAFFIC_ROLLBACKS)} offset 15m)"
+    return [
+        Alert(
+            "HeadraceRolledBack",
+            # Its first rollback is also the first that is seen of a variant, which `increase` would not count.
+            (Condition(f"({now} - ({before} or 0 * {now}))", "> 0"),),
+            "ticket",
+            "0s",
+            "{{ $labels.variant }} of {{ $labels.model }} was taken out of the traffic on {{ $labels.instance }}",
+            "It was worse than the stable version. GET /admin/v1/traffic/MODEL/report has the comparison.",
+        ),
+        Alert(
+            "HeadraceTrafficRulesRefused",
+            (Condition(scope.select(TRAFFIC_CHANGED), "== 0"),),
+            "ticket",
+            "5m",
+            "The traffic rules of {{ $labels.instance }} are not the ones that were given",
+            "The rules before stay in force. The server's log has every mistake of the new ones.",
+        ),
+        Alert(
+            "HeadraceAuditNotWritten",
+            (Condition(f"increase({scope.select(AUDIT_FAILURES)}[15m])", "> 0"),),
+            "page",
+            "0s",
+            "The audit log of {{ $labels.instance }} cannot be written",
+            "Look at the disk of --audit_log_file, and at who may write to it.",
         ),
     ]
