@@ -86,21 +86,26 @@ def test_the_form_runs_each_signature_that_works_and_shows_the_error_of_one_that
 
 
 def test_a_list_of_models_is_refused_then_taken_and_the_audit_tells(site: Site) -> None:
-    write_version(site.folder / "moons", 1, 1.0)
+    write_version(site.folder / "constructor", 1, 1.0)
     site.page.go("about:blank")
     site.page.go(f"{site.admin}/#/configuration")
     site.page.type("#reload-body", "model_config_list { nonsense }")
     said = "document.querySelector('[aria-label=Configuration] .outcome').textContent"
     for text, words in (
         ("model_config_list { nonsense }", "Refused: "),
-        (model_list(site.folder, "places", "stars", HOSTILE, "moons"), "in force"),
+        (model_list(site.folder, "places", "stars", HOSTILE, "constructor"), "in force"),
     ):
         site.page.type("#reload-body", text)
         site.page.click("#reload-run")
         site.page.wait("document.querySelector('dialog[open]')")
         site.page.click("dialog button.primary")
         site.page.wait(f"{said}.includes('{words}')")
-    assert httpx.get(f"{site.server.url}/v1/models/moons").status_code == 200
+    assert httpx.get(f"{site.server.url}/v1/models/constructor").status_code == 200
+    site.page.evaluate("location.hash = '#/models/constructor'")
+    site.page.wait("document.querySelector('.detail h2').textContent === 'constructor'")
+    site.page.wait("document.querySelector('[aria-label=Versions] tbody tr')")
+    site.page.evaluate("location.hash = '#/models/toString'")
+    site.page.wait("document.querySelector('.detail').textContent.includes('has no model called toString')")
     site.page.click("[data-page=audit]")
     site.page.wait("[...document.querySelectorAll('.audit tbody tr')].some((row) => /models.reload.*OK/s.test(row.innerText))")
 

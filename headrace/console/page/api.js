@@ -51,8 +51,14 @@ export async function send(method, path, { body, type = "application/json", head
   return { status: response.status, text, headers: response.headers };
 }
 
+// The value of a JSON text. Its objects inherit nothing, so that a model called "constructor" is found only where it is.
+export function parsed(text) {
+  return JSON.parse(text, (_, value) =>
+    (value !== null && typeof value === "object" && !Array.isArray(value) ? Object.assign(Object.create(null), value) : value));
+}
+
 export async function get(path) {
-  return JSON.parse((await send("GET", path)).text);
+  return parsed((await send("GET", path)).text);
 }
 
 export function modelPath(name, rest = "") {

@@ -16,7 +16,6 @@ import { Versions } from "./versions.js";
 
 const state = { status: null, trouble: "", live: new Live(), rules: new Rules(), report: null, page: "models", model: null };
 const content = document.getElementById("content");
-const server = document.getElementById("server");
 const tiles = new Tiles();
 const list = new ModelList();
 const detail = el("div", { class: "detail" });
@@ -72,7 +71,10 @@ function draw() {
   setText(waiting, state.trouble ? `The server refuses to say how it is: ${state.trouble}` : "Asking the server…");
   if (!state.status) return;
   const { ready, text } = serverLine(state.status);
-  server.replaceChildren(el("span", { class: `chip ${ready ? "good" : "bad"}`, text: ready ? "● ready" : "■ not ready" }), el("span", { text }));
+  const chip = document.getElementById("ready");
+  setText(chip, ready ? "● ready" : "■ not ready");
+  setAttribute(chip, "class", `chip ${ready ? "good" : "bad"}`);
+  setText(document.getElementById("uptime"), text);
   if (state.page !== "models") return;
   tiles.update(state.status, state.live);
   list.update(state.status, state.live, state.model);

@@ -1,5 +1,5 @@
 // Replaces the list of models by a text of a ModelServerConfig.
-import { send } from "./api.js";
+import { parsed, send } from "./api.js";
 import { confirmed, el, setText } from "./dom.js";
 
 const SECONDS = 330; // a reload waits up to 300 s for its models
@@ -38,7 +38,7 @@ export class Reload {
     this.said.className = "outcome";
     setText(this.said, "Loading: this takes as long as the new models need…");
     try {
-      const answer = JSON.parse((await send("POST", "/admin/v1/models:reload", { body: this.body.value, type: "text/plain", seconds: SECONDS })).text);
+      const answer = parsed((await send("POST", "/admin/v1/models:reload", { body: this.body.value, type: "text/plain", seconds: SECONDS })).text);
       setText(this.said, answer.complete ? "The new list is in force." : "The new list is in force, but not all of its models serve.");
       this.said.className = answer.complete ? "outcome good" : "outcome bad";
       this.outcomes.replaceChildren(...Object.entries(answer.models).map(([name, { change, error }]) =>

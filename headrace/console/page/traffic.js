@@ -1,8 +1,10 @@
 // How a model's requests are split: a slider for each variant. Nothing changes before the reader has agreed to it.
-import { get, modelTraffic, send } from "./api.js";
+import { get, modelTraffic, parsed, send } from "./api.js";
 import { confirmed, el, keyed, setAttribute, setText } from "./dom.js";
 import { dateTime, weight } from "./format.js";
 import { firstRules, moved, shares } from "./split.js";
+
+const NONE = Object.freeze(Object.create(null));
 
 // The rules of all models, as the server has them.
 export class Rules {
@@ -15,7 +17,7 @@ export class Rules {
   async load() {
     try {
       const found = await send("GET", "/admin/v1/traffic");
-      this.document = JSON.parse(found.text);
+      this.document = parsed(found.text);
       this.etag = found.headers.get("etag") || "";
       this.trouble = "";
     } catch (error) {
@@ -60,7 +62,7 @@ export class Traffic {
 
   #draw() {
     const rules = this.draft ? this.draft.rules : this.rules.of(this.name);
-    const halted = (this.report && this.report.rolled_back) || {};
+    const halted = (this.report && this.report.rolled_back) || NONE;
     this.begin.hidden = Boolean(rules) || this.versions.length < 2 || !this.rules.document;
     this.resume.hidden = !Object.keys(halted).length;
     this.pending.hidden = !this.draft;
