@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from headrace.core.errors import InvalidArgumentError, NotCompilable
 from headrace.ir.graph import Graph, Node, Value
@@ -82,12 +82,33 @@ class Executable:
             )
 
 
-class Partitioned:
-    """Segments run one after the other; values live until their last use."""
+class Step(Protocol):
+    """What runs a segment in place of the host."""
 
-    def __init__(self, graph: Graph, segments: Sequence[Segment]) -> None:
+    def run(self, arguments: Sequence[Any], spent: tuple[int, ...]) -> Sequence[Any]:
+        """The outputs of the segment.
+
+        Args:
+            arguments: one an input of the segment.
+            spent: positions of arguments that nothing reads later, whose memory may be taken for outputs.
+        """
+
+
+class Partitioned:
+    """Segments run one after the other; values live until their last use.
+
+    Args:
+        graph: the graph, optimized.
+        segments: what it was cut into.
+        others: what runs a segment in place of XLA, by the position of the segment. Memory is not taken over then.
+    """
+
+    def __init__(self, graph: Graph, segments: Sequence[Segment], others: Mapping[int, Step] | None = None) -> None:
         self._graph = graph
-        self._steps = [(segment, None if segment.on_host else _Step(graph, segment, i)) for i, segment in enumerate(segments)]
+        others = others or {}
+        self._steps: list[tuple[Segment, Step | None]] = [
+            (segment, None if segment.on_host else others.get(i) or _Step(graph, segment, i)) for i, segment in enumerate(segments)
+        ]
         last: dict[Value, int] = dict.fromkeys(graph.inputs, -1)
         for position, segment in enumerate(segments):
             last.update((value, position) for value in (*segment.inputs, *segment.outputs))
@@ -96,9 +117,9 @@ class Partitioned:
         for value, position in last.items():
             if value not in kept and position >= 0:
                 self._dead[position].append(value)
-        spent = donation.spent_inputs(graph, segments)
+        spent = [[] for _ in segments] if others else donation.spent_inputs(graph, segments)
         self._spent = [[(s.inputs.index(value), value) for value in values] for s, values in zip(segments, spent, strict=True)]
-        self._donated = set().union(*spent)
+        self._donated: set[Value] = set().union(*spent)
 
     def __call__(self, arguments: Sequence[Any]) -> list[Any]:
         """The outputs of the graph; see Executable.run."""
@@ -119,11 +140,10 @@ class Partitioned:
 
 
 class _Step:
-    """A compiled segment; cut further when part of it turns out not to be compilable."""
+    """A segment compiled by XLA; cut further when part of it turns out not to be compilable."""
 
     def __init__(self, graph: Graph, segment: Segment, number: int) -> None:
-        self._part = Graph(f"{graph.name}_segment{number}")
-        self._part.inputs, self._part.nodes, self._part.outputs = segment.inputs, segment.nodes, segment.outputs
+        self._part = graph_of(segment, f"{graph.name}_segment{number}")
         self._compiled = Compiled(self._part, [i for i, value in enumerate(segment.inputs) if value in segment.statics])
         self._further: Executable | None = None
 
@@ -137,6 +157,13 @@ class _Step:
                 further.refuse(error)
                 self._further = further
         return self._further(arguments)
+
+
+def graph_of(segment: Segment, name: str) -> Graph:
+    """A segment as a graph of this name. Its nodes are those of the graph that was cut, not copies."""
+    part = Graph(name)
+    part.inputs, part.nodes, part.outputs = segment.inputs, segment.nodes, segment.outputs
+    return part
 
 
 _lock = threading.RLock()
