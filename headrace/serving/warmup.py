@@ -35,7 +35,7 @@ def warm_up(servable: Servable, batch_sizes: Sequence[int], before: Servable | N
     done = 0
     for name, signature in servable.signatures.items():
         for batch in batch_sizes:
-            done += run.attempt((name,), _shapes(signature, batch))
+            done += run.attempt((name,), shapes_of(signature, batch))
         done += _warm_batches(servable, name, run)
     for names, shapes in before.served_shapes() if before is not None else []:
         if all(name in servable.signatures and _fits(servable.signatures[name], dict(shapes)) for name in names):
@@ -104,7 +104,7 @@ def _warm_batches(servable: Servable, name: str, run: _Runs) -> int:
         larger = True
         for _ in range(2):
             started = time.monotonic()
-            if not run.attempt((name,), _shapes(servable.signatures[name], size)):
+            if not run.attempt((name,), shapes_of(servable.signatures[name], size)):
                 return done
             done += 1
             larger = batcher.learn(name, size, time.monotonic() - started)
@@ -113,7 +113,8 @@ def _warm_batches(servable: Servable, name: str, run: _Runs) -> int:
     return done
 
 
-def _shapes(signature: Signature, batch: int) -> dict[str, tuple[int, ...] | None]:
+def shapes_of(signature: Signature, batch: int) -> dict[str, tuple[int, ...] | None]:
+    """Shapes for made-up inputs: `batch` for an unknown first dimension, 1 for any other; None where the rank is unknown."""
     return {name: _shape(spec, batch) for name, spec in signature.inputs.items()}
 
 

@@ -6,8 +6,12 @@ version in a request do not count: it is always the version that is being loaded
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,7 @@ from headrace.proto.messages import parse
 from headrace.proto.serving import PredictionLog
 from headrace.proto.tensors import from_proto
 from headrace.serving.checks import check_inputs, check_method, complete_inputs, wanted_outputs
-from headrace.serving.engines.base import DEFAULT_SIGNATURE
+from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array, Signature
 from headrace.serving.examples import batch_of, of_input
 from headrace.serving.heads import CLASSIFY, INPUTS, REGRESS, Head, check, check_together, result_of
 from headrace.serving.logs import fields
@@ -83,62 +87,114 @@ def _records(file: Path) -> Iterator[bytes]:
         raise DataLossError(f"{error.message}. Please verify your warmup data is in TFRecord format.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request of a file, checked against the version.
+
+    Attributes:
+        names: the signatures that it runs, together.
+        inputs: what they are given.
+        check: told of their outputs; raises when no answer could be made of them.
+    """
+
+    names: tuple[str, ...]
+    inputs: Mapping[str, Array]
+    check: Callable[[Mapping[str, Mapping[str, Array]]], None]
+
+
+def first_inputs(signatures: Mapping[str, Signature], path: Path, most: int) -> dict[str, list[Mapping[str, Array]]]:
+    """What the first requests of a version's warm-up file give each signature; nothing where there is no file.
+
+    Damaged records and requests that do not fit end the search or are left out: `replay` tells of them.
+
+    Args:
+        signatures: what the version offers.
+        path: its directory.
+        most: how many inputs of a signature are wanted.
+    """
+    found: dict[str, list[Mapping[str, Array]]] = {}
+    file = path / FILE
+    if not file.is_file():
+        return found
+    with contextlib.suppress(OpError):
+        for record in itertools.islice(_records(file), MAX_RECORDS):
+            try:
+                request = _checked(signatures, parse(PredictionLog, record, "a warm-up request"), False)
+            except OpError:
+                continue
+            for name in request.names if request is not None else ():
+                known = found.setdefault(name, [])
+                if request is not None and len(known) < most:
+                    known.append(request.inputs)
+            if len(found) == len(signatures) and all(len(known) == most for known in found.values()):
+                break
+    return found
+
+
 def _run(servable: Servable, log: Any, what: str) -> None:
-    kind = log.WhichOneof("log_type")
     try:
-        if kind is None:
+        request = _checked(servable.signatures, log, servable.check_methods)
+        if request is None:
             logger.warning("%s is empty and left out", what)
-        elif kind in _RUN_OF:
-            _RUN_OF[kind](servable, getattr(log, kind).request)
         else:
-            raise UnimplementedError(f"Unsupported log_type for warmup: {kind}")
+            request.check(servable.run_together(request.names, request.inputs))
     except OpError as error:
         raise type(error)(f"{what} failed: {error.message}") from error
     except Exception as error:  # anything may come out of a model
         raise InternalError(f"{what} failed: {type(error).__name__}: {error}") from error
 
 
-def _predict(servable: Servable, request: Any) -> None:
+def _checked(signatures: Mapping[str, Signature], log: Any, check_methods: bool) -> _Request | None:
+    """What a PredictionLog asks for; None for an empty one.
+
+    Raises:
+        OpError: it does not fit the version.
+    """
+    kind = log.WhichOneof("log_type")
+    if kind is None:
+        return None
+    if kind not in _REQUEST_OF:
+        raise UnimplementedError(f"Unsupported log_type for warmup: {kind}")
+    return _REQUEST_OF[kind](signatures, getattr(log, kind).request, check_methods)
+
+
+def _predict(signatures: Mapping[str, Signature], request: Any, check_methods: bool) -> _Request:
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-    signature = servable.signatures.get(name)
+    signature = signatures.get(name)
     if signature is None:
         raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
-    if servable.check_methods:
+    if check_methods:
         check_method(signature)
     wanted_outputs(signature, request.output_filter)
     inputs = {key: from_proto(value, f"input {key!r}") for key, value in request.inputs.items()}
-    servable.run(name, complete_inputs(signature, inputs))
+    return _Request((name,), complete_inputs(signature, inputs), lambda _: None)
 
 
-def _head(servable: Servable, method: str, request: Any) -> None:
+def _head(method: str, signatures: Mapping[str, Signature], request: Any, check_methods: bool) -> _Request:
     head = Head(method, request.model_spec.signature_name)
-    name, _ = check(servable.signatures, head, servable.check_methods)
-    inputs = {INPUTS: batch_of(*of_input(request.input))}
-    check_inputs(servable.signatures[name], inputs)
-    result_of(head, servable.run(name, inputs), len(inputs[INPUTS]))
+    name, _ = check(signatures, head, check_methods)
+    return _heads(signatures, [head], [name], request)
 
 
-def _classify(servable: Servable, request: Any) -> None:
-    _head(servable, CLASSIFY, request)
-
-
-def _regress(servable: Servable, request: Any) -> None:
-    _head(servable, REGRESS, request)
-
-
-def _multi_inference(servable: Servable, request: Any) -> None:
+def _multi_inference(signatures: Mapping[str, Signature], request: Any, check_methods: bool) -> _Request:
     heads = [Head(task.method_name, task.model_spec.signature_name) for task in request.tasks]
-    names = check_together(servable.signatures, heads, servable.check_methods)
+    return _heads(signatures, heads, check_together(signatures, heads, check_methods), request)
+
+
+def _heads(signatures: Mapping[str, Signature], heads: Sequence[Head], names: Sequence[str], request: Any) -> _Request:
     inputs = {INPUTS: batch_of(*of_input(request.input))}
-    check_inputs(servable.signatures[names[0]], inputs)
-    outputs = servable.run_together(names, inputs)
-    for head, name in zip(heads, names, strict=True):
-        result_of(head, outputs[name], len(inputs[INPUTS]))
+    check_inputs(signatures[names[0]], inputs)
+
+    def check_outputs(outputs: Mapping[str, Mapping[str, Array]]) -> None:
+        for head, name in zip(heads, names, strict=True):
+            result_of(head, outputs[name], len(inputs[INPUTS]))
+
+    return _Request(tuple(names), inputs, check_outputs)
 
 
-_RUN_OF: dict[str, Callable[[Servable, Any], None]] = {
+_REQUEST_OF: dict[str, Callable[[Mapping[str, Signature], Any, bool], _Request]] = {
     "predict_log": _predict,
-    "classify_log": _classify,
-    "regress_log": _regress,
+    "classify_log": partial(_head, CLASSIFY),
+    "regress_log": partial(_head, REGRESS),
     "multi_inference_log": _multi_inference,
 }
