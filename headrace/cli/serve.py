@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from headrace.cli.serve_flags.admin import admin_flags, admin_options, audit_options
+from headrace.cli.serve_flags.engines import engine_exceptions, engine_flags, engine_options
 from headrace.cli.serve_flags.ports import or_none, port
 from headrace.cli.serve_flags.processes import check_processes, process_flags, run_server
 from headrace.cli.serve_flags.request_log import request_log_flags, request_log_options
@@ -153,6 +154,7 @@ def _underscores(name: str) -> str:
 @admin_flags
 @request_log_flags
 @traffic_flags
+@engine_flags
 @_without_effect
 @click.pass_context
 def serve(context: click.Context, /, **flags: Any) -> None:
@@ -244,6 +246,8 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         request_log=request_log_options(flags),
         request_log_rate=flags["request_log_sampling_rate"],
         traffic=traffic_options(flags),
+        engines=engine_options(flags),
+        engine_exceptions=engine_exceptions(flags),
     )
 
 

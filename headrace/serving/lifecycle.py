@@ -23,6 +23,7 @@ from headrace.serving.loads import LoadSlots
 from headrace.serving.logs import fields
 from headrace.serving.servable import Handle, Servable, State, VersionStatus
 from headrace.serving.storage import Fingerprint, Latest, Specific, VersionPolicy, fingerprint, list_versions
+from headrace.serving.trials import decide
 from headrace.serving.warmup import warm_up
 from headrace.serving.warmup_requests import replay
 
@@ -347,7 +348,10 @@ class ModelLifecycle:
         """Loads a version and warms it."""
         batching = self._batching.of_version(path) if self._batching is not None else None
         digest = version_digest(path)
-        servable = Servable(self.name, number, self._engine.load(path), batching, self._options.check_methods, digest)
+        loaded = self._engine.load(path)
+        if not (self._stopping or given_up()):
+            decide(loaded, path, self._options.warm_up_batches, self._serving(), self._options.warm_up)
+        servable = Servable(self.name, number, loaded, batching, self._options.check_methods, digest)
         self._warm_up(servable, path, lambda: self._stopping or given_up())
         return servable
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -35,7 +35,8 @@ from headrace.serving.configuration.model_list import ModelConfig
 from headrace.serving.configuration.watch import ConfigWatcher
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import Engine
-from headrace.serving.engines.native import NativeEngine
+from headrace.serving.engines.options import EngineOptions
+from headrace.serving.engines.selection import ServingEngine
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.server import GrpcServer
 from headrace.serving.lifecycle import LifecycleOptions, ModelLifecycle
@@ -98,6 +99,8 @@ class ServerOptions:
         request_log: where requests are logged; None logs none.
         request_log_rate: the share that is logged of the requests to the model at `base_path`.
         traffic: where rules of which version answers come from.
+        engines: what may run the models.
+        engine_exceptions: the same for models that have their own options, by name.
     """
 
     base_path: Path | None = None
@@ -128,6 +131,8 @@ class ServerOptions:
     request_log: RequestLogOptions | None = None
     request_log_rate: float = 0.0
     traffic: TrafficOptions = field(default_factory=TrafficOptions)
+    engines: EngineOptions = field(default_factory=EngineOptions)
+    engine_exceptions: Mapping[str, EngineOptions] = field(default_factory=dict)
 
 
 class ModelServer:
@@ -135,7 +140,7 @@ class ModelServer:
 
     Args:
         options: what to serve and how.
-        engine: what runs the models; Headrace's own runtime by default.
+        engine: what runs the models; by default what the options say.
         member: where this process is one of several that are one server.
         on_ready: called with the URL of REST once requests are answered; it is empty when there is no REST.
 
@@ -168,7 +173,8 @@ class ModelServer:
         self._metrics.more.extend(self.audit.families())
         self._gate = self._make_gate()
         self._batching = Batching(options.batching, self._metrics.batching) if options.batching is not None else None
-        self._engine = engine or NativeEngine(options.public_key, options.expected_digest, options.saved_model_tags)
+        self._engine = engine or self._engine_of(options.engines)
+        self._engines = {} if engine else {name: self._engine_of(own) for name, own in options.engine_exceptions.items()}
         self._slots = LoadSlots(max(os.cpu_count() or 1, options.load_threads))
         log_directory = options.request_log.directory if options.request_log is not None else None
         models = ModelsOptions(allow_unavailable_labels=options.allow_unavailable_labels, request_log_directory=log_directory)
@@ -266,12 +272,16 @@ class ModelServer:
             self.audit.record("model_config_file", "models.reload", "models", outcome, outcomes(result))
         return result
 
+    def _engine_of(self, options: EngineOptions) -> Engine:
+        """What runs models with these options."""
+        return ServingEngine(options, self._options.public_key, self._options.expected_digest, self._options.saved_model_tags)
+
     def _lifecycle(self, model: ModelConfig) -> ModelLifecycle:
         """The life of a model that the configuration lists."""
         return ModelLifecycle(
             model.name,
             model.base_path,
-            self._engine,
+            self._engines.get(model.name, self._engine),
             self._options.lifecycle,
             model.policy,
             on_load=self._metrics.loaded,

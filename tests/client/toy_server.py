@@ -62,5 +62,5 @@ class ClientEngine(ToyEngine):
 
 
 if __name__ == "__main__":
-    server.NativeEngine = lambda *_: ClientEngine()
+    server.ServingEngine = lambda *_: ClientEngine()
     main()

@@ -7,5 +7,5 @@ from headrace.serving import server
 from tests.serving.toy import ToyEngine
 
 if __name__ == "__main__":
-    server.NativeEngine = lambda *_: ToyEngine()
+    server.ServingEngine = lambda *_: ToyEngine()
     main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -89,6 +89,18 @@ class LoadedModel(Protocol):
 
     def close(self) -> None:
         """Gives back memory and devices. Called once, after the last run has ended."""
+
+
+@runtime_checkable
+class Undecided(Protocol):
+    """A loaded model that several engines can run, and that is to choose before it serves."""
+
+    def decide(self, samples: Mapping[str, Sequence[Mapping[str, Array]]]) -> None:
+        """Chooses the engine of each signature.
+
+        Args:
+            samples: inputs to try the engines with, by signature name; a signature without any stays with the usual engine.
+        """
 
 
 class Engine(Protocol):

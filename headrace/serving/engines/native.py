@@ -28,15 +28,18 @@ _MAX_PROGRAMS = 16
 class NativeModel:
     """A SavedModel loaded by `headrace.saved_model`.
 
+    Args:
+        loaded: what that gave.
+        engine_reason: why XLA runs it.
+
     Attributes:
         engine: always "xla".
-        engine_reason: why.
     """
 
     engine = XLA
-    engine_reason = "no other engine is asked for"
 
-    def __init__(self, loaded: Any) -> None:
+    def __init__(self, loaded: Any, engine_reason: str) -> None:
+        self.engine_reason = engine_reason
         self._functions: dict[str, SignatureConcrete] = {name: f for name, f in loaded.signatures.items() if _can_be_served(f)}
         self._programs: dict[tuple[str, ...], Any] = {}
         self._lock = threading.Lock()
@@ -96,11 +99,17 @@ class NativeEngine:
         public_key: a PEM file; a version that no signature of its key covers is refused.
         expected_digest: of the content; any other version is refused.
         tags: of a SavedModel with several graphs, those of the one to load.
+        reason: why XLA runs what is loaded.
     """
 
     def __init__(
-        self, public_key: Path | None = None, expected_digest: str | None = None, tags: Sequence[str] = ("serve",)
+        self,
+        public_key: Path | None = None,
+        expected_digest: str | None = None,
+        tags: Sequence[str] = ("serve",),
+        reason: str = "it is asked for",
     ) -> None:
+        self._reason = reason
         self._tags = tuple(tags)
         self._required: dict[str, Any] = {"public_key": public_key, "expected_digest": expected_digest}
 
@@ -110,7 +119,7 @@ class NativeEngine:
 
     def load(self, path: Path) -> NativeModel:
         """Loads the SavedModel at `path`; see Engine.load."""
-        model = NativeModel(saved_model.load(str(path), tags=self._tags, **self._required))
+        model = NativeModel(saved_model.load(str(path), tags=self._tags, **self._required), self._reason)
         if not model.signatures:
             raise FailedPreconditionError(
                 f"the SavedModel at {path} has no signature that could be served; save it with signatures={{'serving_default':"

@@ -58,5 +58,5 @@ class Engine(ToyEngine):
 
 
 if __name__ == "__main__":
-    server.NativeEngine = lambda *_: Engine()
+    server.ServingEngine = lambda *_: Engine()
     main()

@@ -12,5 +12,5 @@ LIMIT = 4096
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
-    server.NativeEngine = lambda *_: ToyEngine()
+    server.ServingEngine = lambda *_: ToyEngine()
     main()
