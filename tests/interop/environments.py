@@ -74,14 +74,19 @@ def ensure(name: str) -> Path:
     Raises:
         EnvironmentUnavailable: it cannot be made; the message has the installer's last words.
     """
+    return ensure_with(name, [f"{name}=={PACKAGES[name]}", *BESIDE.get(name, [])])
+
+
+def ensure_with(name: str, requirements: list[str]) -> Path:
+    """As `ensure`, for an environment of any name and packages, each as `package==version`."""
     target = folder(name)
-    stamp = " ".join([f"{name}=={PACKAGES[name]}", *BESIDE.get(name, [])])
+    stamp = " ".join(requirements)
     python = target / "bin" / "python"
     with _locked(target.with_name(f"{name}.lock")):
         if not (python.exists() and _stamp(target) == stamp):
-            beside = [text.split("==") for text in BESIDE.get(name, [])]
-            if any(installed_version(python, package) != version for package, version in [(name, PACKAGES[name]), *beside]):
-                _make(target, name)
+            wanted = [text.split("==") for text in requirements]
+            if any(installed_version(python, package) != version for package, version in wanted):
+                _make(target, requirements)
             (target / STAMP).write_text(stamp)
     return python
 
@@ -138,9 +143,8 @@ def run_peer(python: Path, script: str, *args: object, timeout: float = 300.0) -
         raise PeerFailed(f"{script} under {python} printed no JSON as its last line:\n{_tail(done.stdout)}") from None
 
 
-def _make(target: Path, name: str) -> None:
+def _make(target: Path, requirements: list[str]) -> None:
     """Builds the environment in place: its scripts hold its path, so it cannot be moved."""
-    requirements = [f"{name}=={PACKAGES[name]}", *BESIDE.get(name, [])]
     failures = []
     target.parent.mkdir(parents=True, exist_ok=True)
     for installer in _installers(target, requirements):
