@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from headrace.core.errors import DataLossError
 from headrace.proto.varint import get_varint
 
@@ -13,7 +16,25 @@ _VARINT = 0
 _DELIMITED = 2
 
 
-def split(data: bytes, field: int, what: str) -> tuple[bytes, list[tuple[int, int]]]:
+class Field(NamedTuple):
+    """Where a field of a message stands.
+
+    Attributes:
+        number: its number.
+        delimited: it is bytes, a string, a message or a packed list.
+        begin: where its tag stands.
+        at: where its value stands.
+        size: of the value, in bytes; 0 for a varint, which is passed.
+    """
+
+    number: int
+    delimited: bool
+    begin: int
+    at: int
+    size: int
+
+
+def split(data: bytes | memoryview, field: int, what: str) -> tuple[bytes, list[tuple[int, int]]]:
     """The message without a field, and where the values of that field stand in `data`.
 
     Args:
@@ -27,13 +48,28 @@ def split(data: bytes, field: int, what: str) -> tuple[bytes, list[tuple[int, in
     Raises:
         DataLossError: `data` is no message, or has more than 100,000 fields.
     """
-    kept: list[bytes] = []
+    kept: list[bytes | memoryview] = []
     found: list[tuple[int, int]] = []
-    at = start = 0
+    start = 0
+    for each in fields(data, what):
+        if each.number == field and each.delimited:
+            found.append((each.at, each.size))
+            kept.append(data[start : each.begin])
+            start = each.at + each.size
+    kept.append(data[start:])
+    return b"".join(kept), found
+
+
+def fields(data: bytes | memoryview, what: str) -> Iterator[Field]:
+    """The fields of a message, in order.
+
+    Raises:
+        DataLossError: `data` is no message, or has more than 100,000 fields.
+    """
+    at = 0
     for _ in range(MAX_FIELDS):
         if at == len(data):
-            kept.append(data[start:at])
-            return b"".join(kept), found
+            return
         begin = at
         tag, at = get_varint(data, at, what)
         number, kind = tag >> 3, tag & 7
@@ -46,9 +82,6 @@ def split(data: bytes, field: int, what: str) -> tuple[bytes, list[tuple[int, in
             size = _FIXED.get(kind, len(data))  # groups are of no message here
         if number == 0 or size > len(data) - at:
             raise DataLossError(f"{what} is damaged: field {number} at byte {begin} does not fit in its {len(data)} bytes")
-        if number == field and kind == _DELIMITED:
-            found.append((at, size))
-            kept.append(data[start:begin])
-            start = at + size
+        yield Field(number, kind == _DELIMITED, begin, at, size)
         at += size
     raise DataLossError(f"{what} has more than {MAX_FIELDS} fields; send fewer")

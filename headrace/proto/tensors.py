@@ -288,7 +288,7 @@ def _strings_of(content: bytes, count: int, what: str) -> Array:
     return items
 
 
-def from_bytes(content: bytes, dtype: DType, shape: tuple[int, ...], what: str, writable: bool = True) -> Array:
+def from_bytes(content: bytes | memoryview, dtype: DType, shape: tuple[int, ...], what: str, writable: bool = True) -> Array:
     """An array from little-endian bytes, a view of them unless it is to be writable.
 
     Raises:

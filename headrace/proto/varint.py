@@ -23,7 +23,7 @@ def delimited(field: int, size: int) -> bytes:
     return bytes(head)
 
 
-def get_varint(data: bytes, at: int, what: str) -> tuple[int, int]:
+def get_varint(data: bytes | memoryview, at: int, what: str) -> tuple[int, int]:
     """The number at `at` and the position after it.
 
     Raises:

@@ -11,6 +11,7 @@ from headrace.proto.tensor_maps import join_tensors
 from headrace.proto.tensors import from_proto
 from headrace.serving.dataplane import Prediction
 from headrace.serving.engines.base import Array, Signature, first_of
+from headrace.serving.grpc.predict_request import Request
 from headrace.serving.models import ModelSpec
 
 _OUTPUTS = PredictResponse.DESCRIPTOR.fields_by_name["outputs"].number
@@ -36,32 +37,38 @@ def fill_spec(proto: Any, model: str, version: int, signature: str = "") -> None
     proto.signature_name = signature
 
 
-def inputs(request: Any, max_bytes: int) -> dict[str, Array]:
-    """The arrays of a PredictRequest; numbers in `tensor_content` are read-only views.
+def inputs(request: Request, max_bytes: int) -> dict[str, Array]:
+    """The arrays of a PredictRequest; large ones are read-only views of the message where they are aligned in it.
 
     Args:
-        request: the message.
+        request: what `predict_request.parse` read.
         max_bytes: what one input may fill by repeating its last value.
 
     Raises:
         InvalidArgumentError: an input's values do not fit its dtype and shape.
         ResourceExhaustedError: an input is larger than `max_bytes`.
     """
-    return {name: _array(proto, f'input "{name}"', max_bytes) for name, proto in request.inputs.items()}
+    return {name: _input(request, name, f'input "{name}"', max_bytes) for name in request.proto.inputs}
 
 
-def first_value(request: Any, max_bytes: int, name: str) -> object:
+def first_value(request: Request, max_bytes: int, name: str) -> object:
     """The first value of an input of a PredictRequest; None where there is none, or none that can be read."""
-    if name not in request.inputs:
+    if name not in request.proto.inputs:
         return None
     try:
-        return first_of(_array(request.inputs[name], name, max_bytes))
+        return first_of(_input(request, name, name, max_bytes))
     except OpError:  # whoever reads all inputs says so
         return None
 
 
-def _array(proto: Any, what: str, max_bytes: int) -> Array:
+def _input(request: Request, name: str, what: str, max_bytes: int) -> Array:
+    proto, block = request.proto.inputs[name], request.blocks.get(name)
     try:
+        if block is not None:
+            array = block.array(proto, what)
+            if array is not None:
+                return array
+            proto = block.restored(proto)
         return from_proto(proto, what, writable=False, max_expansion=max_bytes)
     except UnimplementedError:
         raise InvalidArgumentError(f"{what} has DataType {proto.dtype}, which has no values; expected numbers or strings") from None

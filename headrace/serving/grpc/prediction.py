@@ -13,7 +13,6 @@ from headrace.proto.serving import (
     GetModelMetadataRequest,
     MultiInferenceRequest,
     MultiInferenceResponse,
-    PredictRequest,
     RegressionRequest,
     RegressionResponse,
 )
@@ -21,9 +20,10 @@ from headrace.serving import inference
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.examples import first_value, of_input
-from headrace.serving.grpc import codec, describe, results
+from headrace.serving.grpc import codec, describe, predict_request, results
 from headrace.serving.grpc.calls import Call, Method
 from headrace.serving.grpc.options import GrpcOptions
+from headrace.serving.grpc.predict_request import Request
 from headrace.serving.models import ModelSpec
 from headrace.serving.pending import Pending
 from headrace.serving.servable import Handle
@@ -49,25 +49,27 @@ class PredictionService:
     def methods(self) -> dict[str, Method]:
         """The methods, by path."""
         return {
-            f"/{SERVICE}/Predict": Method(PredictRequest, self.predict, api="Predict", start=self.start_predict),
+            f"/{SERVICE}/Predict": Method(None, self.predict, api="Predict", start=self.start_predict),
             f"/{SERVICE}/Classify": Method(ClassificationRequest, self.classify, api="Classify"),
             f"/{SERVICE}/Regress": Method(RegressionRequest, self.regress, api="Regress"),
             f"/{SERVICE}/MultiInference": Method(MultiInferenceRequest, self.multi_inference, api="MultiInference"),
             f"/{SERVICE}/GetModelMetadata": Method(GetModelMetadataRequest, self.metadata, pool=self._control),
         }
 
-    def predict(self, request: Any, call: Call) -> bytes:
-        """Runs one signature; raises what Dataplane.predict does."""
-        spec = codec.model_spec(request)
+    def predict(self, data: bytes, call: Call) -> bytes:
+        """Runs one signature; raises what Dataplane.predict does, and InvalidArgumentError for what is no PredictRequest."""
+        request = predict_request.parse(data)
+        spec = codec.model_spec(request.proto)
         call.model = spec.name
         call.context.first_value = functools.partial(codec.first_value, request, self._options.max_message_bytes)
         with self._dataplane.acquire(spec, call.context) as handle:
             pending = self._begin(handle, spec, request, call)
         return pending.result()
 
-    def start_predict(self, request: Any, call: Call) -> Pending[bytes] | None:
+    def start_predict(self, data: bytes, call: Call) -> Pending[bytes] | None:
         """Queues a request for a signature that is batched; None where a run would begin at once. Raises what `predict` does."""
-        spec = codec.model_spec(request)
+        request = predict_request.parse(data)
+        spec = codec.model_spec(request.proto)
         call.model = spec.name
         call.context.first_value = functools.partial(codec.first_value, request, self._options.max_message_bytes)
         with self._dataplane.acquire(spec, call.context) as handle:
@@ -75,9 +77,9 @@ class PredictionService:
                 return None
             return self._begin(handle, spec, request, call)
 
-    def _begin(self, handle: Handle, spec: ModelSpec, request: Any, call: Call) -> Pending[bytes]:
+    def _begin(self, handle: Handle, spec: ModelSpec, request: Request, call: Call) -> Pending[bytes]:
         inputs = codec.inputs(request, self._options.max_message_bytes)
-        pending = self._dataplane.start(handle, spec.signature, inputs, request.output_filter, "Predict", call.context)
+        pending = self._dataplane.start(handle, spec.signature, inputs, request.proto.output_filter, "Predict", call.context)
         signatures, content = handle.signatures, self._options.tensor_content
         return pending.then(lambda made: codec.predict_response(spec.name, made, signatures[made.signature], content))
 
