@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,23 @@ def listed(models: Sequence[str], file: Path | None, root: str) -> str:
         return model_list(models, root)
     if models:
         raise click.UsageError("both --model and --model_config_file list the models; give one of them")
+    return checked_list(read(file))
+
+
+def read(file: Path) -> str:
+    """The text of a file; of one that is too long for a ConfigMap, so much as is refused for that.
+
+    Raises:
+        UsageError: it cannot be read, or is TOML with a mistake.
+    """
     try:
         with file.open(encoding="utf-8") as lines:
-            return checked_list(lines.read(MAX_BYTES + 1))
-    except (OSError, UnicodeDecodeError) as error:
+            text = lines.read(MAX_BYTES + 1)
+        if file.suffix == ".toml":
+            tomllib.loads(text)
+    except (OSError, ValueError) as error:
         raise click.UsageError(f"cannot read {file}: {error}") from error
+    return text
 
 
 def check_flags(flags: Sequence[str]) -> None:

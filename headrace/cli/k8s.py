@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
-from headrace.cli.deployment import check_flags, listed, model_options
+from headrace.cli.deployment import check_flags, listed, model_options, read
 from headrace.cli.rendering import deliver
 from headrace.core.errors import OpError
 from headrace.deploy.kubernetes.manifests import render
-from headrace.deploy.kubernetes.options import KubernetesOptions
+from headrace.deploy.kubernetes.options import FILES, KubernetesOptions
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -46,6 +48,10 @@ def k8s() -> None:
 )
 @click.option("--drain_seconds", default=5, show_default=True, help="Before the end, for clients to learn of it.")
 @click.option("--startup_seconds", default=600, show_default=True, help="For models to load at the start.")
+@click.option("--access_config_file", type=_FILE, help="TOML: who may ask what. It goes into the ConfigMap, as the next two do.")
+@click.option("--traffic_config_file", type=_FILE, help="TOML: traffic rules.")
+@click.option("--batching_parameters_file", type=_FILE, help="BatchingParameters text; with -- --enable_batching.")
+@click.option("--metrics_token_secret", default="", help="Secret whose token lets Prometheus read the metrics.")
 @click.option("--tls_secret", default="", help="Secret with ssl.config, an SSLConfig text, and ca.crt: gRPC and REST over TLS.")
 @click.option("--scrape_interval", default="15s", show_default=True, help="Of the ServiceMonitor.")
 @click.option(
@@ -58,7 +64,9 @@ def serve(
 ) -> None:
     """Write the manifests of a model server: a Deployment and what belongs to it, for `kubectl apply -f -`."""
     try:
-        options = KubernetesOptions(models=listed(models, model_config_file, values["models_path"]), **values)
+        files = {flag: file for flag in FILES if (file := values.pop(flag)) is not None}
+        texts = tuple((flag, read(file)) for flag, file in files.items())
+        options = KubernetesOptions(models=listed(models, model_config_file, values["models_path"]), files=texts, **values)
     except OpError as error:
         raise click.ClickException(error.message) from error
     check_flags(options.flags)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from headrace.core.errors import InvalidArgumentError
 
-MAX_BYTES = 1 << 20
-"""Of the list: what a ConfigMap holds."""
+MAX_BYTES = (1 << 20) - 4096
+"""Of the list and other files: what a ConfigMap holds, less what the rest of the object takes."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _FOLDER = re.compile(r"[A-Za-z0-9_+@-][A-Za-z0-9_.+@-]*(/[A-Za-z0-9_+@-][A-Za-z0-9_.+@-]*)*")
@@ -43,13 +43,11 @@ def model_list(models: Sequence[str], root: str) -> str:
 
 
 def checked_list(text: str) -> str:
-    """A list that was written by hand, bounded so that a ConfigMap can hold it.
+    """A list that was written by hand.
 
     Raises:
-        InvalidArgumentError: it is empty or too long.
+        InvalidArgumentError: it is empty.
     """
     if not text.strip():
         raise InvalidArgumentError("the list of models is empty; expected the text of a ModelServerConfig")
-    if (size := len(text.encode())) > MAX_BYTES - 4096:  # the rest of the object needs room too
-        raise InvalidArgumentError(f"the list of models has {size} bytes; a ConfigMap holds {MAX_BYTES - 4096}")
     return text

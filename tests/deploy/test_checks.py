@@ -8,7 +8,7 @@ import pytest
 
 from headrace.core.errors import InvalidArgumentError
 from headrace.deploy import checks
-from headrace.deploy.models import MAX_BYTES, checked_list, model_list
+from headrace.deploy.models import checked_list, model_list
 
 DIGEST = "@sha256:" + "0a" * 32
 
@@ -100,7 +100,6 @@ def test_lists_of_models_that_are_refused(models: list[str], words: str) -> None
         model_list(models, "/models")
 
 
-def test_a_list_is_bounded() -> None:
-    for text, words in ((" \n", "is empty"), ("é" * (MAX_BYTES // 2), "a ConfigMap holds")):
-        with pytest.raises(InvalidArgumentError, match=words):
-            checked_list(text)
+def test_an_empty_list_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="is empty"):
+        checked_list(" \n")

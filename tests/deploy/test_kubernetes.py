@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from headrace.cli.k8s import k8s
 from headrace.core.errors import InvalidArgumentError
 from headrace.deploy.kubernetes.manifests import objects, render
-from headrace.deploy.kubernetes.options import KubernetesOptions
+from headrace.deploy.kubernetes.options import FILES, KubernetesOptions
 from headrace.deploy.models import model_list
 from headrace.monitoring import files, scrape
 from tests.interop.environments import ensure, run_peer
@@ -36,7 +36,14 @@ def _container(options: KubernetesOptions) -> dict[str, Any]:
 
 @pytest.mark.interop
 def test_the_schemas_of_kubernetes_take_them_and_see_mistakes(tmp_path: Path) -> None:
-    tls = replace(OPTIONS, tls_secret="cert", monitor_labels=(("release", "prometheus"),), max_replicas=2)
+    tls = replace(
+        OPTIONS,
+        tls_secret="cert",
+        metrics_token_secret="token",
+        files=(("access_config_file", "x"),),
+        monitor_labels=(("release", "prometheus"),),
+        max_replicas=2,
+    )
     texts = {"plain": render(OPTIONS), "tls": render(tls)}
     texts["wrong"] = texts["plain"].replace("targetPort:", "targetPorts:").replace("interval:", "intervall:")
     texts |= files.render(["operator"], files.Options(labels=["release=prometheus"]))
@@ -87,7 +94,14 @@ def test_a_pod_has_few_rights_and_time_to_end() -> None:
 def test_the_command_line_starts_a_server_with_the_paths_that_the_probes_and_prometheus_ask(tmp_path: Path) -> None:
     write_version(tmp_path / "models" / "m", 1, 3.0)
     (tmp_path / "models.config").write_text(model_list(["m"], str(tmp_path / "models")))
-    options = replace(OPTIONS, flags=("--enable_batching",))
+    texts = {
+        "access_config_file": '[anonymous]\nroles = ["predict", "metrics"]\nmodels = ["*"]\n',
+        "traffic_config_file": '[models.m]\nvariants = [{ name = "all", version = 1, weight = 1 }]\n',
+        "batching_parameters_file": "max_batch_size { value: 8 }\n",
+    }
+    for flag, text in texts.items():
+        (tmp_path / FILES[flag]).write_text(text)
+    options = replace(OPTIONS, flags=("--enable_batching",), files=tuple(texts.items()))
     container, monitor = _container(options), _objects(options)["ServiceMonitor"]
     here = {
         "/etc/headrace": str(tmp_path),
@@ -106,6 +120,7 @@ def test_the_command_line_starts_a_server_with_the_paths_that_the_probes_and_pro
             assert client.post("/v1/models/m:predict", json=BODY).json() == {"predictions": [[3.0, 6.0]]}
             metrics = client.get(monitor["spec"]["endpoints"][0]["path"]).text
             assert "headrace_serving_requests_total" in metrics
+            assert 'headrace_serving_traffic_share{model="m",variant="all"} 1' in metrics
         assert server.end() == 0
 
 
@@ -138,6 +153,8 @@ def test_with_tls_probes_and_prometheus_speak_it() -> None:
         ({"replicas": 0}, "replicas is 0"),
         ({"grace_seconds": 0}, "shutdown_grace_seconds is 0"),
         ({"tls_secret": "A"}, "the secret of TLS"),
+        ({"metrics_token_secret": "A"}, "the secret of the token"),
+        ({"files": (("traffic_config_file", "x" * (1 << 20)),)}, "a ConfigMap holds"),
         ({"monitor_labels": (("a b", "c"),)}, "a label of the ServiceMonitor"),
         ({"flags": ("--port=1",)}, "--port is decided"),
         ({"flags": ("x",)}, "is no flag"),
@@ -152,6 +169,12 @@ def test_the_command_prints_or_writes_them(tmp_path: Path) -> None:
     done = CliRunner().invoke(k8s, [*GIVEN, "--", "--enable_batching"])
     assert done.exit_code == 0, done.output
     assert done.output == render(replace(OPTIONS, flags=("--enable_batching",)))
+    access = tmp_path / "access.toml"
+    access.write_text("[anonymous]\nroles = []\n")
+    done = CliRunner().invoke(k8s, [*GIVEN, f"--access_config_file={access}", "--metrics_token_secret=t"])
+    assert done.output == render(replace(OPTIONS, files=(("access_config_file", access.read_text()),), metrics_token_secret="t"))
+    access.write_text("[anonymous")
+    assert "cannot read" in CliRunner().invoke(k8s, [*GIVEN, f"--access_config_file={access}"]).output
     done = CliRunner().invoke(k8s, [*GIVEN, f"--out={tmp_path}", "--no_service_monitor", "--name=other"])
     assert done.exit_code == 0, done.output
     assert "ServiceMonitor" not in (tmp_path / "other.yml").read_text()

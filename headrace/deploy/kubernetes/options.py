@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.yaml import Value
 from headrace.deploy import checks
+from headrace.deploy.models import MAX_BYTES
 
 CONFIG_FOLDER = "/etc/headrace"
 TLS_FOLDER = "/etc/headrace-tls"
@@ -15,12 +16,17 @@ TLS_FILE, TLS_AUTHORITY = "ssl.config", "ca.crt"
 CACHE_FOLDER = "/var/cache/headrace"
 MODELS_FILE = "models.config"
 CONFIG_POLL_SECONDS = 10
+FILES = {"access_config_file": "access.toml", "batching_parameters_file": "batching.config", "traffic_config_file": "traffic.toml"}
+"""What else the server may be given: names in the ConfigMap, by the flag."""
+TOKEN_KEY = "token"
+"""Of the secret with which Prometheus says who it is."""
 
 USER = 10001
 """The user and group of the image."""
 
 DECIDED = frozenset(
     {
+        *FILES,
         "drain_seconds",
         "grpc_host",
         "model_base_path",
@@ -35,6 +41,7 @@ DECIDED = frozenset(
         "rest_api_ssl_config_file",
         "shutdown_grace_seconds",
         "ssl_config_file",
+        "traffic_config_file_poll_wait_seconds",
     }
 )
 """Flags of the server that probes, ports, volumes or times of the objects depend on."""
@@ -65,6 +72,8 @@ class KubernetesOptions:
         queue_wait_ms: the wait before a run above which replicas are added.
         scrape_interval: of the ServiceMonitor.
         tls_secret: the Secret with which gRPC and REST speak TLS; empty for plain text.
+        files: texts of further files, by their flags (see `FILES`).
+        metrics_token_secret: the Secret with the token by which Prometheus may read the metrics; empty where it needs none.
         monitor_labels: of the ServiceMonitor, by which some Prometheus finds it.
         flags: more flags of the server.
 
@@ -90,6 +99,8 @@ class KubernetesOptions:
     queue_wait_ms: int = 50
     scrape_interval: str = "15s"
     tls_secret: str = ""
+    files: tuple[tuple[str, str], ...] = ()
+    metrics_token_secret: str = ""
     monitor_labels: tuple[tuple[str, str], ...] = ()
     flags: tuple[str, ...] = ()
 
@@ -97,8 +108,11 @@ class KubernetesOptions:
         checks.dns_label("the name", self.name, longest=50)  # names of pods put more behind it
         checks.dns_label("the namespace", self.namespace)
         checks.dns_name("the claim", self.models_claim)
-        if self.tls_secret:
-            checks.dns_name("the secret of TLS", self.tls_secret)
+        for what, secret in (("TLS", self.tls_secret), ("the token", self.metrics_token_secret)):
+            if secret:
+                checks.dns_name(f"the secret of {what}", secret)
+        if (size := sum(len(text.encode()) for text in (self.models, *dict(self.files).values()))) > MAX_BYTES:
+            raise InvalidArgumentError(f"the files of the server have {size} bytes together; a ConfigMap holds {MAX_BYTES}")
         checks.image(self.image)
         checks.path("the path of the models", self.models_path)
         checks.quantity("cpu", self.cpu)

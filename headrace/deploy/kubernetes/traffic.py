@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.core.yaml import Value
-from headrace.deploy.kubernetes.options import TLS_AUTHORITY, KubernetesOptions
+from headrace.deploy.kubernetes.options import TLS_AUTHORITY, TOKEN_KEY, KubernetesOptions
 from headrace.monitoring.scrape import DEFAULT_PATH, WAIT_METRIC
 
 _DOWN_SECONDS = 300
@@ -62,6 +62,8 @@ def service_monitor(options: KubernetesOptions) -> dict[str, Value]:
     if options.tls_secret:
         authority: Value = {"secret": {"name": options.tls_secret, "key": TLS_AUTHORITY}}
         endpoint |= {"scheme": "https", "tlsConfig": {"ca": authority, "serverName": f"{options.name}.{options.namespace}.svc"}}
+    if options.metrics_token_secret:
+        endpoint["authorization"] = {"credentials": {"name": options.metrics_token_secret, "key": TOKEN_KEY}}
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",

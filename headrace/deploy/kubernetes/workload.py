@@ -7,6 +7,7 @@ from headrace.deploy.kubernetes.options import (
     CACHE_FOLDER,
     CONFIG_FOLDER,
     CONFIG_POLL_SECONDS,
+    FILES,
     MODELS_FILE,
     TLS_FILE,
     TLS_FOLDER,
@@ -18,8 +19,9 @@ _PROBE_SECONDS = 5
 
 
 def config_map(options: KubernetesOptions) -> dict[str, Value]:
-    """The list of models. The server takes a changed one without a restart."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": options.metadata(), "data": {MODELS_FILE: options.models}}
+    """The list of models, and other files of the server, which takes changed ones without a restart, but for batching."""
+    data = {MODELS_FILE: options.models, **{FILES[flag]: text for flag, text in options.files}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": options.metadata(), "data": data}
 
 
 def deployment(options: KubernetesOptions) -> dict[str, Value]:
@@ -51,6 +53,9 @@ def disruption_budget(options: KubernetesOptions) -> dict[str, Value]:
 def arguments(options: KubernetesOptions) -> list[str]:
     """The command line of the server, behind `headrace`."""
     tls = [f"--{name}={TLS_FOLDER}/{TLS_FILE}" for name in ("ssl_config_file", "rest_api_ssl_config_file")]
+    files = [f"--{flag}={CONFIG_FOLDER}/{FILES[flag]}" for flag, _ in options.files]
+    if "traffic_config_file" in dict(options.files):
+        files.append(f"--traffic_config_file_poll_wait_seconds={CONFIG_POLL_SECONDS}")
     return [
         "serve",
         f"--model_config_file={CONFIG_FOLDER}/{MODELS_FILE}",
@@ -62,6 +67,7 @@ def arguments(options: KubernetesOptions) -> list[str]:
         # Until the endpoints of the Service are known without it everywhere, a pod that ends still gets requests.
         f"--drain_seconds={options.drain_seconds}",
         f"--shutdown_grace_seconds={options.grace_seconds}",
+        *files,
         *(tls if options.tls_secret else []),
         *options.flags,
     ]
