@@ -28,6 +28,7 @@ def monitor() -> None:
 @click.option("--latency_seconds", type=float, default=0.25, show_default=True, help="What in time is.")
 @click.option("--target", multiple=True, default=["127.0.0.1:8501"], show_default=True, help="HOST:PORT of a server's REST.")
 @click.option("--scrape_interval", default="15s", show_default=True, help="Between two looks of Prometheus.")
+@click.option("--token_file", default="", help="On Prometheus' machine: the token by which it may read the metrics.")
 @click.option("--label", multiple=True, metavar="NAME=VALUE", help="Of the PrometheusRule for Prometheus' operator.")
 def render_files(
     what: str,
@@ -38,12 +39,13 @@ def render_files(
     latency_seconds: float,
     target: tuple[str, ...],
     scrape_interval: str,
+    token_file: str,
     label: tuple[str, ...],
 ) -> None:
     """Write Grafana dashboards, Prometheus rules, and the configurations that they need."""
     try:
         objectives = Objectives(objective, objective if latency_objective is None else latency_objective, latency_seconds, job)
-        files = render(KINDS if what == "all" else [what], Options(objectives, target, scrape_interval, label))
+        files = render(KINDS if what == "all" else [what], Options(objectives, target, scrape_interval, label, token_file))
     except OpError as error:
         raise click.ClickException(error.message) from error
     deliver(files, out)

@@ -33,6 +33,7 @@ class Options:
         objectives: what the service promises, and Prometheus' name of the servers.
         targets: `host:port` of each server's REST.
         interval: between two looks of Prometheus.
+        token_file: the path, on Prometheus' machine, of the token by which it may read the metrics; empty where it needs none.
         labels: `NAME=VALUE` of the PrometheusRule, by which some Prometheus finds it.
 
     Raises:
@@ -43,6 +44,7 @@ class Options:
     targets: Sequence[str] = ("127.0.0.1:8501",)
     interval: str = "15s"
     labels: Sequence[str] = ()
+    token_file: str = ""
 
     def __post_init__(self) -> None:
         if not _JOB.fullmatch(self.objectives.job):
@@ -80,7 +82,9 @@ def render(kinds: Sequence[str], options: Options) -> dict[str, str]:
     if "rules" in kinds:
         files[RULES_FILE] = groups.render(rule_groups(options.objectives))
     if "scrape" in kinds:
-        files["prometheus.yml"] = scrape.prometheus(options.objectives.job, options.targets, options.interval, [RULES_FILE])
+        files["prometheus.yml"] = scrape.prometheus(
+            options.objectives.job, options.targets, options.interval, [RULES_FILE], options.token_file
+        )
     if "adapter" in kinds:
         files["prometheus-adapter.yml"] = scrape.adapter()
     if "operator" in kinds:

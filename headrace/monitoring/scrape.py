@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.core.yaml import dump
+from headrace.core.yaml import Value, dump
 from headrace.monitoring.rules.alerts import WAIT_SERIES
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
@@ -17,7 +17,7 @@ _INTERVAL = re.compile(r"[1-9][0-9]*(ms|s|m)")
 _TARGET = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 
 
-def prometheus(job: str, targets: Sequence[str], interval: str, rule_files: Sequence[str], path: str = DEFAULT_PATH) -> str:
+def prometheus(job: str, targets: Sequence[str], interval: str, rule_files: Sequence[str], token_file: str = "") -> str:
     """A configuration of Prometheus that reads the servers.
 
     Args:
@@ -25,7 +25,7 @@ def prometheus(job: str, targets: Sequence[str], interval: str, rule_files: Sequ
         targets: `host:port` of each server's REST.
         interval: between two looks, such as `15s`.
         rule_files: their paths, from the configuration's place.
-        path: of the metrics page.
+        token_file: holds the token by which Prometheus may read the metrics; empty where it needs none.
 
     Raises:
         InvalidArgumentError: a target or the interval has another form.
@@ -35,11 +35,14 @@ def prometheus(job: str, targets: Sequence[str], interval: str, rule_files: Sequ
             raise InvalidArgumentError(f"{target!r} is no target; expected host:port, such as models.example:8501")
     if not _INTERVAL.fullmatch(interval):
         raise InvalidArgumentError(f"{interval!r} is no interval; expected such as 15s or 1m")
+    scrape: dict[str, Value] = {"job_name": job, "metrics_path": DEFAULT_PATH}
+    if token_file:
+        scrape["authorization"] = {"credentials_file": token_file}
     return dump(
         {
             "global": {"scrape_interval": interval, "evaluation_interval": interval},
             "rule_files": list(rule_files),
-            "scrape_configs": [{"job_name": job, "metrics_path": path, "static_configs": [{"targets": list(targets)}]}],
+            "scrape_configs": [{**scrape, "static_configs": [{"targets": list(targets)}]}],
         }
     )
 

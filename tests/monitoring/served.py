@@ -33,6 +33,7 @@ shadow = { variant = "canary", percent = 100 }
 rollback = { variant = "canary", baseline = "stable", min_requests = 10, max_nonfinite_rate = 0.01 }
 """
 TOKEN = "of-a-caller-that-may-ask-seldom"
+METRICS_TOKEN = "of-prometheus"
 ACCESS = f"""
 [callers.seldom]
 token_sha256 = ["{hashlib.sha256(TOKEN.encode()).hexdigest()}"]
@@ -40,8 +41,12 @@ roles = ["predict"]
 models = ["*"]
 requests_per_second = 1
 
+[callers.prometheus]
+token_sha256 = ["{hashlib.sha256(METRICS_TOKEN.encode()).hexdigest()}"]
+roles = ["metrics"]
+
 [anonymous]
-roles = ["predict", "metrics"]
+roles = ["predict"]
 models = ["*"]
 """
 _MORE = {

@@ -67,7 +67,8 @@ def test_every_query_finds_data(tmp_path: Path) -> None:
     list_file.write_text(served.configuration(**models))
     with running(*_flags(tmp_path), module="headrace") as server:
         server.ready()
-        options = Options(OBJECTIVES, [server.url.removeprefix("http://")], "1s")
+        (tmp_path / "token").write_text(served.METRICS_TOKEN)
+        options = Options(OBJECTIVES, [server.url.removeprefix("http://")], "1s", token_file=str(tmp_path / "token"))
         for name, text in render(["rules", "scrape"], options).items():
             (tmp_path / name).write_text(text)
         with prometheus.running(tmp_path / "prometheus.yml", tmp_path) as reader, served.Clients(server.url) as clients:
@@ -84,7 +85,8 @@ def test_every_query_finds_data(tmp_path: Path) -> None:
             assert len(found) == len(RULES)
             by_hand = "max by (job) (" + WAIT_SERIES + '{job="headrace"})'  # as prometheus-adapter asks for each pod
             assert reader.values(by_hand)
-        page = httpx.get(f"{server.url}/monitoring/prometheus/metrics").text
+        headers = {"authorization": f"Bearer {served.METRICS_TOKEN}"}
+        page = httpx.get(f"{server.url}/monitoring/prometheus/metrics", headers=headers).text
     lint = prometheus.promtool("check", "metrics", stdin=page)
     assert "error while linting" not in lint.stderr
     problems = {line.split()[0] for line in lint.stdout.splitlines() + lint.stderr.splitlines() if line.strip()}
