@@ -29,6 +29,7 @@ from headrace.serving.grpc.options import GrpcOptions, parse_channel_arguments
 from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.rest.app import RestOptions
 from headrace.serving.rest.connections import ConnectionLimits
+from headrace.serving.rest.cors import checked_origins
 from headrace.serving.server import ModelServer, ServerOptions, announce
 from headrace.serving.tls import Tls, read_tls
 from headrace.serving.workers import default_threads
@@ -126,6 +127,7 @@ def _underscores(name: str) -> str:
     "--rest_api_receive_timeout_in_ms", type=click.IntRange(1), default=30_000, show_default=True, help="Of a request's headers."
 )
 @click.option("--rest_api_enable_cors_support", **_BOOLEAN, help="Scripts on pages of any site may read the answers.")
+@click.option("--rest_api_cors_origin", multiple=True, help="Scripts on pages of this site may, such as https://shop.example.")
 @click.option("--file_system_poll_wait_seconds", type=click.FloatRange(0), default=1.0, show_default=True, help="0 looks once.")
 @click.option("--num_load_threads", type=click.IntRange(0), default=0, show_default=True, help="Loads at once; 0 is one.")
 @click.option("--max_num_load_retries", type=click.IntRange(0), default=5, show_default=True, help="After a failed load.")
@@ -236,6 +238,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
             max_body_bytes=flags["rest_api_max_body_bytes"],
             metrics_path=metrics_path(monitoring) if monitoring else flags["prometheus_path"],
             cross_origin=flags["rest_api_enable_cors_support"],
+            origins=checked_origins(flags["rest_api_cors_origin"]),
         ),
         batching=_batching(flags, platform),
         cache=CacheOptions(flags["response_cache_bytes"], cacheable) if (cacheable := flags["response_cacheable"]) else None,

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -60,6 +60,12 @@ class AuditOptions:
     file: Path | None = None
     max_bytes: int = 16 << 20
     kept_files: int = 4
+
+    def of_process(self, index: int) -> AuditOptions:
+        """The same for one of several processes of a server, with a file of its own: `audit.jsonl` becomes `audit-0.jsonl`."""
+        if self.file is None:
+            return self
+        return replace(self, file=self.file.with_name(f"{self.file.stem}-{index}{self.file.suffix}"))
 
 
 class AuditLog:

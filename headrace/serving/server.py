@@ -360,7 +360,8 @@ class ModelServer:
     def _serve_rest(self, listener: socket.socket, workers: Workers) -> None:
         options = self._options
         app = RestApp(self._dataplane, self._metrics, workers, options.rest, self._gate)
-        served = allow_cross_origin(app) if options.rest.cross_origin else app
+        shared = options.rest.cross_origin or bool(options.rest.origins)
+        served = allow_cross_origin(app, options.rest.origins) if shared else app
         limits = replace(options.rest_connections, most=room_for_connections(options.rest_connections.most))
         config = http_config(served, options.rest_tls, limits, options.grace_seconds - _LEAST_GRACE_SECONDS)
         self._http = HttpServer(config, lambda: self._on_ready(url_of(listener, options.rest_tls is not None)))

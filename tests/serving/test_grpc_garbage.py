@@ -111,6 +111,28 @@ def test_damaged_requests(methods: dict[str, Method], seed: tuple[str, bytes], c
     check(methods, name, bytes(data[: len(data) - cut]))
 
 
+@pytest.mark.parametrize("depth", [120, 10_000])
+def test_messages_nested_too_deep(methods: dict[str, Method], depth: int) -> None:
+    """A tensor of variants holds tensors, and so on; such a message is built by hand, since the library makes none so deep."""
+    data = b""
+    for _ in range(depth):
+        inner = length(3, data)  # VariantTensorDataProto.tensors
+        data = length(15, inner)  # TensorProto.variant_val
+    request = length(1, length(1, b"m")) + length(2, length(1, b"x") + length(2, data))
+    found = outcome(methods[f"/{PREDICTION}/Predict"], request, Call(Context()))
+    assert isinstance(found, OpError)
+    assert (found.code, "no serialized tensorflow.serving.PredictRequest" in found.message) == ("INVALID_ARGUMENT", True)
+
+
+def length(number: int, content: bytes) -> bytes:
+    """A field of bytes as protobuf writes it."""
+    size, digits = len(content), bytearray()
+    while size >= 0x80:
+        digits.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([number << 3 | 2, *digits, size]) + content
+
+
 @pytest.mark.parametrize("name", ["Predict", "Classify", "Regress"])
 def test_undamaged_ones_are_answered(methods: dict[str, Method], name: str) -> None:
     for each, data in SEEDS:

@@ -191,9 +191,26 @@ def test_pages_of_other_sites_may_ask_when_that_is_switched_on(tmp_path: Path, e
         assert server.end() == 0
 
 
+def test_pages_of_the_sites_that_are_named_may_ask(tmp_path: Path) -> None:
+    write_version(tmp_path, 1)
+    named = ["https://shop.example", "http://127.0.0.1:3000"]
+    with serving(tmp_path, *(f"--rest_api_cors_origin={origin}" for origin in named)) as server:
+        server.ready()
+        url = f"{server.url}/v1/models/m:predict"
+        for origin in [*named, "https://shop.example.evil.example", "http://shop.example", "null"]:
+            allowed = origin if origin in named else None
+            asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+            assert httpx.options(url, headers=asked).status_code == (200 if allowed else 400)
+            assert httpx.options(url, headers=asked).headers.get("access-control-allow-origin") == allowed
+            answer = httpx.post(url, json=BODY, headers={"Origin": origin})
+            assert (answer.status_code, answer.headers.get("access-control-allow-origin")) == (200, allowed)
+        assert server.end() == 0
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
+        (["--model_base_path=/m", "--rest_api_port=1", "--rest_api_cors_origin=shop.example"], 1, "'shop.example' is no origin"),
         ([], 2, "no model to serve: give --model_base_path, or --model_config_file for several models"),
         (
             ["--model_base_path=/m", "--model_config_file_poll_wait_seconds=1"],

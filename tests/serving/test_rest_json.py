@@ -213,6 +213,11 @@ def test_an_empty_body_is_named_as_such() -> None:
     assert refusal(b"") == "JSON Parse error: The document is empty"
 
 
+@pytest.mark.parametrize("part", [b"[],", b"{},", b'{"a":1},'])
+def test_too_many_parts_are_refused_before_they_fill_the_memory(part: bytes) -> None:
+    assert "more than 4194304 lists, objects and keys" in refusal(b'{"instances": [' + part * (4 << 20) + b"1]}")
+
+
 def test_lists_nested_too_deep_are_refused() -> None:
     deep = b'{"instances": ' + b"[" * 40 + b"1" + b"]" * 40 + b"}"
     assert "expected at most 32" in refusal(deep)

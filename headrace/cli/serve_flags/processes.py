@@ -42,6 +42,7 @@ def run_server(options: ServerOptions, processes: int, announce: Callable[[str, 
     if member is not None:
         if options.grpc is not None and member.index:  # a Unix socket belongs to one
             options = replace(options, grpc=replace(options.grpc, socket_path=None))
+        options = replace(options, audit=options.audit.of_process(member.index))
         told = member.listening
         worker = ModelServer(options, on_ready=lambda url: told(url, worker.grpc_address), member=member)
         worker.run()

@@ -61,12 +61,14 @@ class RestOptions:
         max_body_bytes: of a request, compressed and inflated.
         metrics_path: where Prometheus reads; None for nowhere.
         cross_origin: lets scripts of other sites' pages read the answers (CORS).
+        origins: the sites whose pages may, which is `cross_origin` for those; empty says nothing of sites.
     """
 
     timeout_seconds: float = 30.0
     max_body_bytes: int = 128 << 20
     metrics_path: str | None = DEFAULT_PATH
     cross_origin: bool = False
+    origins: tuple[str, ...] = ()
 
 
 class RestApp:

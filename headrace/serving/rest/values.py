@@ -12,6 +12,8 @@ import orjson
 
 from headrace.core.errors import InvalidArgumentError
 
+MOST_PARTS = 4 << 20
+"""Lists, objects and keys of a JSON text. Each takes tens of bytes in memory for the two that it may have in the text."""
 _SHOWN = 1024
 _KINDS = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 
@@ -20,10 +22,14 @@ def load(body: bytes) -> Any:
     """The value that a JSON text stands for; NaN, Infinity and -Infinity may stand bare.
 
     Raises:
-        InvalidArgumentError: it is no JSON.
+        InvalidArgumentError: it is no JSON, or has more than `MOST_PARTS` lists, objects and keys.
     """
     if not body:
         raise InvalidArgumentError("JSON Parse error: The document is empty")
+    if len(body) > MOST_PARTS and sum(map(body.count, (b"[", b"{", b":"))) > MOST_PARTS:
+        raise InvalidArgumentError(
+            f"the request's JSON has more than {MOST_PARTS} lists, objects and keys; send fewer instances at a time, or binary data"
+        )
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

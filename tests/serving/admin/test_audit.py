@@ -109,3 +109,9 @@ def test_writing_goes_on_once_it_works_again(tmp_path: Path, caplog: pytest.LogC
     log.close()
     assert [line["target"] for line in lines(folder / "audit.jsonl")] == ["5"]
     assert len(caplog.records) == 1
+
+
+def test_each_of_several_processes_has_a_file_of_its_own() -> None:
+    options = AuditOptions(Path("/logs/audit.jsonl"), 5)
+    assert options.of_process(2) == AuditOptions(Path("/logs/audit-2.jsonl"), 5)
+    assert AuditOptions().of_process(2) == AuditOptions()
