@@ -62,3 +62,17 @@ def test_counts_of_one_that_is_gone_stay_while_its_model_is_listed() -> None:
 
 def test_no_process_no_page() -> None:
     assert Pages().text() == ""
+
+
+def test_gauges_of_traffic_rules_are_not_added_up() -> None:
+    pages = Pages()
+    for process, in_force in ((1, 1.0), (2, 0.0)):
+        share = Gauge("headrace_serving_traffic_share", "Part.", ["model", "variant"])
+        share.replace({("a", "stable"): 0.75})
+        changed = Gauge("headrace_serving_traffic_rules_last_change_successful", "1 unless the last try failed.")
+        changed.replace({(): in_force})
+        available = Gauge("headrace_serving_model_available", "1 or 0.", ["model"])
+        available.replace({("a",): 1.0})
+        pages.update(process, render([share, changed, available]))
+    assert 'headrace_serving_traffic_share{model="a",variant="stable"} 0.75' in lines(pages)
+    assert "headrace_serving_traffic_rules_last_change_successful 0" in lines(pages)

@@ -13,10 +13,11 @@ _LEAST = {
     "headrace_serving_config_last_reload_successful",
     "headrace_serving_model_available",
     "headrace_serving_model_version_available",
+    "headrace_serving_traffic_rules_last_change_successful",
     "process_start_time_seconds",
 }
 """Gauges that say of the server what the worst of its processes says; a process that does not say counts as 0."""
-_MOST = {"headrace_serving_info", "headrace_serving_model_version_state"}
+_MOST = {"headrace_serving_info", "headrace_serving_model_version_state", "headrace_serving_traffic_share"}
 _MODEL = re.compile(r'[{,]model(?:_name)?="((?:[^"\\]|\\.)*)"')
 _LISTED = "headrace_serving_model_available"
 _UNKNOWN = "(unknown)"
