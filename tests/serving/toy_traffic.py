@@ -89,6 +89,8 @@ class Site:
         self._workers = Workers(4, 64, lambda _: None)
         self.app = RestApp(self.dataplane, self.metrics, self._workers)
         self._stack = contextlib.ExitStack()
+        self.address = ""
+        """Of the gRPC front end, once there is one."""
 
     def __enter__(self) -> Self:
         self.fleet.models._options = type(self.fleet.models._options)(allow_unavailable_labels=True)
@@ -132,6 +134,7 @@ class Site:
         server.start()
         self._stack.callback(server.close, 10)
         self._stack.callback(lambda: server.drain(10).wait(30))
+        self.address = server.address
         client = Client(server.address)
         self._stack.callback(client.close)
         return client

@@ -99,19 +99,19 @@ class Arm:
         name: the variant's.
         total: since the rules are in force.
         window: of the last time; None where nothing is watched.
-        overridden: requests that named the variant themselves, which nothing else counts.
+        unassigned: requests that named the variant, or were meant for another; nothing else counts them.
         fallbacks: requests that were meant for this variant and went to another, since it was not AVAILABLE.
         rates: outcomes that are true or false.
         numbers: outcomes that are numbers.
     """
 
-    __slots__ = ("fallbacks", "name", "numbers", "overridden", "rates", "total", "window")
+    __slots__ = ("fallbacks", "name", "numbers", "rates", "total", "unassigned", "window")
 
     def __init__(self, name: str, window: Window | None = None) -> None:
         self.name = name
         self.total = Tally()
         self.window = window
-        self.overridden = 0
+        self.unassigned = 0
         self.fallbacks = 0
         self.rates = Proportion()
         self.numbers = Moments()

@@ -119,7 +119,7 @@ class Experiment:
         arm = self.arms[routed.variant]
         with self.lock:
             if not routed.assigned:
-                arm.overridden += 1
+                arm.unassigned += 1
                 return
             for tally in arm.tallies():
                 tally.answered(code, seconds)

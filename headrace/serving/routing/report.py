@@ -53,7 +53,7 @@ def _arm(arm: Arm) -> dict[str, Any]:
             "p99": latency.quantile(total.seconds, 0.99) if answered else None,
         },
         "nonfinite_answers": total.nonfinite,
-        "overridden": arm.overridden,
+        "unassigned": arm.unassigned,
         "fallbacks": arm.fallbacks,
         "outcomes": {
             "rate": {"count": arm.rates.count, "successes": arm.rates.successes, "rate": _number(arm.rates.rate)},

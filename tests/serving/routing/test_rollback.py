@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
@@ -14,6 +15,7 @@ from headrace.serving.routing import latency
 from headrace.serving.routing.arms import Tally, Window
 from headrace.serving.routing.judge import reason_to_roll_back
 from headrace.serving.routing.rules import Rollback
+from tests.serving.toy_grpc import predict_request
 from tests.serving.toy_traffic import FAILS, NAN, SLOW, Site, variant
 
 LIMITS: dict[str, Any] = {
@@ -129,6 +131,22 @@ def test_a_bad_canary_loses_its_share(tmp_path: Path, scale: float, why: str) ->
         assert site.traffic.report("m")["rolled_back"].keys() == {"canary"}
         site.rules(variant("stable", 1, 50), variant("canary", 2, 50), **{**rules, "salt": "two"})
         assert site.traffic.report("m")["rolled_back"] == {}
+
+
+def test_a_canary_that_answers_nan_over_grpc_loses_its_share(tmp_path: Path) -> None:
+    clock = Clock()
+    with Site(tmp_path, 1.0, NAN, clock=clock) as site:
+        site.rules(variant("stable", 1, 50), variant("canary", 2, 50), rollback=LIMITS)
+        method = site.grpc().method("Predict")
+        request = predict_request(x=np.ones((1, 2), np.float32))
+        found: list[str] = []
+        for _ in range(60):
+            clock.now += 1
+            _, call = method.with_call(request, timeout=60, wait_for_ready=True)
+            found.append(dict(call.initial_metadata())["x-headrace-variant"])
+        assert set(found[:10]) == {"stable", "canary"}
+        assert set(found[-30:]) == {"stable"}
+        assert site.traffic.report("m")["rolled_back"]["canary"]["why"] == "nonfinite"
 
 
 def test_a_good_canary_stays(tmp_path: Path) -> None:

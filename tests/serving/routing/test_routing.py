@@ -121,7 +121,7 @@ def test_a_request_may_name_its_variant_where_the_rules_let_it(site: Site) -> No
     assert by_grpc(client, [("x-headrace-variant", "canary")])["x-headrace-model-version"] == "2"
     assert versions(site.predict(1, headers=lambda _: {"X-Headrace-Variant": "other"})).total() == 1
     report = site.traffic.report("m")["variants"]["canary"]
-    assert (report["overridden"], report["requests"]) == (11, 0)
+    assert (report["unassigned"], report["requests"]) == (11, 0)
     site.rules(STABLE, {**CANARY, "weight": 0})
     assert versions(site.predict(10, headers=lambda _: {"X-Headrace-Variant": "canary"})) == {("1", "stable"): 10}
 

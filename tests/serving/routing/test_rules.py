@@ -65,6 +65,14 @@ def test_what_a_file_says() -> None:
     assert (places.shadow, places.rollback) == (None, None)
 
 
+def test_the_example_of_the_documentation_is_one() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "serving_traffic.md").read_text()
+    rules = parse_toml(page.split("```toml\n")[1].split("```")[0].encode(), "docs")["fashion"]
+    assert rules.names == ["stable", "canary"]
+    assert rules.rollback == Rollback("canary", "stable", 300, 100, 0.01, 2.0, 0.0, 0.999)
+    assert rules.shadow == Shadow("canary", 5.0, 1e-5, 1e-3)
+
+
 def test_rules_go_through_their_document_unchanged() -> None:
     rules = parse_toml(WHOLE.encode(), "traffic.toml")
     assert parse(to_document(rules)) == rules
