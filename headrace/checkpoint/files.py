@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headrace.checkpoint.bundle import Piece, index_path, shard_path, write_shards
+from headrace.core import durable
 from headrace.core.dtypes import DType
 from headrace.core.errors import DataLossError
 
@@ -36,7 +37,7 @@ def publish(prefix: Path, shards: Sequence[Sequence[Piece]], kinds: Mapping[str,
         for number in range(count):
             shard_path(work, number, count).replace(shard_path(prefix, number, count))
         index_path(work).replace(index_path(prefix))
-        _sync(prefix.parent)
+        durable.sync(prefix.parent)
         for path in _data_files(prefix):
             if not path.name.endswith(f"-of-{count:05d}"):
                 path.unlink(missing_ok=True)  # of a checkpoint of this name with another number of data files
@@ -72,14 +73,6 @@ def _literal(name: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", name)
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 @dataclass
 class CheckpointState:
     """What the file `checkpoint` says.
@@ -105,16 +98,7 @@ def write_state(folder: Path, state: CheckpointState, name: str | None = None) -
     if state.last_preserved_timestamp:
         lines.append(f"last_preserved_timestamp: {state.last_preserved_timestamp!r}")
     target = folder / (name or STATE_FILE)
-    work = target.with_name(f".{target.name}.{secrets.token_hex(6)}.partial")
-    try:
-        with work.open("w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        work.replace(target)
-        _sync(folder)
-    finally:
-        work.unlink(missing_ok=True)
+    durable.write(target, ("\n".join(lines) + "\n").encode())
 
 
 def read_state(folder: Path, name: str | None = None) -> CheckpointState | None:
