@@ -22,6 +22,7 @@ COMMANDS = {
     "graph": _Entry("headrace.cli.graph", "Show a graph, what the optimizer changes, and draw it."),
     "inspect": _Entry("headrace.cli.inspect", "Show what a SavedModel holds, or how two versions differ."),
     "k8s": _Entry("headrace.cli.k8s", "Write Kubernetes manifests of the model server."),
+    "mirror": _Entry("headrace.cli.mirror", "Mirror package indexes, verified to the last byte.", extra="mirror"),
     "monitor": _Entry("headrace.cli.monitor", "Write Grafana dashboards and Prometheus rules for the model server."),
     "run": _Entry("headrace.cli.run", "Run a TensorFlow program on Headrace, unchanged."),
     "run-signature": _Entry("headrace.cli.run_signature", "Run one signature of a SavedModel on files or JSON."),

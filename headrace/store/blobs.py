@@ -19,7 +19,6 @@ from headrace.core.errors import PermissionDeniedError
 from headrace.store import digests
 from headrace.store.reception import Reception, receive
 
-
 _LOOK_SECONDS = 0.02
 
 

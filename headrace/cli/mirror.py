@@ -1,0 +1,109 @@
+"""`headrace mirror`: packages from inside your own walls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from headrace.core.errors import OpError
+from headrace.mirror.options import MirrorOptions, UpstreamOptions
+from headrace.mirror.server.process import serve as run_mirror
+from headrace.mirror.upstream.pip import configured_index
+from headrace.store.blobs import BlobStore
+from headrace.store.index import open_index
+
+_MINUTE = 60.0
+_GIB = 1 << 30
+_ROOT = click.option(
+    "--root", type=click.Path(path_type=Path, file_okay=False), default="mirror", show_default=True, help="Where all of it is kept."
+)
+
+
+@click.group()
+def mirror() -> None:
+    """Mirror package indexes: each file is fetched once, and verified to the last byte."""
+
+
+@mirror.command()
+@_ROOT
+@click.option(
+    "--upstream", "upstreams", multiple=True, help="[NAME=]URL of a Simple API, in order; else the one that pip is set to."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8466, show_default=True, help="0 takes a free one.")
+@click.option("--fresh_minutes", type=click.FloatRange(0), default=10.0, show_default=True, help="Pages so old are not asked for.")
+@click.option("--stale_minutes", type=click.FloatRange(0), default=60.0, show_default=True, help="Then, while they are asked for.")
+@click.option("--error_hours", type=click.FloatRange(0), default=168.0, show_default=True, help="While upstream fails.")
+@click.option("--high_gib", type=click.FloatRange(0), default=100.0, show_default=True, help="Above it the oldest files go.")
+@click.option("--low_gib", type=click.FloatRange(0), default=80.0, show_default=True, help="Until so much is left.")
+def serve(
+    root: Path,
+    upstreams: tuple[str, ...],
+    host: str,
+    port: int,
+    fresh_minutes: float,
+    stale_minutes: float,
+    error_hours: float,
+    high_gib: float,
+    low_gib: float,
+) -> None:
+    """Answer pip, uv and all others that speak the Simple repository API."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
+    if low_gib > high_gib:
+        raise click.UsageError(f"--low_gib={low_gib:g} is above --high_gib={high_gib:g}; it is what is left when room was made")
+    try:
+        found = [_upstream(place, text) for place, text in enumerate(upstreams or (configured_index(),))]
+        patience = (fresh_minutes * _MINUTE, stale_minutes * _MINUTE, error_hours * 60 * _MINUTE)
+        options = MirrorOptions(
+            root,
+            tuple(UpstreamOptions(name, url, *patience) for name, url in found),
+            host,
+            port,
+            high_bytes=int(high_gib * _GIB),
+            low_bytes=int(low_gib * _GIB),
+        )
+        asyncio.run(run_mirror(options))
+    except OpError as error:
+        raise click.ClickException(error.message) from error
+
+
+@mirror.command()
+@_ROOT
+@click.option("--repair", is_flag=True, help="Put damaged files aside, and make the index agree with what is there.")
+@click.pass_context
+def fsck(context: click.Context, root: Path, repair: bool) -> None:
+    """Read all files again, and say which are not what they should be. Exit status 1 when some are."""
+    if not (root / "blobs").is_dir():
+        raise click.ClickException(f"{root} holds no mirror; expected a folder that `headrace mirror serve --root` has used")
+    store = BlobStore(root)
+    damaged = 0
+    for digest, path in store.damaged():
+        damaged += 1
+        click.echo(f"damaged: {path}")
+        if repair:
+            click.echo(f"  put aside: {store.quarantine(digest)}")
+    index = open_index(root)
+    try:
+        if repair:
+            lacking, gone = index.rebuild()
+            click.echo(f"index: {lacking} files added, {gone} removed")
+        usage = index.usage()
+    finally:
+        index.close()
+    click.echo(f"{usage.files} files, {usage.bytes} bytes; {damaged} damaged")
+    if damaged and not repair:
+        context.exit(1)
+
+
+def _upstream(place: int, text: str) -> tuple[str, str]:
+    """The name and URL in `NAME=URL`."""
+    name, parted, url = text.partition("=")
+    if not parted or ":" in name:
+        name, url = ("main" if place == 0 else f"main{place + 1}"), text
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise click.UsageError(f"--upstream={text} is no URL of a Simple API, such as http://127.0.0.1:3141/simple/")
+    return name, url

@@ -1,0 +1,1 @@
+"""The Simple repository API: names, pages, and their forms."""

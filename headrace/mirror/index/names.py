@@ -1,0 +1,37 @@
+"""Names of projects and files (PEP 503, PEP 427, PEP 625)."""
+
+from __future__ import annotations
+
+import re
+
+from headrace.core.errors import InvalidArgumentError
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
+_RUNS = re.compile(r"[-_.]+")
+_MAX_CHARACTERS = 200
+_MAX_FILENAME = 255
+
+
+def normalize(name: str) -> str:
+    """The normal form of a project's name.
+
+    Raises:
+        InvalidArgumentError: it is no name of a project; so no name can leave the folder of the pages.
+    """
+    if len(name) > _MAX_CHARACTERS or _NAME.fullmatch(name) is None:
+        raise InvalidArgumentError(
+            f"{name[:80]!r} is no project name; expected letters, digits, '.', '_' and '-', the first and last a letter or digit"
+        )
+    return _RUNS.sub("-", name).lower()
+
+
+def check_filename(filename: str) -> str:
+    """`filename`, if it can be that of a package's file.
+
+    Raises:
+        InvalidArgumentError: it is empty, too long, or has separators of paths or control characters in it.
+    """
+    odd = any(character in "/\\" or ord(character) < 32 or ord(character) == 127 for character in filename)
+    if not 0 < len(filename) <= _MAX_FILENAME or odd or filename in (".", ".."):
+        raise InvalidArgumentError(f"{filename[:80]!r} is no name of a file")
+    return filename

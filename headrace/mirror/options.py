@@ -1,0 +1,56 @@
+"""What a mirror mirrors, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamOptions:
+    """An index that is asked.
+
+    Attributes:
+        name: stands in the mirror's URLs of files, so that they stay the same.
+        url: of its Simple API, such as `https://index.example/simple/`.
+        fresh_seconds: a page so old is given out without asking.
+        revalidate_seconds: a page that is older by at most this is given out, and asked for meanwhile.
+        error_seconds: while upstream fails, pages are given out up to this age.
+        projects: patterns of the names that it is asked for; ("*",) asks for all.
+        timeout_seconds: for the head of an answer, and between two parts of one.
+        private_addresses: lets its files be on addresses of private networks. Its own host always may.
+    """
+
+    name: str
+    url: str
+    fresh_seconds: float = 600.0
+    revalidate_seconds: float = 3600.0
+    error_seconds: float = 7 * 86400.0
+    projects: tuple[str, ...] = ("*",)
+    timeout_seconds: float = 30.0
+    private_addresses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorOptions:
+    """A mirror.
+
+    Attributes:
+        root: the folder that it keeps everything in.
+        upstreams: the indexes, the one to be asked first at the front; the first that has a project is the only one for it.
+        host: the address to listen on.
+        port: 0 takes a free one.
+        high_bytes: when the store is larger, what was used longest ago makes room.
+        low_bytes: until it is this large.
+        max_file_bytes: of one file.
+        max_page_bytes: of one page.
+    """
+
+    root: Path
+    upstreams: tuple[UpstreamOptions, ...] = field(default=())
+    host: str = "127.0.0.1"
+    port: int = 8466
+    high_bytes: int = 100 << 30
+    low_bytes: int = 80 << 30
+    max_file_bytes: int = 8 << 30
+    max_page_bytes: int = 128 << 20

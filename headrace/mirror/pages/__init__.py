@@ -1,0 +1,1 @@
+"""Projects' pages: kept on disk, asked for again when they are old."""

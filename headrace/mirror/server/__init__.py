@@ -1,0 +1,1 @@
+"""The mirror's HTTP front end."""

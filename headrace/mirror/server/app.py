@@ -1,0 +1,143 @@
+"""The mirror's routes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from headrace.core.errors import InternalError, NotFoundError, OpError
+from headrace.mirror.downloads import Downloads, Wanted
+from headrace.mirror.index import names, negotiation
+from headrace.mirror.index.page import Document, metadata_sha256, sha256_of
+from headrace.mirror.pages.cache import Found, PageCache
+from headrace.mirror.server import errors
+from headrace.mirror.server.files import FileSender
+from headrace.mirror.server.simple import Renderer, file_path
+from headrace.store.blobs import BlobStore
+
+logger = logging.getLogger(__name__)
+
+_METADATA = ".metadata"
+_MAX_PROVENANCE_BYTES = 16 << 20
+
+
+class MirrorApp:
+    """Answers HTTP requests.
+
+    Args:
+        pages: the projects' pages.
+        store: the files.
+        downloads: fetches files that are missing.
+    """
+
+    def __init__(self, pages: PageCache, store: BlobStore, downloads: Downloads) -> None:
+        self._pages = pages
+        self._files = FileSender(store, downloads)
+        self._renderer = Renderer()
+
+    def build(self) -> web.Application:
+        """The application."""
+        app = web.Application(middlewares=[_errors], client_max_size=1 << 20)
+        app.router.add_get("/livez", _live)
+        app.router.add_get("/simple/{project}", self._slash)
+        app.router.add_get("/simple/{project}/", self._page)
+        app.router.add_get("/files/{upstream}/{project}/{path:.+}", self._file)
+        app.router.add_get("/provenance/{upstream}/{project}/{filename}", self._provenance)
+        return app
+
+    async def _slash(self, request: web.Request) -> web.StreamResponse:
+        project = names.normalize(request.match_info["project"])
+        return web.Response(status=301, headers={"Location": f"./{project}/"})
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        asked = request.match_info["project"]
+        project = names.normalize(asked)
+        if project != asked:
+            return web.Response(status=301, headers={"Location": f"../{project}/"})
+        media_type = negotiation.choose(", ".join(request.headers.getall("Accept", [])))
+        if media_type is None:
+            return web.Response(status=406, text="no form of the page suits the request's Accept header\n")
+        found = await self._pages.get(project)
+        page = await self._renderer.page(project, found, media_type)
+        zipped = "gzip" in request.headers.get("Accept-Encoding", "").lower()
+        etag = f'"{page.etag}{"-gzip" if zipped else ""}"'
+        headers = {
+            "Content-Type": media_type if "html" not in media_type else f"{media_type}; charset=utf-8",
+            "ETag": etag,
+            "Vary": "Accept, Accept-Encoding",
+            "Cache-Control": "no-cache",
+            "X-Headrace-Staleness": f"{found.age:.0f}",
+            "X-Headrace-Upstream": found.upstream.options.name,
+        }
+        if found.page.serial is not None:
+            headers["X-PyPI-Last-Serial"] = str(found.page.serial)
+        if etag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
+            return web.Response(status=304, headers=headers)
+        if zipped:
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=page.compressed if zipped else page.body, headers=headers)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        project, found = await self._project(request)
+        path = request.match_info["path"]
+        for file in _files(found):
+            digest = sha256_of(file)
+            if digest is not None and file_path(file) == path:
+                return await self._files.answer(request, Wanted(found.upstream, digest, file["url"], _size(file)), file["filename"])
+            digest = metadata_sha256(file)
+            if digest is not None and file_path(file) + _METADATA == path:
+                wanted = Wanted(found.upstream, digest, file["url"] + _METADATA, None)
+                return await self._files.answer(request, wanted, file["filename"] + _METADATA)
+        raise NotFoundError(f"project {project} has no file {path.rpartition('/')[2]!r}; it may have been removed upstream")
+
+    async def _provenance(self, request: web.Request) -> web.StreamResponse:
+        project, found = await self._project(request)
+        filename = request.match_info["filename"]
+        for file in _files(found):
+            if file["filename"] == filename and isinstance(file.get("provenance"), str):
+                body, kind = await found.upstream.document(file["provenance"], _MAX_PROVENANCE_BYTES)
+                return web.Response(body=body, headers={"Content-Type": kind, "X-Content-Type-Options": "nosniff"})
+        raise NotFoundError(f"project {project} has no provenance for {filename!r}")
+
+    async def _project(self, request: web.Request) -> tuple[str, Found]:
+        """The project that a path names, if it is still this upstream's."""
+        project = names.normalize(request.match_info["project"])
+        found = await self._pages.get(project)
+        if found.upstream.options.name != request.match_info["upstream"]:
+            raise NotFoundError(f"project {project} comes from upstream {found.upstream.options.name!r}, not from this one")
+        return project, found
+
+
+def _files(found: Found) -> list[Document]:
+    """The files that a project offers: none while it is quarantined (PEP 792)."""
+    document = found.page.document or {}
+    status = document.get("project-status")
+    if isinstance(status, dict) and status.get("status") == "quarantined":
+        return []
+    files: list[Document] = document.get("files", [])
+    return files
+
+
+def _size(file: Document) -> int | None:
+    size = file.get("size")
+    return size if isinstance(size, int) and size >= 0 else None
+
+
+async def _live(_: web.Request) -> web.StreamResponse:
+    return web.json_response({"live": True})
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except OpError as error:
+        return errors.response(error)
+    except (web.HTTPException, asyncio.CancelledError, ConnectionError):
+        raise
+    except Exception:
+        logger.exception("answering %s failed", request.path)
+        return errors.response(InternalError("the mirror failed to answer this request; its log says why"))

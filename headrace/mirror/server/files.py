@@ -1,0 +1,105 @@
+"""Sends files: those in the store by the operating system's hand, others as they come from upstream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import mimetypes
+
+from aiohttp import web
+
+from headrace.core.errors import OpError
+from headrace.mirror.downloads import Downloads, Wanted
+from headrace.mirror.server.ranges import Unsatisfiable, part
+from headrace.store.blobs import BlobStore
+
+_FIRST_BYTES = 64 << 10
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+class FileSender:
+    """Answers requests for files whose digest is known.
+
+    Args:
+        store: has them, or will.
+        downloads: fetches those that are missing.
+    """
+
+    def __init__(self, store: BlobStore, downloads: Downloads) -> None:
+        self._store = store
+        self._downloads = downloads
+
+    async def answer(self, request: web.Request, wanted: Wanted, filename: str) -> web.StreamResponse:
+        """The answer to a request for a file, or a part of one; what it raises comes before the first byte.
+
+        Raises:
+            OpError: as Downloads.stream.
+        """
+        etag = f'"{wanted.digest}"'
+        headers = {
+            "ETag": etag,
+            "Accept-Ranges": "bytes",
+            "Cache-Control": _FOREVER,
+            "Content-Type": _content_type(filename),
+            "X-Content-Type-Options": "nosniff",
+        }
+        if etag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
+            return web.Response(status=304, headers=headers)
+        size = await self._downloads.size(wanted)
+        try:
+            asked = part(request.headers.get("Range", ""), request.headers.get("If-Range", ""), etag, size)
+        except Unsatisfiable:
+            return web.Response(status=416, headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
+        start, stop = asked or (0, size)
+        response = web.StreamResponse(status=200 if asked is None else 206, headers=headers)
+        response.content_length = stop - start
+        if asked is not None:
+            response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+        if request.method == "HEAD":
+            await response.prepare(request)
+            return response
+        if size == 0:
+            await self._downloads.whole(wanted)
+        if wanted.digest in self._store:
+            return await self._send(request, response, wanted, start, stop)
+        return await self._relay(request, response, wanted, start, stop)
+
+    async def _send(
+        self, request: web.Request, response: web.StreamResponse, wanted: Wanted, start: int, stop: int
+    ) -> web.StreamResponse:
+        """Sends a file of the store. Its first bytes go the usual way, and the headers with them."""
+        with await asyncio.to_thread(self._store.path(wanted.digest).open, "rb") as file:
+            await asyncio.to_thread(file.seek, start)
+            first = await asyncio.to_thread(file.read, min(_FIRST_BYTES, stop - start))
+            await response.prepare(request)
+            await response.write(first)
+            rest = stop - start - len(first)
+            if rest and request.transport is not None:
+                await asyncio.get_running_loop().sendfile(request.transport, file, start + len(first), rest)
+            await response.write_eof()
+        return response
+
+    async def _relay(
+        self, request: web.Request, response: web.StreamResponse, wanted: Wanted, start: int, stop: int
+    ) -> web.StreamResponse:
+        """Sends a file as it comes. When it breaks off, so does the connection, so that no client takes it for whole."""
+        stream = self._downloads.stream(wanted, start, stop)
+        async with contextlib.aclosing(stream):
+            first = await anext(stream)  # until now there can be an answer that says what is wrong
+            await response.prepare(request)
+            await response.write(first)
+            try:
+                async for piece in stream:
+                    await response.write(piece)
+            except OpError:
+                if request.transport is not None:
+                    request.transport.abort()
+                return response
+            await response.write_eof()
+        return response
+
+
+def _content_type(filename: str) -> str:
+    if filename.endswith(".metadata"):
+        return "text/plain; charset=utf-8"
+    return mimetypes.types_map.get(f".{filename.rpartition('.')[2]}", "application/octet-stream")

@@ -1,0 +1,94 @@
+"""The mirror as a process: its parts, its port, its start and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from headrace.core.errors import InvalidArgumentError, UnavailableError
+from headrace.mirror.downloads import Downloads
+from headrace.mirror.index.names import normalize
+from headrace.mirror.options import MirrorOptions
+from headrace.mirror.pages.cache import PageCache
+from headrace.mirror.pages.stored import PageFiles
+from headrace.mirror.server.app import MirrorApp
+from headrace.mirror.upstream.client import Upstream
+from headrace.store.blobs import BlobStore
+from headrace.store.index import BlobIndex, evict, open_index
+
+logger = logging.getLogger(__name__)
+
+_EVICTION_SECONDS = 60.0
+_GRACE_SECONDS = 25.0
+
+
+@contextlib.asynccontextmanager
+async def running(options: MirrorOptions) -> AsyncIterator[str]:
+    """A mirror that answers until the block ends; gives its URL.
+
+    Raises:
+        InvalidArgumentError: no upstream, or two of one name.
+        UnavailableError: the address cannot be listened on.
+    """
+    _check(options)
+    store = BlobStore(options.root)
+    index = await asyncio.to_thread(open_index, options.root)
+    upstreams = [Upstream(each) for each in options.upstreams]
+    downloads = Downloads(store, index, options.max_file_bytes)
+    pages = PageCache(PageFiles(options.root / "pages"), upstreams, options.max_page_bytes)
+    runner = web.AppRunner(MirrorApp(pages, store, downloads).build(), access_log=None, shutdown_timeout=_GRACE_SECONDS)
+    evicting = asyncio.create_task(_evict(store, index, options))
+    try:
+        await runner.setup()
+        yield await _listen(runner, options)
+    finally:
+        evicting.cancel()
+        await runner.cleanup()
+        await downloads.close()
+        for upstream in upstreams:
+            await upstream.close()
+        index.close()
+
+
+async def serve(options: MirrorOptions) -> None:
+    """Answers until SIGTERM or SIGINT comes; says on stdout where."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    async with running(options) as url:
+        print(f"Headrace mirrors {', '.join(each.name for each in options.upstreams)} on {url}/simple/", flush=True)
+        await ended.wait()
+
+
+def _check(options: MirrorOptions) -> None:
+    names = [normalize(each.name) for each in options.upstreams]
+    if not names:
+        raise InvalidArgumentError("no upstream to mirror; name one, or configure pip's index on this machine")
+    if len(set(names)) < len(names):
+        raise InvalidArgumentError(f"two upstreams have the same name: {', '.join(names)}; their files would be confused")
+
+
+async def _listen(runner: web.AppRunner, options: MirrorOptions) -> str:
+    site = web.TCPSite(runner, options.host, options.port)
+    try:
+        await site.start()
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot listen on {options.host}:{options.port}: {error.strerror}; choose another address or port"
+        ) from None
+    host, port = runner.addresses[0][:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def _evict(store: BlobStore, index: BlobIndex, options: MirrorOptions) -> None:
+    while True:
+        freed = await asyncio.to_thread(evict, store, index, options.high_bytes, options.low_bytes)
+        if freed:
+            logger.info("made room: %d bytes that were used longest ago are gone", freed)
+        await asyncio.sleep(_EVICTION_SECONDS)

@@ -1,0 +1,77 @@
+"""Projects' pages in the forms that clients ask for, kept ready to be sent."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+from headrace.mirror.index import render
+from headrace.mirror.index.page import JSON_TYPE, Document
+from headrace.mirror.pages.cache import Found
+from headrace.mirror.pages.stored import StoredPage
+
+_MAX_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPage:
+    """A page in one form. `etag` is that of `body`, without quotes."""
+
+    body: bytes
+    compressed: bytes
+    etag: str
+
+
+class Renderer:
+    """Makes pages, and keeps the last ones. Used in one event loop."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str, str], tuple[StoredPage, RenderedPage]] = OrderedDict()
+        self._bytes = 0
+
+    async def page(self, project: str, found: Found, media_type: str) -> RenderedPage:
+        """The page of a project in the form `media_type`."""
+        key = (found.upstream.options.name, project, media_type)
+        kept = self._kept.get(key)
+        if kept is not None and kept[0].document is found.page.document:
+            self._kept.move_to_end(key)
+            return kept[1]
+        assert found.page.document is not None
+        made = await asyncio.to_thread(_render, found.page.document, found.upstream.options.name, project, media_type)
+        self._keep(key, found.page, made)
+        return made
+
+    def _keep(self, key: tuple[str, str, str], page: StoredPage, made: RenderedPage) -> None:
+        before = self._kept.pop(key, None)
+        if before is not None:
+            self._bytes -= _size(before[1])
+        self._kept[key] = (page, made)
+        self._bytes += _size(made)
+        while self._bytes > _MAX_BYTES and len(self._kept) > 1:
+            _, (_, oldest) = self._kept.popitem(last=False)
+            self._bytes -= _size(oldest)
+
+
+def _size(page: RenderedPage) -> int:
+    return len(page.body) + len(page.compressed)
+
+
+def _render(document: Document, upstream: str, project: str, media_type: str) -> RenderedPage:
+    def file_url(file: Document) -> str:
+        return f"../../files/{upstream}/{project}/{quote(file_path(file))}"
+
+    def provenance_url(file: Document) -> str:
+        return f"../../provenance/{upstream}/{project}/{quote(file['filename'])}"
+
+    page = render.document(document, file_url, provenance_url)
+    body = render.to_json(page) if media_type == JSON_TYPE else render.to_html(page)
+    return RenderedPage(body, gzip.compress(body, 6, mtime=0), hashlib.sha256(body).hexdigest()[:32])
+
+
+def file_path(file: Document) -> str:
+    """The path of a file upstream, which the mirror keeps behind a prefix of its own; that of a lock file stays good for long."""
+    return unquote(urlsplit(file["url"]).path).lstrip("/")

@@ -1,0 +1,54 @@
+"""Stops asking an upstream that fails, and tries it again after a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from headrace.core.errors import UnavailableError
+
+
+class Breaker:
+    """Closed while upstream answers; open for a while after several failures in a row; then one request is a test.
+
+    Args:
+        name: of the upstream, for the error.
+        failures: so many in a row open it.
+        seconds: it stays open.
+        clock: in seconds, monotonic.
+    """
+
+    def __init__(self, name: str, failures: int = 5, seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name = name
+        self._limit = failures
+        self._seconds = seconds
+        self._clock = clock
+        self._failures = 0
+        self._until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """True while upstream is not asked."""
+        return self._failures >= self._limit and self._clock() < self._until
+
+    def check(self) -> None:
+        """Lets a request through, or not.
+
+        Raises:
+            UnavailableError: upstream has failed too often just now.
+        """
+        if self.is_open:
+            wait = max(1, round(self._until - self._clock()))
+            raise UnavailableError(f"upstream {self._name!r} failed {self._failures} times in a row; it is asked again in {wait} s")
+        if self._failures >= self._limit:
+            self._until = self._clock() + self._seconds  # this request is the test; the others wait for what comes of it
+
+    def succeeded(self) -> None:
+        """Upstream has answered."""
+        self._failures = 0
+
+    def failed(self) -> None:
+        """Upstream has not answered, or with a fault of its own."""
+        self._failures += 1
+        if self._failures >= self._limit:
+            self._until = self._clock() + self._seconds
