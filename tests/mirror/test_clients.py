@@ -34,7 +34,18 @@ def pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installers(pip: Path, target: Path, url: str, cache: Path) -> dict[str, list[str | Path]]:
     uv = Path(sys.executable).with_name("uv")
     return {
-        "pip": [pip, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--target", target, "--index-url", f"{url}/simple/"],
+        "pip": [
+            pip,
+            "-m",
+            "pip",
+            "install",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+            "--target",
+            target,
+            "--index-url",
+            f"{url}/simple/",
+        ],
         "uv": [uv, "pip", "install", "--cache-dir", cache, "--target", target, "--index-url", f"{url}/simple/"],
     }
 
