@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
@@ -77,8 +76,6 @@ class ServingMetrics:
         self._reloads = Counter("headrace_serving_config_reloads_total", "Tries to take a new list of models.", ["code"])
         self._reload_ok = Gauge("headrace_serving_config_last_reload_successful", "1 unless the last try failed.")
         self._reload_ok.replace({(): 1.0})
-        self._info = Gauge("headrace_serving_info", "1, with the version of the server.", ["server_version"])
-        self._info.replace({(importlib.metadata.version("headrace"),): 1.0})
         self.batching = BatchingMetrics()
         self._models = ModelMetrics()
         self._process = ProcessMetrics()

@@ -1,8 +1,9 @@
-"""What the process itself takes, under the names that Prometheus' own clients give it."""
+"""What the process itself takes, under the names that Prometheus' own clients give it, and which server it is."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import resource
 import time
@@ -26,6 +27,8 @@ class ProcessMetrics:
         self._open_files = Gauge("process_open_fds", "Open file descriptors.")
         self._max_files = Gauge("process_max_fds", "File descriptors that may be open.")
         self._started.replace({(): _STARTED})
+        self._info = Gauge("headrace_serving_info", "1, with the version of the server.", ["server_version"])
+        self._info.replace({(importlib.metadata.version("headrace"),): 1.0})
 
     def families(self) -> list[Family]:
         """All of them, as they are now."""
