@@ -17,10 +17,14 @@ from headrace.proto.serving import PredictionLog
 from headrace.proto.tensors import to_proto
 from headrace.serving.warmup_requests import FILE
 
-BATCHING = (
-    "max_batch_size { value: 4 } batch_timeout_micros { value: 20000 } max_enqueued_batches { value: 1 } allowed_batch_sizes: 4 "
-)
-"""One batch of four rows may wait, so that few clients fill the queue, and smaller ones are padded."""
+BATCHING = """
+max_batch_size { value: 4 }
+allowed_batch_sizes: 4
+batch_timeout_micros { value: 20000 }
+max_enqueued_batches { value: 1 }
+num_batch_threads { value: 1 }
+"""
+"""One batch of four rows runs and one may wait, which the clients more than fill, whatever the cores; smaller ones are padded."""
 FLAGS = ("--enable_batching", "--response_cacheable=m/kept", "--model_config_file_poll_wait_seconds=0.1")
 TRAFFIC = """
 [models.varied]
@@ -100,7 +104,7 @@ class Clients:
         self._url = url
         self._stop = threading.Event()
         self.statuses: set[int] = set()
-        bodies = [{"instances": [[1.0, 2.0]]}] * 6 + [{"instances": [[-1.0, 0.0]]}] * 2
+        bodies = [{"instances": [[1.0, 2.0]]}] * 12 + [{"instances": [[-1.0, 0.0]]}] * 2
         self._threads = [threading.Thread(target=self._ask, args=("/v1/models/m:predict", [body])) for body in bodies]
         kept = [{"signature_name": "kept", "instances": [float(number)]} for number in range(8)]
         self._threads.append(threading.Thread(target=self._ask, args=("/v1/models/m:predict", kept)))
