@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from headrace.serving.access.tokens import make_token, token_hash
 from tests.console.site import HOSTILE, Site, end, model_list, start
-from tests.interop.devtools import opened
+from tests.interop.devtools import Page, opened
 from tests.serving.toy import write_version
 
 pytestmark = pytest.mark.interop
@@ -125,20 +126,54 @@ def test_it_fits_a_telephone_and_the_dark(site: Site, tmp_path: Path) -> None:
         site.page.scheme("light")
 
 
-def test_a_server_that_goes_away_and_comes_back(tmp_path: Path, site: Site) -> None:
+ACCESS = """
+[callers.operators]
+token_sha256 = ["{admin}"]
+roles = ["admin"]
+
+[callers.application]
+token_sha256 = ["{predict}"]
+roles = ["predict"]
+models = ["*"]
+"""
+
+
+def give(page: Page, token: str) -> None:
+    """Hands a token to the page, once it asks for one."""
+    page.wait("!document.querySelector('form.banner').hidden && document.activeElement.id === 'token'")
+    page.type("#token", token)
+    page.press("Enter")
+
+
+def test_a_token_is_asked_for_and_stays_in_memory_while_the_server_goes_away_and_comes_back(tmp_path: Path, site: Site) -> None:
+    admin_token, predict_token = make_token(), make_token()
     (tmp_path / "models.config").write_text(model_list(site.folder, "places"))
-    server, admin = start(tmp_path, "auto")
+    access = tmp_path / "access.toml"
+    access.write_text(ACCESS.format(admin=token_hash(admin_token), predict=token_hash(predict_token)))
+    server, admin = start(tmp_path, "auto", f"--access_config_file={access}")
     try:
         with opened(tmp_path / "profile") as page:
             page.go(admin)
+            why = "document.querySelector('#token-why').textContent"
+            give(page, "wrong")
+            page.wait(f"{why}.startsWith('That token was refused: ')")
+            give(page, predict_token)
+            page.wait(f"{why}.includes('admin')")
+            give(page, admin_token)
+            page.wait("document.querySelector('form.banner').hidden")
             page.wait("document.querySelector('.detail h2').textContent === 'places'")
+            page.wait("document.querySelector('#try-body').value.includes('instances')")
+            page.click("#try-run")
+            page.wait("document.querySelector('[aria-label=\"Try it\"] .outcome').textContent.startsWith('Error 403')")
+            assert page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])") == '[{},{},""]'
             end(server, signal.SIGKILL)
             page.wait("!document.querySelector('.banner.bad').hidden")
             assert "The server has not answered" in page.text()
-            server, _ = start(tmp_path, admin.rpartition(":")[2])
+            server, _ = start(tmp_path, admin.rpartition(":")[2], f"--access_config_file={access}")
             page.click(".banner.bad button")
             page.wait("document.querySelector('.banner.bad').hidden")
-            page.wait("document.querySelector('.server').textContent.includes('ready')")
+            page.wait("document.querySelector('#ready').textContent.includes('● ready')")
+            assert page.evaluate("document.querySelector('form.banner').hidden")
             assert page.problems == []
     finally:
         end(server)

@@ -1,6 +1,7 @@
 // Requests to the server that this page came from. The token lives in this module's memory and nowhere else.
 let token = "";
 export const events = new EventTarget();
+export const STATUS = "/admin/v1/status";
 
 export class ApiError extends Error {
   constructor(status, message) {
@@ -45,7 +46,8 @@ export async function send(method, path, { body, type = "application/json", head
   }
   if (!response.ok) {
     const error = new ApiError(response.status, errorText(response.status, text));
-    if (response.status === 401) events.dispatchEvent(new CustomEvent("refused", { detail: error.message }));
+    // Without the right to see the server's state there is nothing to show: another token may have it.
+    if (response.status === 401 || (response.status === 403 && path === STATUS)) events.dispatchEvent(new CustomEvent("refused", { detail: error.message }));
     throw error;
   }
   return { status: response.status, text, headers: response.headers };

@@ -1,5 +1,5 @@
 // Puts the page together: what is asked of the server when, and which part shows it.
-import { get } from "./api.js";
+import { get, STATUS } from "./api.js";
 import { Audit } from "./audit.js";
 import { Banner } from "./banner.js";
 import { Charts, modelLines, serverLines } from "./charts.js";
@@ -111,7 +111,7 @@ function decoded(text) {
 async function loadStatus() {
   try {
     const first = !state.status;
-    state.status = await get("/admin/v1/status");
+    state.status = await get(STATUS);
     state.trouble = "";
     if (first && !location.hash) {
       state.model = firstModel();
