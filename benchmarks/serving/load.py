@@ -78,7 +78,7 @@ class Tally:
 
     def report(self) -> dict[str, float]:
         elapsed = time.perf_counter() - self._began
-        median, late = np.percentile(self._times, [50, 99]) * 1e3
+        median, late = np.percentile(self._times or [elapsed], [50, 99]) * 1e3
         return {"rate": len(self._times) / elapsed, "failures": self._failures, "p50_ms": median, "p99_ms": late}
 
 

@@ -1,8 +1,8 @@
 """The server against its peers: requests a second, time to an answer, and the processor time of all of a server's processes.
 
-`python -m benchmarks.serving.peers [ROUNDS]` serves an MLP 784-256-10 by turns with Headrace, Triton (nvidia-pytriton), MLServer,
-and a FastAPI app that runs real TensorFlow. Triton and MLServer run the model in numpy. Each peer has an environment of its own,
-which is made at its first use, beside those of the tests; Linux only.
+`python -m benchmarks.serving.peers [ROUNDS [CLIENTS,...]]` serves an MLP 784-256-10 by turns with Headrace, with Triton through
+nvidia-pytriton, with MLServer, and with a FastAPI app that runs real TensorFlow. Triton and MLServer run the model in numpy. Each
+peer has an environment of its own, which is made at its first use, beside those of the tests; Linux only.
 """
 
 from __future__ import annotations
@@ -144,16 +144,17 @@ def ask(peer: Peer, form: str, clients: int) -> dict[str, float]:
     """One measurement, with the processor time for each request in us."""
     command = [sys.executable, "-m", "benchmarks.serving.load", form, peer.forms[form], str(clients), str(SECONDS)]
     before = peer.cpu_seconds()
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=batching.ROOT)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=batching.ROOT)
     found: dict[str, float] = json.loads(done.stdout)
     # The clients also ask for a second before they count.
-    found["cpu_us"] = (peer.cpu_seconds() - before) / (found["rate"] * (SECONDS + 1)) * 1e6
+    found["cpu_us"] = (peer.cpu_seconds() - before) / max(found["rate"] * (SECONDS + 1), 1) * 1e6
     return found
 
 
 def main() -> None:
     """Prints the table: medians over the rounds, and the load of the machine meanwhile."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    counts = [int(each) for each in sys.argv[2].split(",")] if len(sys.argv) > 2 else CLIENTS
     results: dict[tuple[str, int, str], list[dict[str, float]]] = {}
     loads: list[float] = []
     with tempfile.TemporaryDirectory() as base:
@@ -170,10 +171,11 @@ def main() -> None:
             for name, turn in turns.items():
                 with turn as served:
                     for form in served.forms:
-                        for clients in CLIENTS:
+                        for clients in counts:
                             found = ask(served, form, clients)
                             results.setdefault((form.partition("-")[0], clients, name), []).append(found)
                             loads.append(os.getloadavg()[0])
+                            print(name, form, clients, found, file=sys.stderr, flush=True)
     report(results)
     print(f"load of the machine: {min(loads):.0f} to {max(loads):.0f} on {os.cpu_count()} cores")
 
