@@ -156,5 +156,5 @@ def test_no_client_of_a_load_balancer_sees_the_end(base_path: Path) -> None:
 
 def test_a_signal_while_models_load_needs_no_drain(tmp_path: Path) -> None:
     with serving(tmp_path / "nothing", "--drain_seconds=600") as server:
-        wait_until(lambda: any("no such" in line or "polling" in line for line in server.log))
+        wait_until(lambda: any("no such" in line or "polling" in line for line in server.log), 120)
         assert server.end() == 0
