@@ -16,6 +16,7 @@ from headrace.cli.serve_flags.engines import engine_exceptions, engine_flags, en
 from headrace.cli.serve_flags.ports import or_none, port
 from headrace.cli.serve_flags.processes import check_processes, process_flags, run_server
 from headrace.cli.serve_flags.request_log import request_log_flags, request_log_options
+from headrace.cli.serve_flags.traces import trace_flags, tracer
 from headrace.cli.serve_flags.traffic import traffic_flags, traffic_options
 from headrace.core.errors import OpError
 from headrace.serving import logs
@@ -155,6 +156,7 @@ def _underscores(name: str) -> str:
 @process_flags
 @admin_flags
 @request_log_flags
+@trace_flags
 @traffic_flags
 @engine_flags
 @_without_effect
@@ -247,6 +249,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         admin=admin_options(flags),
         audit=audit_options(flags),
         request_log=request_log_options(flags),
+        tracer=tracer(flags),
         request_log_rate=flags["request_log_sampling_rate"],
         traffic=traffic_options(flags),
         engines=engine_options(flags),

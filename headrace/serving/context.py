@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from headrace.serving.access.callers import EVERYONE, Caller
 from headrace.serving.batching.requests import DEFAULT_PRIORITY
+from headrace.serving.traces.timeline import Timeline
 
 
 def no_header(_: str) -> str:
@@ -53,6 +54,7 @@ class RequestContext:
         rights: what the caller may do.
         version: of the model that answers, once it is picked.
         routed: where traffic rules sent it; None where there are none.
+        timeline: where its time goes; None unless it is traced.
         answer_headers: HTTP headers, or gRPC metadata, that the answer brings, by their names in lower case.
     """
 
@@ -65,4 +67,5 @@ class RequestContext:
     rights: Caller = EVERYONE
     version: int | None = None
     routed: Routed | None = None
+    timeline: Timeline | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)

@@ -24,6 +24,7 @@ from headrace.serving.models import Models, ModelSpec
 from headrace.serving.pending import Pending, completed
 from headrace.serving.runs import AnswerListener, Run, RunListener, tell, tell_answer
 from headrace.serving.servable import Handle
+from headrace.serving.traces import timeline
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Dataplane:
 
     Attributes:
         route: picks the version that a request gets; None leaves that to the models.
+        tracer: gives a request that is to be traced a timeline; None traces none.
         draining: set once this server is to get no more requests; those that come all the same are answered.
         feedback: takes a client's word on what came of an answer, as JSON, and answers it; None where nobody wants to know.
         listeners: told of every request that found its version, once it has run.
@@ -74,6 +76,7 @@ class Dataplane:
     def __init__(self, models: Models, metrics: ServingMetrics, cache: ResponseCache | None = None) -> None:
         self.models = models
         self.route: Route | None = None
+        self.tracer: Callable[[RequestContext], None] | None = None
         self.draining = threading.Event()
         self.feedback: Callable[[Any], dict[str, Any]] | None = None
         self.listeners: list[RunListener] = []
@@ -85,6 +88,11 @@ class Dataplane:
     def ready(self) -> bool:
         """True while every model has an AVAILABLE version and the server is not about to end."""
         return not (self.draining.is_set() or self.models.unready())
+
+    def entered(self, context: RequestContext) -> None:
+        """Notes that a request over the network has come; a front end calls it before it does anything else."""
+        if self.tracer is not None:
+            self.tracer(context)
 
     def acquire(self, spec: ModelSpec, context: RequestContext) -> Handle:
         """A handle on the version that a request gets, which is noted in its context, and told in a header of the answer.
@@ -144,6 +152,7 @@ class Dataplane:
 
     def _start(self, call: _Call, output_filter: Sequence[str], wait: bool) -> Pending[Prediction]:
         """Checks and begins a request. `wait` says that the caller is going to wait for it."""
+        timeline.end(call.context.timeline, timeline.DECODE)
         try:
             call, wanted = _checked(call, output_filter)
             key = None
@@ -162,9 +171,12 @@ class Dataplane:
         """Queues a request that is batched and runs any other."""
         batcher = call.handle.batcher(call.name)
         if batcher is None:
+            timeline.begin(call.context.timeline, timeline.RUN)
             return completed(_guarded(call.handle, call.name, lambda: call.handle.run(call.name, call.inputs)))
         context = call.context
-        future = batcher.submit(call.name, call.inputs, context.deadline, context.priority, lend_thread=wait)
+        timeline.begin(context.timeline, timeline.BATCH)
+        begun = context.timeline.batch_begun if context.timeline is not None else None
+        future = batcher.submit(call.name, call.inputs, context.deadline, context.priority, lend_thread=wait, begun=begun)
         kept = call.handle.keep()
         future.add_done_callback(lambda _: kept.release())
         return future
@@ -173,6 +185,7 @@ class Dataplane:
         """The answer to a request that has run; the run is counted and kept."""
         try:
             outputs = _guarded(call.handle, call.name, get)
+            timeline.end(call.context.timeline, timeline.RUN)
         except OpError as error:
             self._tell(call, {}, error)
             raise
@@ -192,6 +205,7 @@ class Dataplane:
             self._tell(call, {}, error)
             raise error
         self._tell(call, {call.name: outputs}, None)
+        timeline.begin(call.context.timeline, timeline.ENCODE)
         return Prediction({output: outputs[output] for output in wanted}, call.handle.version, call.name)
 
     def run_together(
@@ -206,16 +220,20 @@ class Dataplane:
             DeadlineExceededError: it did not run in time.
         """
         call = _Call(handle, ",".join(names), inputs, "MultiInference", context)
+        timeline.end(context.timeline, timeline.DECODE)
         try:
             for name in names:
                 check_inputs(handle.signatures[name], inputs)
             _check_time(context.deadline)
+            timeline.begin(context.timeline, timeline.RUN)
             outputs = _guarded(handle, call.name, lambda: handle.run_together(names, inputs))
+            timeline.end(context.timeline, timeline.RUN)
         except OpError as error:
             self._tell(call, {}, error)
             raise
         self._metrics.ran(handle.model, handle.version, call.api, time.perf_counter() - call.started)
         self._tell(call, outputs, None)
+        timeline.begin(context.timeline, timeline.ENCODE)
         return outputs
 
     def _tell(self, call: _Call, outputs: Mapping[str, Mapping[str, Array]], error: OpError | None) -> None:

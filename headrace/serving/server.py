@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headrace.console import files as console
 from headrace.core.errors import InvalidArgumentError
@@ -61,11 +61,15 @@ from headrace.serving.routing.start import TrafficService
 from headrace.serving.tls import Tls
 from headrace.serving.workers import Workers, default_threads
 
+if TYPE_CHECKING:
+    from headrace.serving.traces.otlp import Tracer  # needs an extra
+
 logger = logging.getLogger(__name__)
 
 _LEAST_GRACE_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 _LOG_CLOSE_SECONDS = 5.0
+_TRACE_CLOSE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class ServerOptions:
         access_file: who may ask what; None lets everybody ask everything.
         admin: the address of the admin API; None is no admin API.
         audit: where events of the audit log go.
+        tracer: traces requests; None traces none.
         request_log: where requests are logged; None logs none.
         request_log_rate: the share that is logged of the requests to the model at `base_path`.
         traffic: where rules of which version answers come from.
@@ -129,6 +134,7 @@ class ServerOptions:
     admin: AdminOptions | None = None
     audit: AuditOptions = field(default_factory=AuditOptions)
     request_log: RequestLogOptions | None = None
+    tracer: Tracer | None = None
     request_log_rate: float = 0.0
     traffic: TrafficOptions = field(default_factory=TrafficOptions)
     engines: EngineOptions = field(default_factory=EngineOptions)
@@ -209,6 +215,7 @@ class ModelServer:
             if self._gate is not None and self._options.access_file is not None:
                 stack.enter_context(AccessWatcher(self._options.access_file, self._gate, self.audit))
             stack.enter_context(self._logging_requests())
+            stack.enter_context(self._tracing())
             workers = stack.enter_context(self._rest_workers())
             stack.enter_context(self._administered(workers))
             self.models.start()
@@ -317,6 +324,21 @@ class ModelServer:
         finally:
             if not log.close(_LOG_CLOSE_SECONDS):
                 logger.error("the request log could not be finished in time; the next server finishes it")
+
+    @contextlib.contextmanager
+    def _tracing(self) -> Iterator[None]:
+        """Traces requests until the `with` block ends."""
+        tracer = self._options.tracer
+        if tracer is None:
+            yield
+            return
+        self._dataplane.tracer = tracer.begin
+        self._dataplane.listeners.append(tracer.ran)
+        self._dataplane.answer_listeners.append(tracer.answered)
+        try:
+            yield
+        finally:
+            tracer.close(_TRACE_CLOSE_SECONDS)
 
     @contextlib.contextmanager
     def _rest_workers(self) -> Iterator[Workers]:

@@ -106,6 +106,7 @@ class Batcher:
         deadline: float = math.inf,
         priority: int = DEFAULT_PRIORITY,
         lend_thread: bool = False,
+        begun: Callable[[int], None] | None = None,
     ) -> Future[Outputs]:
         """Has a request run with others.
 
@@ -116,6 +117,7 @@ class Batcher:
             priority: 0, the most urgent, to 7.
             lend_thread: the caller is going to wait anyway: where a batch may run now, it runs on the caller's thread, which saves
                 two changes of threads.
+            begun: told the rows of the batch when it begins to run, once for each piece of a request that is cut.
 
         Returns:
             The outputs, or the error that this request alone would have got.
@@ -130,12 +132,12 @@ class Batcher:
         rows = rows_of(inputs)
         requests: list[QueuedRequest] = []
         if rows is None:
-            requests.append(QueuedRequest(signature, inputs, 1, None, deadline, priority))
+            requests.append(QueuedRequest(signature, inputs, 1, None, deadline, priority, begun))
         else:
             policy.check(rows)
             for part in _pieces(inputs, rows, policy.piece):
                 kind = kind_of(part, self._ragged)
-                requests.append(QueuedRequest(signature, part, rows_of(part) or 1, kind, deadline, priority))
+                requests.append(QueuedRequest(signature, part, rows_of(part) or 1, kind, deadline, priority, begun))
         taken = self._enqueue(signature, requests, lend_thread)
         if taken:
             self._run_taken(taken)
@@ -235,6 +237,10 @@ class Batcher:
         try:
             now = time.monotonic()
             batch = [request for request in taken if self._begin(request, now)]
+            rows = sum(request.rows for request in batch)
+            for request in batch:
+                if request.begun is not None:
+                    request.begun(rows)
             if batch:
                 self._run_batch(batch[0].signature, batch)
         finally:

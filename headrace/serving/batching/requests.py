@@ -6,7 +6,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -35,6 +35,7 @@ class QueuedRequest:
         rows: the size of dimension 0 of every input.
         kind: only requests of the same signature and kind share a batch; None shares with no other.
         deadline: in `time.monotonic()` seconds; past it the request is not run.
+        begun: told the rows of its batch when that begins to run.
     """
 
     signature: str
@@ -43,6 +44,7 @@ class QueuedRequest:
     kind: Hashable | None
     deadline: float = math.inf
     priority: int = DEFAULT_PRIORITY
+    begun: Callable[[int], None] | None = None
     future: Future[Outputs] = field(default_factory=Future)
     queued_at: float = field(default_factory=time.monotonic)
 

@@ -34,6 +34,7 @@ from headrace.serving.grpc.peers import address_of
 from headrace.serving.grpc.receiving import Receiving
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.pending import Pending
+from headrace.serving.traces import timeline
 from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ class Answering:
         call = Call(rpc)
         if not method.api:
             return self._noted(call, self._outcome(method, data, call))
+        self._trace(call)
         started = self._enter()
         return self._leave(method, call, started, self._outcome(method, data, call))
 
@@ -149,6 +151,7 @@ class Answering:
             return None
         begin = method.start
         call = Call(rpc)
+        self._trace(call)
 
         def begin_admitted() -> Pending[bytes] | None:
             self._admit(method, call, data, look=True)  # if nothing is begun, `answer` admits it again
@@ -217,6 +220,10 @@ class Answering:
         if self._gate is not None and isinstance(response, OpError):
             self._gate.refused(response, call.context.caller, call.credentials().address, call.model or "gRPC", _PROTOCOL)
         return response
+
+    def _trace(self, call: Call) -> None:
+        self._dataplane.entered(call.context)
+        timeline.begin(call.context.timeline, timeline.DECODE)
 
     def _enter(self) -> float:
         self._metrics.in_flight(_PROTOCOL, 1)

@@ -184,6 +184,7 @@ class RestApp:
         context = RequestContext(deadline, priority_of(header(request, "priority")), _PROTOCOL, functools.partial(header, request))
         context.caller, context.rights = caller.name, caller
         call = RunCall(target, header(request, "content-encoding"), context)
+        self._dataplane.entered(context)
         code = "OK"
         started = time.perf_counter()
         self._metrics.in_flight(_PROTOCOL, 1)

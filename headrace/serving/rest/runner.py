@@ -23,6 +23,7 @@ from headrace.serving.pending import Pending
 from headrace.serving.rest.bodies import inflate
 from headrace.serving.rest.paths import Target
 from headrace.serving.servable import Handle
+from headrace.serving.traces import timeline
 from headrace.serving.workers import Workers
 
 _SMALL_BYTES = 16 << 10
@@ -91,6 +92,7 @@ class Runner(abc.ABC, Generic[R, A]):
         if len(call.body) <= _SMALL_BYTES and not call.encoding:
             begun = self._begin_here(call)
         if begun is None:
+            timeline.begin(call.context.timeline, timeline.THREAD)
             begun = await asyncio.wrap_future(self._workers.submit(functools.partial(self._on_worker, call)))
         if not isinstance(begun, tuple):
             return begun
@@ -134,6 +136,7 @@ class Runner(abc.ABC, Generic[R, A]):
     def _read(self, call: RunCall) -> R:
         """What the body says; it is read once."""
         if call.parsed is None:
+            timeline.begin(call.context.timeline, timeline.DECODE)
             call.parsed = self._parse(call, inflate(call.body, call.encoding, self._max_body_bytes))
         return cast("R", call.parsed)
 
@@ -156,6 +159,7 @@ class Runner(abc.ABC, Generic[R, A]):
 
     def _on_worker(self, call: RunCall) -> Begun[A] | A:
         """The answer, or for a request that is batched, what it waits for."""
+        timeline.end(call.context.timeline, timeline.THREAD)
         request = self._read(call)
         with self._dataplane.acquire(call.target.spec, call.context) as handle:
             pending, write = self._begin(call, request, handle)
