@@ -148,7 +148,7 @@ class Fuzzer:
         def send() -> None:
             client = self._client(self.server)
             with contextlib.closing(client):
-                while time.monotonic() < end and self.server.process.poll() is None:
+                while time.monotonic() < end and self.lives:
                     with self._lock:
                         number = next(following, None)
                     if number is None:
@@ -160,8 +160,15 @@ class Fuzzer:
             thread.start()
         for thread in threads:
             thread.join()
-        if self.server.process.poll() is not None:
-            self.fail(-1, f"the server ended with {self.server.process.returncode}: {''.join(self.server.log[-20:])}")
+        if not self.lives:
+            last = f"the cases before {next(following, None)}"
+            self.server.wait()
+            self.fail(-1, f"the server ended with {self.server.process.returncode} at {last}: {''.join(self.server.log[-100:])}")
+
+    @property
+    def lives(self) -> bool:
+        """True while the server's process does."""
+        return self.server.process.poll() is None
 
     def _note(self, number: int, outcome: str, reason: str) -> None:
         with self._lock:
@@ -228,11 +235,12 @@ def main() -> None:
         fuzzer = Fuzzer(server.ready(), client)
         cases = itertools.count(given.seed) if given.case is None else [given.case]
         fuzzer.run(cases, given.seconds / 3)
-        before = memory(server.process.pid)
-        if given.case is None:
-            fuzzer.run(cases, given.seconds * 2 / 3)
-        grown = 0.0
-        if server.process.poll() is None:
+        before = grown = 0.0
+        if fuzzer.lives:
+            before = memory(server.process.pid)
+            if given.case is None:
+                fuzzer.run(cases, given.seconds * 2 / 3)
+        if fuzzer.lives:
             fuzzer.check_answers()
             grown = memory(server.process.pid) - before
             if server.end() != 0:

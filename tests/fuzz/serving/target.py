@@ -8,6 +8,7 @@ that gives back what it gets.
 
 from __future__ import annotations
 
+import faulthandler
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,5 +59,6 @@ class Engine(ToyEngine):
 
 
 if __name__ == "__main__":
+    faulthandler.enable()
     server.ServingEngine = lambda *_: Engine()
     main()
