@@ -161,9 +161,11 @@ class Fuzzer:
         for thread in threads:
             thread.join()
         if not self.lives:
-            last = f"the cases before {next(following, None)}"
             self.server.wait()
-            self.fail(-1, f"the server ended with {self.server.process.returncode} at {last}: {''.join(self.server.log[-100:])}")
+            log = "".join(self.server.log)
+            log = log[log.find("Fatal Python error") :] if "Fatal Python error" in log else log[-3000:]
+            where = f"{self.server.process.returncode} at the cases before {next(following, None)}"
+            self.fail(-1, f"the server ended with {where}: {log[:6000]}")
 
     @property
     def lives(self) -> bool:
