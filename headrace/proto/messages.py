@@ -27,13 +27,27 @@ POOL = _load()
 """The private pool; JSON and text formats of messages that hold an `Any` need it as `descriptor_pool`."""
 
 
+_CLASSES: dict[str, Any] = {}
+"""Every class that was asked for, and those of the messages within.
+
+protobuf makes the latter when they are first met and keeps no hold on them. When the garbage collector takes one away, which
+happens in a process with many threads, protobuf 7.36 reads through a null pointer and the process ends.
+"""
+
+
 def message(full_name: str) -> Any:
     """The class of a message, such as `tensorflow.GraphDef`.
 
     Raises:
         KeyError: no text declares it.
     """
-    return message_factory.GetMessageClass(POOL.FindMessageTypeByName(full_name))
+    pending = [POOL.FindMessageTypeByName(full_name)]
+    while pending:
+        descriptor = pending.pop()
+        if descriptor.full_name not in _CLASSES:
+            _CLASSES[descriptor.full_name] = message_factory.GetMessageClass(descriptor)
+            pending += [field.message_type for field in descriptor.fields if field.message_type is not None]
+    return _CLASSES[full_name]
 
 
 def parse(kind: Any, data: bytes, what: str) -> Any:

@@ -163,9 +163,9 @@ class Fuzzer:
         if not self.lives:
             self.server.wait()
             log = "".join(self.server.log)
-            log = log[log.find("Fatal Python error") :] if "Fatal Python error" in log else log[-3000:]
+            log = log[log.find("Current thread") :] if "Current thread" in log else log[-3000:]
             where = f"{self.server.process.returncode} at the cases before {next(following, None)}"
-            self.fail(-1, f"the server ended with {where}: {log[:6000]}")
+            self.fail(-1, f"the server ended with {where}: {log[:3000]}")
 
     @property
     def lives(self) -> bool:
