@@ -9,6 +9,7 @@ that gives back what it gets.
 from __future__ import annotations
 
 import faulthandler
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,10 +53,8 @@ class Engine(ToyEngine):
     """Loads one of the two models."""
 
     def load(self, path: Path) -> ToyModel:
-        self.model = _Heads if path.parent.name == "heads" else _Toy
-        self.models.clear()
-        self.loads.clear()
-        return super().load(path)
+        kind = _Heads if path.parent.name == "heads" else _Toy
+        return kind(json.loads((path / "saved_model.pb").read_text())["scale"])
 
 
 if __name__ == "__main__":
