@@ -7,7 +7,6 @@ batching, and asks it over REST and gRPC from another process.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import statistics
 import subprocess
@@ -22,9 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 import headrace as tf
-from benchmarks.serving.load import MODEL
+from benchmarks.serving.asking import MODEL, ROOT, start, told
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = (1, 8, 64)
 SECONDS = 4.0
 MODES = {"none": [], "adaptive": ["--enable_batching"]}
@@ -81,10 +79,8 @@ def serving(folder: Path, flags: list[str]) -> Iterator[Served]:
 
 def ask(served: Served, protocol: str, clients: int) -> dict[str, float]:
     """One measurement, with the server's processor time for each request in us."""
-    command = [sys.executable, "-m", "benchmarks.serving.load", protocol, served.addresses[protocol], str(clients), str(SECONDS)]
     before = served.cpu_seconds()
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    found: dict[str, float] = json.loads(done.stdout)
+    found = told(start(protocol, served.addresses[protocol], clients, SECONDS))
     # The clients also ask for a second before they count.
     found["cpu_us"] = (served.cpu_seconds() - before) / (found["rate"] * (SECONDS + 1)) * 1e6
     return found

@@ -1,9 +1,8 @@
-"""Clients that ask a model server without a pause: `python -m benchmarks.serving.load FORM ADDRESS CLIENTS SECONDS`.
+"""Clients that ask a model server without a pause: `python -m benchmarks.serving.load rest|grpc ADDRESS PATH CLIENTS SECONDS`.
 
-FORM is `rest` or `grpc` (TensorFlow Serving's API), `rest-v2` or `grpc-v2` (the Open Inference Protocol), or `rest-plain`.
-
-Prints JSON: requests a second, failures, and the median and 99th percentile of the time to an answer in ms. Each REST client keeps
-a connection of its own; gRPC clients share channels. Every request has one row of 784 numbers, of four digits in JSON.
+The body or message that all send comes from standard input, so that this process need not import what writes it. Prints JSON:
+requests a second, failures, and the median and 99th percentile of the time to an answer in ms. Each REST client keeps a
+connection of its own; gRPC clients share channels.
 """
 
 from __future__ import annotations
@@ -12,24 +11,14 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, cast
 
 import grpc
 import numpy as np
 import uvloop
 
-from headrace.proto.serving import PredictRequest
-from headrace.proto.tensors import to_proto
-from headrace.serving.grpc.v2.messages import ModelInferRequest
-
-MODEL = "mlp"
 WARM_UP_SECONDS = 1.0
-
-
-def row() -> np.ndarray:
-    """The one row that all clients send."""
-    return np.random.default_rng(0).random((1, 784)).round(4).astype(np.float32)
 
 
 class RestClient(asyncio.Protocol):
@@ -82,19 +71,8 @@ class Tally:
         return {"rate": len(self._times) / elapsed, "failures": self._failures, "p50_ms": median, "p99_ms": late}
 
 
-def http_request(form: str) -> tuple[str, bytes]:
-    """Path and body of a request."""
-    values = [round(float(value), 4) for value in row()[0]]
-    if form == "rest-v2":
-        tensor = {"name": "x", "datatype": "FP32", "shape": [1, len(values)], "data": values}
-        return f"/v2/models/{MODEL}/infer", json.dumps({"inputs": [tensor]}).encode()
-    path = "/predict" if form == "rest-plain" else f"/v1/models/{MODEL}:predict"
-    return path, json.dumps({"instances": [values]}).encode()
-
-
-async def rest(form: str, address: str, clients: int, tally: Tally) -> None:
+async def rest(address: str, path: str, body: bytes, clients: int, tally: Tally) -> None:
     """Starts REST clients."""
-    path, body = http_request(form)
     lines = [
         f"POST {path} HTTP/1.1",
         f"Host: {address}",
@@ -108,24 +86,11 @@ async def rest(form: str, address: str, clients: int, tally: Tally) -> None:
         await loop.create_connection(lambda: RestClient(request, tally.answered), host, int(port))
 
 
-def grpc_request(form: str) -> tuple[str, bytes]:
-    """Method and message of a call."""
-    if form == "grpc-v2":
-        infer = ModelInferRequest(model_name=MODEL, raw_input_contents=[row().tobytes()])
-        infer.inputs.add(name="x", datatype="FP32", shape=row().shape)
-        return "/inference.GRPCInferenceService/ModelInfer", infer.SerializeToString()
-    request = PredictRequest()
-    request.model_spec.name = MODEL
-    request.inputs["x"].CopyFrom(to_proto(row()))
-    return "/tensorflow.serving.PredictionService/Predict", request.SerializeToString()
-
-
-async def grpc_clients(form: str, address: str, clients: int, tally: Tally) -> None:
+async def grpc_clients(address: str, path: str, data: bytes, clients: int, tally: Tally) -> None:
     """Starts gRPC clients, up to sixteen on a channel: a channel is a connection, and a server's process has it whole."""
-    method, data = grpc_request(form)
     options = [("grpc.use_local_subchannel_pool", 1)]
     channels = [grpc.aio.insecure_channel(address, options=options) for _ in range(-(-clients // 16))]
-    calls = [channel.unary_unary(method) for channel in channels]
+    calls = [channel.unary_unary(path) for channel in channels]
 
     async def ask(call: Any) -> None:
         while True:
@@ -143,12 +108,11 @@ async def grpc_clients(form: str, address: str, clients: int, tally: Tally) -> N
 _RUNNING: list[asyncio.Task[None]] = []
 
 
-async def measure(
-    start: Callable[[str, str, int, Tally], Awaitable[None]], form: str, address: str, clients: int, seconds: float
-) -> dict[str, float]:
+async def measure(protocol: str, address: str, path: str, clients: int, seconds: float) -> dict[str, float]:
     """What the clients saw in `seconds` seconds, after one second that is not counted."""
     tally = Tally()
-    await start(form, address, clients, tally)
+    start = {"rest": rest, "grpc": grpc_clients}[protocol]
+    await start(address, path, sys.stdin.buffer.read(), clients, tally)
     await asyncio.sleep(WARM_UP_SECONDS)
     tally.begin()
     await asyncio.sleep(seconds)
@@ -160,9 +124,8 @@ async def measure(
 
 
 def main() -> None:
-    form, address, clients, seconds = sys.argv[1:]
-    start = grpc_clients if form.startswith("grpc") else rest
-    print(json.dumps(uvloop.run(measure(start, form, address, int(clients), float(seconds)))))
+    protocol, address, path, clients, seconds = sys.argv[1:]
+    print(json.dumps(uvloop.run(measure(protocol, address, path, int(clients), float(seconds)))))
 
 
 if __name__ == "__main__":

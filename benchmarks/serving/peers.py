@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.serving import batching
-from benchmarks.serving.load import MODEL
+from benchmarks.serving.asking import MODEL, start, told
 from tests.interop.environments import clean_environment, ensure_with
 
 SERVERS = Path(__file__).parent / "peer_servers"
@@ -142,10 +142,8 @@ def headrace(flags: list[str], model: Path) -> Iterator[Peer]:
 
 def ask(peer: Peer, form: str, clients: int) -> dict[str, float]:
     """One measurement, with the processor time for each request in us."""
-    command = [sys.executable, "-m", "benchmarks.serving.load", form, peer.forms[form], str(clients), str(SECONDS)]
     before = peer.cpu_seconds()
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=batching.ROOT)
-    found: dict[str, float] = json.loads(done.stdout)
+    found = told(start(form, peer.forms[form], clients, SECONDS))
     # The clients also ask for a second before they count.
     found["cpu_us"] = (peer.cpu_seconds() - before) / max(found["rate"] * (SECONDS + 1), 1) * 1e6
     return found

@@ -20,8 +20,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.serving.batching import COMMAND, ROOT, export
-from benchmarks.serving.load import MODEL, WARM_UP_SECONDS
+from benchmarks.serving.asking import MODEL, ROOT, start, told
+from benchmarks.serving.batching import COMMAND, export
+from benchmarks.serving.load import WARM_UP_SECONDS
 
 CLIENTS = 8
 SWAPS_A_TURN = 5
@@ -69,19 +70,6 @@ def resident_mb(process: int) -> float:
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def asking(address: str, seconds: float) -> subprocess.Popen[str]:
-    """Clients that ask for so long, begun."""
-    command = [sys.executable, "-m", "benchmarks.serving.load", "rest", address, str(CLIENTS), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-
-
-def told(clients: subprocess.Popen[str]) -> dict[str, float]:
-    """What the clients saw."""
-    found: dict[str, float] = json.loads(clients.communicate()[0])
-    assert not found["failures"]
-    return found
-
-
 def main() -> None:
     """Prints the times with and without swaps, and the memory after the first swap and after the last."""
     swaps = int(sys.argv[1]) if len(sys.argv) > 1 else 50
@@ -93,11 +81,11 @@ def main() -> None:
         with serving(folder) as (process, address):
             version = 1
             seconds = 5.0
-            told(asking(address, seconds))
+            told(start("rest", address, CLIENTS, seconds))
             while version <= swaps:
-                quiet.append(told(asking(address, seconds)))
+                quiet.append(told(start("rest", address, CLIENTS, seconds)))
                 # The clients run for as long as the swaps did the last time.
-                clients = asking(address, seconds)
+                clients = start("rest", address, CLIENTS, seconds)
                 time.sleep(WARM_UP_SECONDS)
                 began = time.monotonic()
                 for _ in range(SWAPS_A_TURN):
