@@ -13,6 +13,9 @@ from headrace.serving.routing.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
+_SETTLE_SECONDS = 0.1
+"""A file that changes within this time is still being written: its first half may be rules too."""
+
 
 class RulesWatcher:
     """Polls a file of rules on a thread of its own.
@@ -50,6 +53,10 @@ class RulesWatcher:
         """Looks at the file once. Returns true when its rules were taken."""
         try:
             data = load(self._path)
+            if data != self._seen:
+                self._ending.wait(_SETTLE_SECONDS)
+                if load(self._path) != data:
+                    return False
         except OpError as error:
             self._complain(error)
             return False

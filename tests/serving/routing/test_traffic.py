@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from headrace.cli.main import main
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, OpError
 from headrace.serving.context import RequestContext, Routed
+from headrace.serving.routing import watch
 from headrace.serving.routing.options import TrafficOptions
 from headrace.serving.routing.rules import parse
 from headrace.serving.routing.traffic import ChangedError
@@ -88,7 +89,7 @@ def test_the_start_takes_rules_for_what_is_not_there_yet(site: Site, caplog: pyt
     assert (report["available"], report["version"], report["fallbacks"]) == (False, 9, 2)
 
 
-def test_a_file_is_followed(site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_is_followed(site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "traffic.toml"
     watcher = RulesWatcher(path, 0.01, site.traffic, b"")
     with caplog.at_level(logging.ERROR, "headrace.serving.routing.watch"):
@@ -108,6 +109,12 @@ def test_a_file_is_followed(site: Site, tmp_path: Path, caplog: pytest.LogCaptur
         assert not any(watcher.look() for _ in range(3))
         assert caplog.text.count("has no version 3") == 1
         assert [event[3] for event in site.audit].count("FAILED_PRECONDITION") == 1
+    assert not watcher.look()
+    halves = iter([b"", b"x = "])
+    monkeypatch.setattr(watch, "load", lambda _: next(halves))
+    assert not watcher.look()  # it is still being written
+    monkeypatch.undo()
+    assert site.traffic.report("m")["variants"]["canary"]["share"] == 0
     watcher.start()
     path.write_text(TOML.format(1, 3))
     wait_until(lambda: bool(site.traffic.report("m")["variants"]["canary"]["share"] == 0.75))

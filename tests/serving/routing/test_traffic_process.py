@@ -26,8 +26,14 @@ class Served:
     def __init__(self, server: Server, rules: Path) -> None:
         self.url = server.url
         self.rules = rules
-        found = re.findall(r'"listening for administration" url=(\S+)', "".join(server.log))
-        self.admin = httpx.Client(base_url=found[0])
+        found: list[str] = []
+
+        def told() -> bool:
+            found.extend(re.findall(r'"listening for administration" url=(\S+)', "".join(server.log)))
+            return bool(found)
+
+        wait_until(told)  # the log is read on a thread of its own
+        self.admin = httpx.Client(base_url=found[0], timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def test_the_file_is_in_force_and_followed(server: Served) -> None:
-    found = [httpx.post(f"{server.url}/v1/models/m:predict", json=BODY).headers["x-headrace-variant"] for _ in range(8)]
+    found = [httpx.post(f"{server.url}/v1/models/m:predict", json=BODY, timeout=60).headers["x-headrace-variant"] for _ in range(8)]
     assert found.count("canary") == 2
     server.rules.write_text(TOML.format(1, 0))
     wait_until(lambda: server.admin.get("/admin/v1/traffic").json()["models"]["m"]["variants"][1]["weight"] == 0)
@@ -77,17 +83,17 @@ def test_rules_are_replaced_over_http(server: Served) -> None:
 def test_report_rollback_and_feedback(server: Served) -> None:
     admin = server.admin
     admin.put("/admin/v1/traffic", json={"models": {"m": {"variants": HALVES, "salt": "again"}}}).raise_for_status()
-    answers = [httpx.post(f"{server.url}/v1/models/m:predict", json=BODY) for _ in range(4)]
+    answers = [httpx.post(f"{server.url}/v1/models/m:predict", json=BODY, timeout=60) for _ in range(4)]
     outcome = {"model": "m", "request_id": answers[0].headers["x-headrace-request-id"], "outcome": True}
     for base in (server.url, str(admin.base_url).rstrip("/")):
-        assert httpx.post(f"{base}/v1/feedback", json=outcome).status_code == 200
+        assert httpx.post(f"{base}/v1/feedback", json=outcome, timeout=60).status_code == 200
     report = admin.get("/admin/v1/traffic/m/report").json()
     assert sum(each["requests"] for each in report["variants"].values()) == 4
     assert sum(each["outcomes"]["rate"]["count"] for each in report["variants"].values()) == 1
     kind = {"Content-Type": "application/json"}
     rolled = admin.post("/admin/v1/traffic/m:rollback", headers=kind)
     assert rolled.json()["rolled_back"]["canary"]["why"] == "asked"
-    assert httpx.post(f"{server.url}/v1/models/m:predict", json=BODY).headers["x-headrace-variant"] == "stable"
+    assert httpx.post(f"{server.url}/v1/models/m:predict", json=BODY, timeout=60).headers["x-headrace-variant"] == "stable"
     assert admin.post("/admin/v1/traffic/m:rollback", json={"variant": "stable"}).status_code == 400
     assert admin.post("/admin/v1/traffic/m:rollback", json={"variant": "other"}).status_code == 404
     assert admin.post("/admin/v1/traffic/m:rollback", json={"version": 1}).status_code == 400
@@ -95,5 +101,5 @@ def test_report_rollback_and_feedback(server: Served) -> None:
     assert admin.get("/admin/v1/traffic/n/report").status_code == 404
     actions = [event["action"] for event in admin.get("/admin/v1/audit").json()["events"]]
     assert actions[:2] == ["traffic.resume", "traffic.rollback"]
-    page = httpx.get(f"{server.url}/monitoring/prometheus/metrics").text
+    page = httpx.get(f"{server.url}/monitoring/prometheus/metrics", timeout=60).text
     assert 'headrace_serving_traffic_share{model="m",variant="canary"} 0.5' in page
