@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from headrace.core import startup
+
 if TYPE_CHECKING:
     from headrace.core.dtypes import DType
     from headrace.dispatch.opdef import Attrs, OpDef
@@ -76,7 +78,11 @@ def install(executor: Executor) -> None:
 
 def state() -> ThreadState:
     """The state of the current thread."""
-    return _threads[0]
+    try:
+        return _threads[0]
+    except IndexError:  # a room was imported by its own name, and nothing of `tf.*` was asked for yet
+        startup.load()
+        return _threads[0]
 
 
 def executing_eagerly() -> bool:
