@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headrace.core.errors import OpError
 from headrace.serving.batching.metrics import BatchingMetrics
+from headrace.serving.contract_metrics import ContractMetrics
 from headrace.serving.exposition import Counter, Family, Gauge, Histogram, Labels, render
 from headrace.serving.model_metrics import ModelMetrics
 from headrace.serving.models import Models
@@ -15,9 +16,7 @@ from headrace.serving.process_metrics import ProcessMetrics
 UNKNOWN_MODEL = "(unknown)"
 """What requests for models that are not there are counted under, so that no caller can fill the memory."""
 
-_PREFIX = ":tensorflow:serving:"
 _MODEL_LABELS = ("model", "model_name")
-_MICROSECOND_BOUNDS = [float(f"{10 * 1.8**n:.6g}") for n in range(33)]
 _SECOND_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]
 
 
@@ -29,25 +28,7 @@ class ServingMetrics:
     """The server's metric families and the events that feed them."""
 
     def __init__(self) -> None:
-        # TensorFlow Serving's: times in microseconds, no version.
-        self._count = Counter(f"{_PREFIX}request_count", "Requests by outcome.", ["model_name", "status"])
-        self._latency = Histogram(
-            f"{_PREFIX}request_latency", "Time of a request (us).", ["model_name", "API", "entrypoint"], _MICROSECOND_BOUNDS
-        )
-        self._runtime = Histogram(
-            f"{_PREFIX}runtime_latency", "Time of a model run (us).", ["model_name", "API", "runtime"], _MICROSECOND_BOUNDS
-        )
-        self._example_counts = Histogram(
-            f"{_PREFIX}request_example_counts", "tf.Examples in a request.", ["model"], [float(1 << n) for n in range(15)]
-        )
-        self._example_total = Counter(f"{_PREFIX}request_example_count_total", "tf.Examples in all requests.", ["model"])
-        self._warm_up = Histogram(
-            f"{_PREFIX}model_warmup_latency",
-            "Time of a version's warm-up file (us).",
-            ["model_path", "status"],
-            _MICROSECOND_BOUNDS,
-        )
-        # Ours: times in seconds, by version.
+        self._contract = ContractMetrics()
         self._requests = Counter(
             "headrace_serving_requests_total", "Requests by outcome.", ["model", "version", "api", "protocol", "code"]
         )
@@ -90,8 +71,8 @@ class ServingMetrics:
     def request(self, model: str, version: int | None, api: str, protocol: str, code: str, seconds: float) -> None:
         """A request was answered. `api` is such as "Predict", `code` a canonical code name, "OK" included."""
         number = "" if version is None else str(version)
-        self._count.add((model, code))
-        self._latency.observe((model, api, protocol), seconds * 1e6)
+        self._contract.count.add((model, code))
+        self._contract.latency.observe((model, api, protocol), seconds * 1e6)
         self._requests.add((model, number, api, protocol, code))
         self._duration.observe((model, number, api, protocol), seconds)
         for watcher in self.watchers:
@@ -99,13 +80,13 @@ class ServingMetrics:
 
     def ran(self, model: str, version: int, api: str, seconds: float) -> None:
         """A model ran."""
-        self._runtime.observe((model, api, "Headrace"), seconds * 1e6)
+        self._contract.runtime.observe((model, api, "Headrace"), seconds * 1e6)
         self._run.observe((model, str(version), api), seconds)
 
     def examples(self, model: str, count: int) -> None:
         """A request with `count` tf.Examples was run."""
-        self._example_counts.observe((model,), count)
-        self._example_total.add((model,), count)
+        self._contract.example_counts.observe((model,), count)
+        self._contract.example_total.add((model,), count)
 
     def queued(self, protocol: str, seconds: float) -> None:
         """A request waited `seconds` for a thread."""
@@ -140,11 +121,11 @@ class ServingMetrics:
 
     def warmed(self, path: Path, seconds: float, error: OpError | None) -> None:
         """A version's warm-up file was run; a listener for ModelLifecycle."""
-        self._warm_up.observe((str(path), error.code if error is not None else "OK"), seconds * 1e6)
+        self._contract.warm_up.observe((str(path), error.code if error is not None else "OK"), seconds * 1e6)
 
     def total(self, name: str) -> int | None:
         """The sum over all labels of the counter with this name; None when there is none."""
-        found = [family for family in vars(self).values() if isinstance(family, Counter) and family.name == name]
+        found = [family for family in self.families() if isinstance(family, Counter) and family.name == name]
         return int(found[0].total) if found else None
 
     def whole_page(self, models: Models) -> str:
@@ -161,13 +142,13 @@ class ServingMetrics:
         for family in families:
             _drop_unlisted(family, known)
         paths = models.paths()
-        self._warm_up.keep(lambda labels: labels[0] in paths)
+        self._contract.warm_up.keep(lambda labels: labels[0] in paths)
         return render(families)
 
     def families(self) -> list[Family]:
         """All of them."""
         own = [family for family in vars(self).values() if isinstance(family, Family)]
-        parts = (self._models, self.batching, self._process)
+        parts = (self._contract, self._models, self.batching, self._process)
         return [*own, *(family for part in parts for family in part.families()), *self.more]
 
 
