@@ -35,9 +35,10 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.StreamWriter | None = None
 
-    async def run(self, end: socket.socket) -> None:
-        """Speaks on the socket until the other end is gone."""
+    async def run(self, end: socket.socket, opened: Callable[[], None] = lambda: None) -> None:
+        """Speaks on the socket until the other end is gone; calls `opened` once questions can be asked."""
         reader, self._writer = await asyncio.open_connection(sock=end, limit=_MAX_LINE)
+        opened()
         try:
             while line := await reader.readline():
                 self._read(json.loads(line))

@@ -51,6 +51,7 @@ class Member:
         self._own_page: Callable[[], str] = str
         self._models: Models | None = None
         self._link = Link({"page": self._page, "reload": self._reload_here})
+        self._opened = threading.Event()
         self._thread = threading.Thread(target=self._speak, name="supervisor-link", daemon=True)
 
     @classmethod
@@ -73,6 +74,7 @@ class Member:
         self._own_page = own_page
         models.everywhere = self.reload
         self._thread.start()
+        self._opened.wait()
 
     def wait_for_all(self, ending: threading.Event) -> None:
         """Says that the models are there, and waits for those of the other workers, or for the end."""
@@ -107,7 +109,7 @@ class Member:
     def _speak(self) -> None:
         """Answers until the supervisor is gone; then nobody would end or replace this process, so it ends."""
         with contextlib.suppress(RuntimeError):
-            self._loop.run_until_complete(self._link.run(self._end))
+            self._loop.run_until_complete(self._link.run(self._end, self._opened.set))
         logger.warning("the supervisor is gone; ending")
         os.kill(os.getpid(), signal.SIGTERM)
 
