@@ -110,6 +110,7 @@ class Member:
         """Answers until the supervisor is gone; then nobody would end or replace this process, so it ends."""
         with contextlib.suppress(RuntimeError):
             self._loop.run_until_complete(self._link.run(self._end, self._opened.set))
+        self._opened.set()  # where it never was, nobody may wait for it
         logger.warning("the supervisor is gone; ending")
         os.kill(os.getpid(), signal.SIGTERM)
 
