@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
+from headrace.core import log_lines
 from headrace.core.errors import OpError
 from headrace.mirror.options import MirrorOptions, UpstreamOptions
 from headrace.mirror.server.process import serve as run_mirror
@@ -52,7 +52,7 @@ def serve(
     low_gib: float,
 ) -> None:
     """Answer pip, uv and all others that speak the Simple repository API."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
+    log_lines.configure()
     if low_gib > high_gib:
         raise click.UsageError(f"--low_gib={low_gib:g} is above --high_gib={high_gib:g}; it is what is left when room was made")
     try:

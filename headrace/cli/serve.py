@@ -18,8 +18,8 @@ from headrace.cli.serve_flags.processes import check_processes, process_flags, r
 from headrace.cli.serve_flags.request_log import request_log_flags, request_log_options
 from headrace.cli.serve_flags.traces import trace_flags, tracer
 from headrace.cli.serve_flags.traffic import traffic_flags, traffic_options
+from headrace.core import log_lines
 from headrace.core.errors import OpError
-from headrace.serving import logs
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions
 from headrace.serving.batching.parameters import from_proto, read_parameters
 from headrace.serving.cache import CacheOptions
@@ -167,7 +167,7 @@ def serve(context: click.Context, /, **flags: Any) -> None:
     The port opens when the first version of every model is ready or has failed to load. SIGTERM ends the server after the
     requests in progress.
     """
-    logs.configure(flags["log_level"])
+    log_lines.configure(flags["log_level"])
     given = {name for name in flags if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     _check(flags, given)
     try:

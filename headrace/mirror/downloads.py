@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from headrace.core.errors import AbortedError, DataLossError, ResourceExhaustedError, UnavailableError
+from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.upstream.client import FilePart, Upstream
 from headrace.store.blobs import BlobStore
 from headrace.store.following import Follower
@@ -68,17 +68,15 @@ class Downloads:
         store: takes them.
         index: is told of them.
         max_file_bytes: of one file.
-
-    Attributes:
-        events: counts what happened, by name.
+        metrics: told of what happens.
     """
 
-    def __init__(self, store: BlobStore, index: BlobIndex, max_file_bytes: int) -> None:
+    def __init__(self, store: BlobStore, index: BlobIndex, max_file_bytes: int, metrics: MirrorMetrics) -> None:
         self._store = store
         self._index = index
         self._max_file_bytes = max_file_bytes
         self._coming: dict[str, _Fetch] = {}
-        self.events: Counter[str] = Counter()
+        self._metrics = metrics
 
     @property
     def coming(self) -> int:
@@ -175,7 +173,7 @@ class Downloads:
             del self._coming[digest]
         fetch.tell()
         if not task.cancelled() and task.exception() is not None:
-            self.events["failed"] += 1
+            self._metrics.download("failed")
             logger.warning("a file did not come: %s", task.exception())
 
     async def _run(self, wanted: Wanted) -> None:
@@ -194,7 +192,7 @@ class Downloads:
                     failures = 0 if reception.size > before else failures + 1
                     if failures >= _TRIES:
                         raise
-                    self.events["resumed"] += 1
+                    self._metrics.download("resumed")
 
     async def _receive(self, wanted: Wanted, reception: Reception) -> None:
         if wanted.size is not None and reception.size >= wanted.size:  # a receiver died between the last byte and the check
@@ -224,10 +222,9 @@ class Downloads:
         try:
             path = await asyncio.to_thread(reception.finish)
         except DataLossError as error:
-            self.events["wrong_digest"] += 1
+            self._metrics.download("wrong_digest")
             raise DataLossError(f"{wanted.url} is not what its page says: {error.message}") from None
-        self.events["fetched"] += 1
-        self.events["fetched_bytes"] += reception.size
+        self._metrics.fetched(reception.size)
         await asyncio.to_thread(self._index.add, wanted.digest, path.stat().st_size)
 
     def _check_size(self, wanted: Wanted, part: FilePart) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.serving.exposition import Counter, Family
-from headrace.serving.logs import fields
+from headrace.core.exposition import Counter, Family
+from headrace.core.log_lines import fields
 
 logger = logging.getLogger(__name__)
 

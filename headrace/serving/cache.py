@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from headrace.core.errors import InvalidArgumentError
+from headrace.core.exposition import Counter, Family, Gauge
 from headrace.serving.engines.base import Array
-from headrace.serving.exposition import Counter, Family, Gauge
 
 _OBJECT_BYTES = 64
 """What a string or an entry costs beside its content, roughly."""

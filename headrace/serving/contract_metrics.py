@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.serving.exposition import Counter, Family, Histogram
+from headrace.core.exposition import Counter, Family, Histogram
 
 _PREFIX = ":tensorflow:serving:"
 _MICROSECOND_BOUNDS = [float(f"{10 * 1.8**n:.6g}") for n in range(33)]

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from headrace.core.errors import DeadlineExceededError, FailedPreconditionError, InternalError, OpError, ResourceExhaustedError
+from headrace.core.log_lines import fields
 from headrace.serving.batching.tensors import Outputs
 from headrace.serving.cache import ResponseCache, digest
 from headrace.serving.checks import check_inputs, check_method, complete_inputs, wanted_outputs
 from headrace.serving.context import RequestContext
 from headrace.serving.digests import HEADER
 from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array
-from headrace.serving.logs import fields
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.models import Models, ModelSpec
 from headrace.serving.pending import Pending, completed

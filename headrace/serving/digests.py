@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from headrace.core.errors import OpError
+from headrace.core.log_lines import fields
 from headrace.saved_model.digest import content_digest
-from headrace.serving.logs import fields
 
 logger = logging.getLogger(__name__)
 

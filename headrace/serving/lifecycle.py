@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headrace.core.errors import DeadlineExceededError, NotFoundError, OpError, ResourceExhaustedError, UnknownError
+from headrace.core.log_lines import fields
 from headrace.serving.batching.versions import Batching
 from headrace.serving.bounded import within
 from headrace.serving.digests import version_digest
 from headrace.serving.engines.base import Engine
 from headrace.serving.loads import LoadSlots
-from headrace.serving.logs import fields
 from headrace.serving.servable import Handle, Servable, State, VersionStatus
 from headrace.serving.storage import Fingerprint, Latest, Specific, VersionPolicy, fingerprint, list_versions
 from headrace.serving.trials import decide

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from headrace.core.errors import OpError
+from headrace.core.exposition import Counter, Family, Gauge, Histogram, Labels, render
 from headrace.serving.batching.metrics import BatchingMetrics
 from headrace.serving.contract_metrics import ContractMetrics
-from headrace.serving.exposition import Counter, Family, Gauge, Histogram, Labels, render
 from headrace.serving.model_metrics import ModelMetrics
 from headrace.serving.models import Models
 from headrace.serving.process_metrics import ProcessMetrics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from headrace.serving.exposition import Family, Gauge
+from headrace.core.exposition import Family, Gauge
 from headrace.serving.servable import State, VersionStatus
 
 

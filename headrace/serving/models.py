@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, OpError, UnavailableError
+from headrace.core.log_lines import fields
 from headrace.serving.configuration.model_list import TENSORFLOW, ModelConfig, check_platforms, read_models
 from headrace.serving.departures import Departures, stop_all
 from headrace.serving.lifecycle import ModelLifecycle
-from headrace.serving.logs import fields
 from headrace.serving.reload import Change, Outcome, ReloadResult, changes, check_labels, missing_label
 from headrace.serving.request_log.options import ModelLogging
 from headrace.serving.servable import Handle, VersionStatus

@@ -9,7 +9,7 @@ import resource
 import time
 from pathlib import Path
 
-from headrace.serving.exposition import Counter, Family, Gauge
+from headrace.core.exposition import Counter, Family, Gauge
 
 _PROC = Path("/proc/self")
 _STARTED = time.time()

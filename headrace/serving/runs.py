@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from headrace.core.errors import OpError
+from headrace.core.log_lines import fields
 from headrace.serving.context import RequestContext
 from headrace.serving.engines.base import Array
-from headrace.serving.logs import fields
 
 logger = logging.getLogger(__name__)
 

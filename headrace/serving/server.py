@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.console import files as console
 from headrace.core.errors import InvalidArgumentError
+from headrace.core.log_lines import fields
 from headrace.proto.serving import ModelServerConfig
 from headrace.serving.access.gate import Gate
 from headrace.serving.access.watch import AccessWatcher, read_access
@@ -43,7 +44,6 @@ from headrace.serving.lifecycle import LifecycleOptions, ModelLifecycle
 from headrace.serving.live import admin as live
 from headrace.serving.live.recorder import LiveRecorder
 from headrace.serving.loads import LoadSlots
-from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelsOptions
 from headrace.serving.open_files import raise_limit, room_for_connections

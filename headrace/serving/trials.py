@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from headrace.core.errors import InvalidArgumentError
+from headrace.core.log_lines import fields
 from headrace.core.spec import TensorSpec
 from headrace.serving.engines.base import Array, LoadedModel, Signature, Undecided
-from headrace.serving.logs import fields
 from headrace.serving.servable import Servable
 from headrace.serving.warmup import shapes_of, synthesize
 from headrace.serving.warmup_requests import first_inputs

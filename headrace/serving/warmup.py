@@ -11,9 +11,9 @@ import numpy as np
 
 from headrace.core import dtypes
 from headrace.core.errors import InvalidArgumentError, OpError
+from headrace.core.log_lines import fields
 from headrace.core.spec import TensorSpec
 from headrace.serving.engines.base import Array, Signature
-from headrace.serving.logs import fields
 from headrace.serving.servable import Servable
 
 logger = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from headrace.core.errors import (
     OpError,
     UnimplementedError,
 )
+from headrace.core.log_lines import fields
 from headrace.data.tfrecord import read
 from headrace.proto.messages import parse
 from headrace.proto.serving import PredictionLog
@@ -31,7 +32,6 @@ from headrace.serving.checks import check_inputs, check_method, complete_inputs,
 from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array, Signature
 from headrace.serving.examples import batch_of, of_input
 from headrace.serving.heads import CLASSIFY, INPUTS, REGRESS, Head, check, check_together, result_of
-from headrace.serving.logs import fields
 from headrace.serving.servable import Servable
 
 logger = logging.getLogger(__name__)

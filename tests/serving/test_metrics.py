@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from headrace.core import exposition
 from headrace.core.errors import InvalidArgumentError
-from headrace.serving import exposition
-from headrace.serving.exposition import Counter, Gauge, Histogram, render
+from headrace.core.exposition import Counter, Gauge, Histogram, render
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from tests.serving.fleet import Fleet, config
 from tests.serving.toy import Service, wait_until, write_version

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.serving.exposition import Counter, Gauge, Histogram, render
+from headrace.core.exposition import Counter, Gauge, Histogram, render
 from headrace.serving.processes.pages import Pages
 
 

@@ -6,12 +6,12 @@ import asyncio
 import fnmatch
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from headrace.core.errors import DataLossError, NotFoundError, OpError, UnavailableError
 from headrace.mirror.index import page
+from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.pages.changes import keep_contents
 from headrace.mirror.pages.freshness import Freshness, freshness
 from headrace.mirror.pages.stored import PageFiles, StoredPage
@@ -53,10 +53,8 @@ class PageCache:
         upstreams: those to be asked, in order. The first one that has a project is the only one for it: a project of the same
             name further on is another one.
         max_page_bytes: of one page.
+        metrics: told of what happens.
         clock: seconds since 1970.
-
-    Attributes:
-        events: counts what happened, by name.
     """
 
     def __init__(
@@ -64,6 +62,7 @@ class PageCache:
         files: PageFiles,
         upstreams: Sequence[Upstream],
         max_page_bytes: int,
+        metrics: MirrorMetrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._files = files
@@ -72,7 +71,7 @@ class PageCache:
         self._clock = clock
         self._known: dict[tuple[str, str], _Known] = {}
         self._asking: dict[tuple[str, str], asyncio.Task[StoredPage]] = {}
-        self.events: Counter[str] = Counter()
+        self._metrics = metrics
 
     async def get(self, project: str) -> Found:
         """The page of a project by its normal name.
@@ -87,20 +86,22 @@ class PageCache:
                 continue
             found = await self._of(upstream, project)
             if found.document is not None:
-                return Found(upstream, found, max(0.0, self._clock() - found.checked))
+                age = max(0.0, self._clock() - found.checked)
+                self._metrics.given(upstream.options.name, age)
+                return Found(upstream, found, age)
         raise NotFoundError(f"no upstream has a project {project!r}")
 
     async def _of(self, upstream: Upstream, project: str) -> StoredPage:
         known = await self._recall(upstream, project)
         if known is None:
-            self.events["miss"] += 1
+            self._metrics.page("miss")
             return await self._ask(upstream, project)
         state = freshness(self._clock() - known.checked, upstream.options)
         if state is Freshness.FRESH:
-            self.events["hit"] += 1
+            self._metrics.page("hit")
             return known
         if state is Freshness.STALE:
-            self.events["stale_while_revalidate"] += 1
+            self._metrics.page("stale_while_revalidate")
             self._begin(upstream, project)
             return known
         try:
@@ -110,7 +111,7 @@ class PageCache:
                 raise UnavailableError(
                     f"the page of {project} that is kept is older than {upstream.options.error_seconds:g} s: {error.message}"
                 ) from None
-            self.events["stale_if_error"] += 1
+            self._metrics.page("stale_if_error")
             logger.warning("an old page of %s is given out: %s", project, error.message)
             return known
 
@@ -150,7 +151,7 @@ class PageCache:
     def _ended(self, key: tuple[str, str], task: asyncio.Task[StoredPage]) -> None:
         del self._asking[key]
         if not task.cancelled() and task.exception() is not None:  # asked for here, since nobody else may
-            self.events["upstream_errors"] += 1
+            self._metrics.page("upstream_error")
 
     async def _fetch(self, upstream: Upstream, project: str) -> StoredPage:
         key = (upstream.options.name, project)
@@ -164,7 +165,7 @@ class PageCache:
         elif answer.status == 404:
             fresh = StoredPage(None, "", None, now, now)
         elif known is not None and _goes_back(known.serial, answer.serial):
-            self.events["serial_went_back"] += 1
+            self._metrics.page("serial_went_back")
             logger.error(
                 "upstream %s went back from serial %s of %s to %s; the later page stays",
                 key[0],
@@ -175,7 +176,8 @@ class PageCache:
             fresh = known.at(now)
         else:
             document = await asyncio.to_thread(page.parse, answer.body, answer.content_type, answer.url, project)
-            self.events["changed_files"] += len(keep_contents(known.document if known is not None else None, document))
+            for _ in keep_contents(known.document if known is not None else None, document):
+                self._metrics.page("file_changed")
             fresh = StoredPage(document, answer.etag, answer.serial, now, now)
         await asyncio.to_thread(self._files.write, *key, fresh)
         self._remember(key, fresh, self._files.modified(*key))

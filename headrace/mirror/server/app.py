@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from headrace.core.errors import InternalError, NotFoundError, OpError
+from headrace.core.exposition import CONTENT_TYPE
 from headrace.mirror.downloads import Downloads, Wanted
 from headrace.mirror.index import names, negotiation
 from headrace.mirror.index.page import Document, metadata_sha256, sha256_of
+from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.pages.cache import Found, PageCache
 from headrace.mirror.server import errors
 from headrace.mirror.server.files import FileSender
@@ -21,6 +23,8 @@ from headrace.store.blobs import BlobStore
 logger = logging.getLogger(__name__)
 
 _METADATA = ".metadata"
+_KINDS = {"simple": "page", "files": "file", "provenance": "provenance"}
+"""What metrics call requests, by the first part of their path."""
 _MAX_PROVENANCE_BYTES = 16 << 20
 
 
@@ -31,22 +35,51 @@ class MirrorApp:
         pages: the projects' pages.
         store: the files.
         downloads: fetches files that are missing.
+        metrics: told of every answer.
+        metrics_page: makes the page that Prometheus reads.
     """
 
-    def __init__(self, pages: PageCache, store: BlobStore, downloads: Downloads) -> None:
+    def __init__(
+        self,
+        pages: PageCache,
+        store: BlobStore,
+        downloads: Downloads,
+        metrics: MirrorMetrics,
+        metrics_page: Callable[[], str],
+    ) -> None:
+        self._metrics = metrics
+        self._metrics_page = metrics_page
         self._pages = pages
         self._files = FileSender(store, downloads)
         self._renderer = Renderer()
 
     def build(self) -> web.Application:
         """The application."""
-        app = web.Application(middlewares=[_errors], client_max_size=1 << 20)
+        app = web.Application(middlewares=[self._counted, _errors], client_max_size=1 << 20)
+        app.router.add_get("/metrics", self._read_metrics)
         app.router.add_get("/livez", _live)
         app.router.add_get("/simple/{project}", self._slash)
         app.router.add_get("/simple/{project}/", self._page)
         app.router.add_get("/files/{upstream}/{project}/{path:.+}", self._file)
         app.router.add_get("/provenance/{upstream}/{project}/{filename}", self._provenance)
         return app
+
+    @web.middleware
+    async def _counted(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        kind = _KINDS.get(request.path.split("/", 2)[1], "other")
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            self._metrics.answered(kind, error.status)
+            raise
+        self._metrics.answered(kind, response.status)
+        return response
+
+    async def _read_metrics(self, _: web.Request) -> web.StreamResponse:
+        page = await asyncio.to_thread(self._metrics_page)
+        return web.Response(body=page.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _slash(self, request: web.Request) -> web.StreamResponse:
         project = names.normalize(request.match_info["project"])

@@ -13,6 +13,7 @@ from aiohttp import web
 from headrace.core.errors import InvalidArgumentError, UnavailableError
 from headrace.mirror.downloads import Downloads
 from headrace.mirror.index.names import normalize
+from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.options import MirrorOptions
 from headrace.mirror.pages.cache import PageCache
 from headrace.mirror.pages.stored import PageFiles
@@ -39,9 +40,15 @@ async def running(options: MirrorOptions) -> AsyncIterator[str]:
     store = BlobStore(options.root)
     index = await asyncio.to_thread(open_index, options.root)
     upstreams = [Upstream(each) for each in options.upstreams]
-    downloads = Downloads(store, index, options.max_file_bytes)
-    pages = PageCache(PageFiles(options.root / "pages"), upstreams, options.max_page_bytes)
-    runner = web.AppRunner(MirrorApp(pages, store, downloads).build(), access_log=None, shutdown_timeout=_GRACE_SECONDS)
+    metrics = MirrorMetrics()
+    downloads = Downloads(store, index, options.max_file_bytes, metrics)
+    pages = PageCache(PageFiles(options.root / "pages"), upstreams, options.max_page_bytes, metrics)
+
+    def metrics_page() -> str:
+        return metrics.text(index.usage(), downloads.coming, {each.options.name: each.breaker.is_open for each in upstreams})
+
+    app = MirrorApp(pages, store, downloads, metrics, metrics_page).build()
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
     evicting = asyncio.create_task(_evict(store, index, options))
     try:
         await runner.setup()

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 
 from headrace.core.errors import OpError, PermissionDeniedError, UnauthenticatedError
+from headrace.core.exposition import Counter, Family
 from headrace.serving.access.buckets import Buckets
 from headrace.serving.access.callers import Caller
 from headrace.serving.access.errors import RateLimitedError
 from headrace.serving.access.policy import Credentials, Policy
 from headrace.serving.audit import AuditLog
-from headrace.serving.exposition import Counter, Family
 
 _FAILURES_PER_SECOND, _FAILURES_BURST = 5.0, 20.0
 """Requests without a valid token, of one address, that are told so; more are told to wait."""

@@ -7,12 +7,12 @@ import threading
 from pathlib import Path
 
 from headrace.core.errors import OpError
+from headrace.core.log_lines import fields
 from headrace.serving.access.configuration import parse_access
 from headrace.serving.access.gate import Gate
 from headrace.serving.access.policy import Policy
 from headrace.serving.audit import AuditLog
 from headrace.serving.configuration import text
-from headrace.serving.logs import fields
 
 logger = logging.getLogger(__name__)
 

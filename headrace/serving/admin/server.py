@@ -8,8 +8,8 @@ import threading
 from starlette.types import ASGIApp
 
 from headrace.core.errors import UnavailableError
+from headrace.core.log_lines import fields
 from headrace.serving.admin.options import AdminOptions
-from headrace.serving.logs import fields
 from headrace.serving.rest.connections import ConnectionLimits
 from headrace.serving.rest.listening import HttpServer, bound_socket, http_config, url_of
 

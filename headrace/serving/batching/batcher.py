@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
 from headrace.core.errors import InvalidArgumentError, UnavailableError
+from headrace.core.log_lines import fields
 from headrace.serving.batching.metrics import BatchingMetrics
 from headrace.serving.batching.options import AdaptiveBatching, FixedBatching
 from headrace.serving.batching.policies import Policy, make_policy, padded
@@ -31,7 +32,6 @@ from headrace.serving.batching.tensors import (
     why_not_batched,
 )
 from headrace.serving.engines.base import Signature
-from headrace.serving.logs import fields
 
 logger = logging.getLogger(__name__)
 _CLOSE_SECONDS = 30.0

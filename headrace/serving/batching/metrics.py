@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headrace.serving.exposition import Counter, Family, Histogram, Labels
+from headrace.core.exposition import Counter, Family, Histogram, Labels
 
 _WAIT_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
 _LABELS = ["model", "version", "signature"]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from headrace.core.errors import OpError
+from headrace.core.log_lines import fields
 from headrace.proto.serving import ModelServerConfig
 from headrace.serving.configuration import text
-from headrace.serving.logs import fields
 from headrace.serving.reload import ReloadResult
 
 logger = logging.getLogger(__name__)

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from headrace.core.errors import UnimplementedError
+from headrace.core.log_lines import fields
 from headrace.serving.engines.base import Array, Signature
 from headrace.serving.engines.choice import Candidate, Choice, agree, choose
 from headrace.serving.engines.frozen import Frozen, freeze, written_variables
 from headrace.serving.engines.native import XLA, NativeEngine, NativeModel
 from headrace.serving.engines.options import EngineOptions
 from headrace.serving.engines.program import Compiler, Program
-from headrace.serving.logs import fields
 from headrace.trace.concrete import ConcreteFunction
 
 logger = logging.getLogger(__name__)

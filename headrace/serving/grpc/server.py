@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import grpc
 
 from headrace.core.errors import UnavailableError
+from headrace.core.log_lines import fields
 from headrace.serving.access.gate import Gate
 from headrace.serving.audit import AuditLog
 from headrace.serving.dataplane import Dataplane
@@ -20,7 +21,6 @@ from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.receiving import Receiving, WatchedPool, WorkerPool
 from headrace.serving.grpc.v2 import service as inference
 from headrace.serving.grpc.v2.streams import Streams
-from headrace.serving.logs import fields
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.tls import Tls
 from headrace.serving.workers import Workers

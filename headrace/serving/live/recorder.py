@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from headrace.serving.exposition import Labels
+from headrace.core.exposition import Labels
 from headrace.serving.live.series import LENGTH, Count, Ring, Series
 from headrace.serving.metrics import ServingMetrics
 

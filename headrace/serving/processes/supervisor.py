@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from headrace.core.errors import InternalError, InvalidArgumentError, OpError
-from headrace.serving.logs import fields
+from headrace.core.log_lines import fields
 from headrace.serving.processes.link import Link
 from headrace.serving.processes.member import VARIABLE
 from headrace.serving.processes.pages import Pages

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from headrace.core.errors import DataLossError
+from headrace.core.log_lines import fields
 from headrace.data.records import RecordReader, framed
-from headrace.serving.logs import fields
 from headrace.serving.request_log.options import RequestLogOptions
 
 logger = logging.getLogger(__name__)

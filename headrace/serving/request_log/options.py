@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.core.errors import InvalidArgumentError, UnimplementedError
-from headrace.serving.logs import fields
+from headrace.core.log_lines import fields
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from headrace.core.errors import InvalidArgumentError, OpError
+from headrace.core.exposition import Counter, Family
+from headrace.core.log_lines import fields
 from headrace.data.records import FRAME_BYTES
 from headrace.serving.engines.base import Array
-from headrace.serving.exposition import Counter, Family
-from headrace.serving.logs import fields
 from headrace.serving.request_log.files import Folder, RecordFile
 from headrace.serving.request_log.options import ModelLogging, RequestLogOptions
 from headrace.serving.request_log.records import Encoder, has_record

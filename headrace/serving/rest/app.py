@@ -16,13 +16,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, OpError
+from headrace.core.exposition import CONTENT_TYPE
 from headrace.serving.access.callers import METRICS, PREDICT, Caller
 from headrace.serving.access.gate import Gate
 from headrace.serving.batching.requests import priority_of
 from headrace.serving.configuration.monitoring import DEFAULT_PATH
 from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
-from headrace.serving.exposition import CONTENT_TYPE
 from headrace.serving.inference import APIS
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.rest import describe, openapi, paths

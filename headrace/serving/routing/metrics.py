@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from headrace.serving.exposition import Counter, Family, Gauge, Histogram
+from headrace.core.exposition import Counter, Family, Gauge, Histogram
 from headrace.serving.routing.experiment import Experiment
 
 _PREFIX = "headrace_serving_traffic"

@@ -12,10 +12,10 @@ import time
 from dataclasses import dataclass
 
 from headrace.core.errors import OpError
+from headrace.core.log_lines import fields
 from headrace.serving.batching.requests import PRIORITIES
 from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
-from headrace.serving.logs import fields
 from headrace.serving.models import ModelSpec
 from headrace.serving.routing.experiment import Experiment
 from headrace.serving.routing.metrics import TrafficMetrics

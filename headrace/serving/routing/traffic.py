@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, OpError
+from headrace.core.exposition import Family
+from headrace.core.log_lines import fields
 from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
-from headrace.serving.exposition import Family
-from headrace.serving.logs import fields
 from headrace.serving.routing.experiment import Experiment, Halt
 from headrace.serving.routing.exposures import Exposures
 from headrace.serving.routing.feedback import count_feedback

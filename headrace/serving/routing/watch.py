@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from headrace.core.errors import FailedPreconditionError, OpError
-from headrace.serving.logs import fields
+from headrace.core.log_lines import fields
 from headrace.serving.routing.rules import load
 from headrace.serving.routing.traffic import Traffic
 

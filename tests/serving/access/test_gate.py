@@ -7,13 +7,13 @@ import threading
 import pytest
 
 from headrace.core.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError
+from headrace.core.exposition import render
 from headrace.serving.access import buckets
 from headrace.serving.access.buckets import Buckets
 from headrace.serving.access.errors import RateLimitedError
 from headrace.serving.access.gate import Gate
 from headrace.serving.access.policy import Credentials
 from headrace.serving.audit import AuditLog
-from headrace.serving.exposition import render
 from tests.serving.access.people import OPEN, TEXT, TOKENS, policy
 
 

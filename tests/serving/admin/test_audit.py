@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from headrace.core.errors import InvalidArgumentError
+from headrace.core.exposition import render
 from headrace.serving.audit import KEPT_EVENTS, MAX_DETAILS_BYTES, AuditLog, AuditOptions
-from headrace.serving.exposition import render
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
