@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,7 +11,11 @@ import click
 
 from headrace.core import log_lines
 from headrace.core.errors import OpError
+from headrace.mirror.index.names import normalize
 from headrace.mirror.options import MirrorOptions, UpstreamOptions
+from headrace.mirror.pages.stored import PageFiles
+from headrace.mirror.policy.reading import read_policy
+from headrace.mirror.policy.rules import Policy
 from headrace.mirror.server.process import serve as run_mirror
 from headrace.mirror.upstream.pip import configured_index
 from headrace.store.blobs import BlobStore
@@ -33,6 +38,7 @@ def mirror() -> None:
 @click.option(
     "--upstream", "upstreams", multiple=True, help="[NAME=]URL of a Simple API, in order; else the one that pip is set to."
 )
+@click.option("--policy", type=click.Path(path_type=Path), help="A TOML file: what is given out.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8466, show_default=True, help="0 takes a free one.")
 @click.option("--fresh_minutes", type=click.FloatRange(0), default=10.0, show_default=True, help="Pages so old are not asked for.")
@@ -43,6 +49,7 @@ def mirror() -> None:
 def serve(
     root: Path,
     upstreams: tuple[str, ...],
+    policy: Path | None,
     host: str,
     port: int,
     fresh_minutes: float,
@@ -61,6 +68,7 @@ def serve(
         options = MirrorOptions(
             root,
             tuple(UpstreamOptions(name, url, *patience) for name, url in found),
+            read_policy(policy) if policy is not None else Policy(),
             host,
             port,
             high_bytes=int(high_gib * _GIB),
@@ -97,6 +105,29 @@ def fsck(context: click.Context, root: Path, repair: bool) -> None:
     click.echo(f"{usage.files} files, {usage.bytes} bytes; {damaged} damaged")
     if damaged and not repair:
         context.exit(1)
+
+
+@mirror.command()
+@_ROOT
+@click.option("--policy", type=click.Path(path_type=Path), required=True, help="The TOML file of the mirror.")
+@click.argument("requirement")
+def explain(root: Path, policy: Path, requirement: str) -> None:
+    """Say of each file of NAME, or NAME==VERSION, whether the policy gives it out, and why not. Asks nobody."""
+    name, _, version = requirement.partition("==")
+    try:
+        project = normalize(name.strip())
+        rules = read_policy(policy)
+    except OpError as error:
+        raise click.ClickException(error.message) from error
+    pages = PageFiles(root / "pages")
+    found = [page for upstream in pages.upstreams() if (page := pages.read(upstream, project)) is not None and page.document]
+    if not found:
+        raise click.ClickException(f"{root} has no page of {project}; ask the mirror for it first")
+    for file in found[0].document["files"] if found[0].document is not None else ():
+        if version and f"-{version.strip()}-" not in file["filename"] and f"-{version.strip()}." not in file["filename"]:
+            continue
+        verdict = rules.judge(project, file, time.time())
+        click.echo(f"{file['filename']}: {'given out' if verdict is None else verdict.reason}")
 
 
 def _upstream(place: int, text: str) -> tuple[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headrace.mirror.policy.rules import Policy
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamOptions:
@@ -38,6 +40,7 @@ class MirrorOptions:
     Attributes:
         root: the folder that it keeps everything in.
         upstreams: the indexes, the one to be asked first at the front; the first that has a project is the only one for it.
+        policy: what is given out.
         host: the address to listen on.
         port: 0 takes a free one.
         high_bytes: when the store is larger, what was used longest ago makes room.
@@ -48,6 +51,7 @@ class MirrorOptions:
 
     root: Path
     upstreams: tuple[UpstreamOptions, ...] = field(default=())
+    policy: Policy = field(default_factory=Policy)
     host: str = "127.0.0.1"
     port: int = 8466
     high_bytes: int = 100 << 30

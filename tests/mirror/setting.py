@@ -13,6 +13,7 @@ import aiohttp
 
 from headrace.mirror.index.page import JSON_TYPE
 from headrace.mirror.options import MirrorOptions, UpstreamOptions
+from headrace.mirror.policy.rules import Policy
 from headrace.mirror.server.process import running
 from tests.mirror.index_server import IndexServer
 
@@ -60,10 +61,10 @@ class Setting:
 
 
 @contextlib.asynccontextmanager
-async def mirroring(root: Path, index: IndexServer, **upstream: Any) -> AsyncIterator[Setting]:
+async def mirroring(root: Path, index: IndexServer, policy: Policy | None = None, **upstream: Any) -> AsyncIterator[Setting]:
     """A mirror of an index that runs; `upstream` are settings other than the usual ones."""
     options = UpstreamOptions("main", index.url, timeout_seconds=30.0)
-    mirror = MirrorOptions(root, (replace(options, **upstream),), port=0)
+    mirror = MirrorOptions(root, (replace(options, **upstream),), policy or Policy(), port=0)
     async with (
         running(mirror) as url,
         aiohttp.ClientSession(skip_auto_headers=["Accept-Encoding"], auto_decompress=False) as session,

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.mirror.setting import Setting, with_mirror
+from headrace.mirror.policy.rules import Policy
+from tests.mirror.index_server import IndexServer
+from tests.mirror.setting import Setting, mirroring, with_mirror
 
 
 async def run(*command: str | Path) -> str:
@@ -82,3 +84,19 @@ def test_a_damaged_file_is_never_installed(tmp_path: Path, pip: Path, installer:
         assert not (tmp_path / "target/demo.py").exists()
 
     with_mirror(tmp_path / "mirror", work)
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_the_client_shows_why_it_is_refused(tmp_path: Path, pip: Path, installer: str) -> None:
+    async def work() -> None:
+        async with IndexServer() as index:
+            index.add("demo", "1.0")
+            async with mirroring(tmp_path / "mirror", index, Policy(deny=("demo",))) as setting:
+                command = installers(pip, tmp_path / "target", setting.url, tmp_path / "cache")[installer]
+                said = await run(*command, "demo")
+        assert not said.endswith("status 0")
+        assert "403" in said
+        if installer == "pip":  # uv does not show reason phrases
+            assert "demo is denied by this mirror's policy" in said
+
+    asyncio.run(asyncio.wait_for(work(), 60))

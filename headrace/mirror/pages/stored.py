@@ -53,9 +53,9 @@ class PageFiles:
         path.parent.mkdir(parents=True, exist_ok=True)
         durable.write(path, json.dumps(asdict(page), separators=(",", ":"), ensure_ascii=False).encode())
 
-    def projects(self, upstream: str) -> list[str]:
-        """The projects of an upstream whose pages are kept."""
-        return sorted(path.stem for path in (self._folder / normalize(upstream)).glob("*.json"))
+    def upstreams(self) -> list[str]:
+        """The upstreams of which pages are kept."""
+        return sorted(path.name for path in self._folder.glob("*") if path.is_dir())
 
     def modified(self, upstream: str, project: str) -> int:
         """Changes when another process has written the page; 0 when there is none."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from headrace.core.errors import InternalError, NotFoundError, OpError
+from headrace.core.errors import InternalError, NotFoundError, OpError, PermissionDeniedError
 from headrace.core.exposition import CONTENT_TYPE
+from headrace.core.log_lines import fields
 from headrace.mirror.downloads import Downloads, Wanted
 from headrace.mirror.index import names, negotiation
 from headrace.mirror.index.page import Document, metadata_sha256, sha256_of
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.pages.cache import Found, PageCache
+from headrace.mirror.policy.rules import Policy
 from headrace.mirror.server import errors
 from headrace.mirror.server.files import FileSender
 from headrace.mirror.server.simple import Renderer, file_path
@@ -35,6 +38,7 @@ class MirrorApp:
         pages: the projects' pages.
         store: the files.
         downloads: fetches files that are missing.
+        policy: what is given out.
         metrics: told of every answer.
         metrics_page: makes the page that Prometheus reads.
     """
@@ -44,6 +48,7 @@ class MirrorApp:
         pages: PageCache,
         store: BlobStore,
         downloads: Downloads,
+        policy: Policy,
         metrics: MirrorMetrics,
         metrics_page: Callable[[], str],
     ) -> None:
@@ -51,7 +56,8 @@ class MirrorApp:
         self._metrics_page = metrics_page
         self._pages = pages
         self._files = FileSender(store, downloads)
-        self._renderer = Renderer()
+        self._policy = policy
+        self._renderer = Renderer(policy)
 
     def build(self) -> web.Application:
         """The application."""
@@ -119,12 +125,21 @@ class MirrorApp:
         for file in _files(found):
             digest = sha256_of(file)
             if digest is not None and file_path(file) == path:
+                self._check(project, file)
                 return await self._files.answer(request, Wanted(found.upstream, digest, file["url"], _size(file)), file["filename"])
             digest = metadata_sha256(file)
             if digest is not None and file_path(file) + _METADATA == path:
+                self._check(project, file)
                 wanted = Wanted(found.upstream, digest, file["url"] + _METADATA, None)
                 return await self._files.answer(request, wanted, file["filename"] + _METADATA)
         raise NotFoundError(f"project {project} has no file {path.rpartition('/')[2]!r}; it may have been removed upstream")
+
+    def _check(self, project: str, file: Document) -> None:
+        """Raises PermissionDeniedError, with the reason, for a file that the policy does not give out."""
+        verdict = self._policy.judge(project, file, time.time())
+        if verdict is not None:
+            logger.warning("refused", extra=fields(project=project, file=file["filename"], reason=verdict.reason))
+            raise PermissionDeniedError(verdict.reason)
 
     async def _provenance(self, request: web.Request) -> web.StreamResponse:
         project, found = await self._project(request)

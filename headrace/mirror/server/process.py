@@ -47,7 +47,7 @@ async def running(options: MirrorOptions) -> AsyncIterator[str]:
     def metrics_page() -> str:
         return metrics.text(index.usage(), downloads.coming, {each.options.name: each.breaker.is_open for each in upstreams})
 
-    app = MirrorApp(pages, store, downloads, metrics, metrics_page).build()
+    app = MirrorApp(pages, store, downloads, options.policy, metrics, metrics_page).build()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
     evicting = asyncio.create_task(_evict(store, index, options))
     try:

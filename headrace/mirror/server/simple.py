@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
 from headrace.mirror.index import render
 from headrace.mirror.index.page import JSON_TYPE, Document
 from headrace.mirror.pages.cache import Found
-from headrace.mirror.pages.stored import StoredPage
+from headrace.mirror.policy.rules import Policy
+from headrace.mirror.policy.view import view
 
 _MAX_BYTES = 256 << 20
 
@@ -26,34 +29,53 @@ class RenderedPage:
     etag: str
 
 
-class Renderer:
-    """Makes pages, and keeps the last ones. Used in one event loop."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A page that was made of a document, and is good `until` then."""
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str, str], tuple[StoredPage, RenderedPage]] = OrderedDict()
+    document: Document
+    page: RenderedPage
+    until: float
+
+
+class Renderer:
+    """Makes pages, and keeps the last ones. Used in one event loop.
+
+    Args:
+        policy: what is listed.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, policy: Policy, clock: Callable[[], float] = time.time) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
         self._bytes = 0
 
     async def page(self, project: str, found: Found, media_type: str) -> RenderedPage:
         """The page of a project in the form `media_type`."""
         key = (found.upstream.options.name, project, media_type)
         kept = self._kept.get(key)
-        if kept is not None and kept[0].document is found.page.document:
+        now = self._clock()
+        document = found.page.document
+        if kept is not None and kept.document is document and now < kept.until:
             self._kept.move_to_end(key)
-            return kept[1]
-        assert found.page.document is not None
-        made = await asyncio.to_thread(_render, found.page.document, found.upstream.options.name, project, media_type)
-        self._keep(key, found.page, made)
+            return kept.page
+        assert document is not None
+        seen = await asyncio.to_thread(view, self._policy, project, document, now)
+        made = await asyncio.to_thread(_render, seen.document, found.upstream.options.name, project, media_type)
+        self._keep(key, _Kept(document, made, seen.until))
         return made
 
-    def _keep(self, key: tuple[str, str, str], page: StoredPage, made: RenderedPage) -> None:
+    def _keep(self, key: tuple[str, str, str], kept: _Kept) -> None:
         before = self._kept.pop(key, None)
         if before is not None:
-            self._bytes -= _size(before[1])
-        self._kept[key] = (page, made)
-        self._bytes += _size(made)
+            self._bytes -= _size(before.page)
+        self._kept[key] = kept
+        self._bytes += _size(kept.page)
         while self._bytes > _MAX_BYTES and len(self._kept) > 1:
-            _, (_, oldest) = self._kept.popitem(last=False)
-            self._bytes -= _size(oldest)
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= _size(oldest.page)
 
 
 def _size(page: RenderedPage) -> int:

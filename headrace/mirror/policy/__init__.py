@@ -1,0 +1,1 @@
+"""Which projects and files a mirror gives out."""
