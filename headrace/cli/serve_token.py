@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from headrace.serving.access.tokens import make_token, token_hash
+from headrace.core.tokens import make_token, token_hash
 
 
 @click.command()

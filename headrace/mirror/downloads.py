@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from headrace.core.errors import AbortedError, DataLossError, ResourceExhaustedError, UnavailableError
 from headrace.mirror.metrics import MirrorMetrics
-from headrace.mirror.upstream.client import FilePart, Upstream
+from headrace.mirror.upstream.source import FilePart, Source
 from headrace.store.blobs import BlobStore
 from headrace.store.following import Follower
 from headrace.store.index import BlobIndex
@@ -33,15 +33,16 @@ _SPARE_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file that an upstream has.
+    """A file.
 
     Attributes:
+        source: has it.
         digest: its sha256, which upstream's page gives.
         url: where it is.
         size: in bytes; None when the page does not say.
     """
 
-    upstream: Upstream
+    source: Source
     digest: str
     url: str
     size: int | None
@@ -198,7 +199,7 @@ class Downloads:
         if wanted.size is not None and reception.size >= wanted.size:  # a receiver died between the last byte and the check
             await self._finish(wanted, reception)
             return
-        async with wanted.upstream.file(wanted.url, reception.size) as part:
+        async with wanted.source.file(wanted.url, reception.size) as part:
             if part.offset != reception.size:
                 reception.discard()
                 return

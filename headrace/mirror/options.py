@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headrace.mirror.policy.rules import Policy
+from headrace.mirror.private.uploaders import Uploader
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class MirrorOptions:
         root: the folder that it keeps everything in.
         upstreams: the indexes, the one to be asked first at the front; the first that has a project is the only one for it.
         policy: what is given out.
+        private: patterns of names that are private: they are looked for here only, and only they can be uploaded.
+        uploaders: who may upload.
         host: the address to listen on.
         port: 0 takes a free one.
         high_bytes: when the store is larger, what was used longest ago makes room.
@@ -52,6 +55,8 @@ class MirrorOptions:
     root: Path
     upstreams: tuple[UpstreamOptions, ...] = field(default=())
     policy: Policy = field(default_factory=Policy)
+    private: tuple[str, ...] = ()
+    uploaders: tuple[Uploader, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8466
     high_bytes: int = 100 << 30

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from headrace.serving.access.tokens import make_token, token_hash
+from headrace.core.tokens import make_token, token_hash
 from tests.console.site import HOSTILE, Site, end, model_list, start
 from tests.interop.devtools import Page, opened
 from tests.serving.toy import write_version

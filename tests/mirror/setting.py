@@ -61,12 +61,14 @@ class Setting:
 
 
 @contextlib.asynccontextmanager
-async def mirroring(root: Path, index: IndexServer, policy: Policy | None = None, **upstream: Any) -> AsyncIterator[Setting]:
-    """A mirror of an index that runs; `upstream` are settings other than the usual ones."""
+async def mirroring(
+    root: Path, index: IndexServer, policy: Policy | None = None, mirror: dict[str, Any] | None = None, **upstream: Any
+) -> AsyncIterator[Setting]:
+    """A mirror of an index that runs; `mirror` and `upstream` are settings other than the usual ones."""
     options = UpstreamOptions("main", index.url, timeout_seconds=30.0)
-    mirror = MirrorOptions(root, (replace(options, **upstream),), policy or Policy(), port=0)
+    settings = MirrorOptions(root, (replace(options, **upstream),), policy or Policy(), port=0, **(mirror or {}))
     async with (
-        running(mirror) as url,
+        running(settings) as url,
         aiohttp.ClientSession(skip_auto_headers=["Accept-Encoding"], auto_decompress=False) as session,
     ):
         yield Setting(url, index, session)

@@ -15,7 +15,9 @@ from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.pages.changes import keep_contents
 from headrace.mirror.pages.freshness import Freshness, freshness
 from headrace.mirror.pages.stored import PageFiles, StoredPage
+from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.upstream.client import Upstream
+from headrace.mirror.upstream.source import Source
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +29,12 @@ class Found:
     """A project's page.
 
     Attributes:
-        upstream: where it is from.
+        source: where it is from.
         page: it. Its document is not None.
         age: seconds since upstream was last asked about it.
     """
 
-    upstream: Upstream
+    source: Source
     page: StoredPage
     age: float
 
@@ -52,6 +54,7 @@ class PageCache:
         files: keeps them.
         upstreams: those to be asked, in order. The first one that has a project is the only one for it: a project of the same
             name further on is another one.
+        private: the mirror's own index, whose names are looked for nowhere else; None when there is none.
         max_page_bytes: of one page.
         metrics: told of what happens.
         clock: seconds since 1970.
@@ -61,12 +64,14 @@ class PageCache:
         self,
         files: PageFiles,
         upstreams: Sequence[Upstream],
+        private: PrivateIndex | None,
         max_page_bytes: int,
         metrics: MirrorMetrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._files = files
         self._upstreams = list(upstreams)
+        self._private = private
         self._max_page_bytes = max_page_bytes
         self._clock = clock
         self._known: dict[tuple[str, str], _Known] = {}
@@ -81,6 +86,8 @@ class PageCache:
             UnavailableError: an upstream that may have it does not answer, and no page of it is kept that is young enough.
             PermissionDeniedError, ResourceExhaustedError, DataLossError: see Upstream.page and page.parse.
         """
+        if self._private is not None and self._private.owns(project):
+            return Found(self._private, await asyncio.to_thread(self._private.page, project), 0.0)
         for upstream in self._upstreams:
             if not any(fnmatch.fnmatchcase(project, pattern) for pattern in upstream.options.projects):
                 continue

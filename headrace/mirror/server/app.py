@@ -21,12 +21,13 @@ from headrace.mirror.policy.rules import Policy
 from headrace.mirror.server import errors
 from headrace.mirror.server.files import FileSender
 from headrace.mirror.server.simple import Renderer, file_path
+from headrace.mirror.server.uploads import Uploads
 from headrace.store.blobs import BlobStore
 
 logger = logging.getLogger(__name__)
 
 _METADATA = ".metadata"
-_KINDS = {"simple": "page", "files": "file", "provenance": "provenance"}
+_KINDS = {"simple": "page", "files": "file", "provenance": "provenance", "legacy": "upload"}
 """What metrics call requests, by the first part of their path."""
 _MAX_PROVENANCE_BYTES = 16 << 20
 
@@ -39,6 +40,7 @@ class MirrorApp:
         store: the files.
         downloads: fetches files that are missing.
         policy: what is given out.
+        uploads: takes packages of one's own; None takes none.
         metrics: told of every answer.
         metrics_page: makes the page that Prometheus reads.
     """
@@ -49,6 +51,7 @@ class MirrorApp:
         store: BlobStore,
         downloads: Downloads,
         policy: Policy,
+        uploads: Uploads | None,
         metrics: MirrorMetrics,
         metrics_page: Callable[[], str],
     ) -> None:
@@ -57,11 +60,14 @@ class MirrorApp:
         self._pages = pages
         self._files = FileSender(store, downloads)
         self._policy = policy
+        self._uploads = uploads
         self._renderer = Renderer(policy)
 
     def build(self) -> web.Application:
         """The application."""
         app = web.Application(middlewares=[self._counted, _errors], client_max_size=1 << 20)
+        if self._uploads is not None:
+            app.router.add_post("/legacy/", self._uploads.answer)
         app.router.add_get("/metrics", self._read_metrics)
         app.router.add_get("/livez", _live)
         app.router.add_get("/simple/{project}", self._slash)
@@ -109,7 +115,7 @@ class MirrorApp:
             "Vary": "Accept, Accept-Encoding",
             "Cache-Control": "no-cache",
             "X-Headrace-Staleness": f"{found.age:.0f}",
-            "X-Headrace-Upstream": found.upstream.options.name,
+            "X-Headrace-Upstream": found.source.name,
         }
         if found.page.serial is not None:
             headers["X-PyPI-Last-Serial"] = str(found.page.serial)
@@ -126,11 +132,11 @@ class MirrorApp:
             digest = sha256_of(file)
             if digest is not None and file_path(file) == path:
                 self._check(project, file)
-                return await self._files.answer(request, Wanted(found.upstream, digest, file["url"], _size(file)), file["filename"])
+                return await self._files.answer(request, Wanted(found.source, digest, file["url"], _size(file)), file["filename"])
             digest = metadata_sha256(file)
             if digest is not None and file_path(file) + _METADATA == path:
                 self._check(project, file)
-                wanted = Wanted(found.upstream, digest, file["url"] + _METADATA, None)
+                wanted = Wanted(found.source, digest, file["url"] + _METADATA, None)
                 return await self._files.answer(request, wanted, file["filename"] + _METADATA)
         raise NotFoundError(f"project {project} has no file {path.rpartition('/')[2]!r}; it may have been removed upstream")
 
@@ -146,7 +152,7 @@ class MirrorApp:
         filename = request.match_info["filename"]
         for file in _files(found):
             if file["filename"] == filename and isinstance(file.get("provenance"), str):
-                body, kind = await found.upstream.document(file["provenance"], _MAX_PROVENANCE_BYTES)
+                body, kind = await found.source.document(file["provenance"], _MAX_PROVENANCE_BYTES)
                 return web.Response(body=body, headers={"Content-Type": kind, "X-Content-Type-Options": "nosniff"})
         raise NotFoundError(f"project {project} has no provenance for {filename!r}")
 
@@ -154,8 +160,8 @@ class MirrorApp:
         """The project that a path names, if it is still this upstream's."""
         project = names.normalize(request.match_info["project"])
         found = await self._pages.get(project)
-        if found.upstream.options.name != request.match_info["upstream"]:
-            raise NotFoundError(f"project {project} comes from upstream {found.upstream.options.name!r}, not from this one")
+        if found.source.name != request.match_info["upstream"]:
+            raise NotFoundError(f"project {project} comes from upstream {found.source.name!r}, not from this one")
         return project, found
 
 

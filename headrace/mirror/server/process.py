@@ -17,7 +17,10 @@ from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.options import MirrorOptions
 from headrace.mirror.pages.cache import PageCache
 from headrace.mirror.pages.stored import PageFiles
+from headrace.mirror.private.index import NAME as PRIVATE
+from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.server.app import MirrorApp
+from headrace.mirror.server.uploads import Uploads
 from headrace.mirror.upstream.client import Upstream
 from headrace.store.blobs import BlobStore
 from headrace.store.index import BlobIndex, evict, open_index
@@ -42,12 +45,17 @@ async def running(options: MirrorOptions) -> AsyncIterator[str]:
     upstreams = [Upstream(each) for each in options.upstreams]
     metrics = MirrorMetrics()
     downloads = Downloads(store, index, options.max_file_bytes, metrics)
-    pages = PageCache(PageFiles(options.root / "pages"), upstreams, options.max_page_bytes, metrics)
+    files = PageFiles(options.root / "pages")
+    private = PrivateIndex(options.private, files, store, index, options.root / "locks") if options.private else None
+    uploads = None
+    if private is not None and options.uploaders:
+        uploads = Uploads(private, store, options.uploaders, options.root / "uploads", options.max_file_bytes)
+    pages = PageCache(files, upstreams, private, options.max_page_bytes, metrics)
 
     def metrics_page() -> str:
         return metrics.text(index.usage(), downloads.coming, {each.options.name: each.breaker.is_open for each in upstreams})
 
-    app = MirrorApp(pages, store, downloads, options.policy, metrics, metrics_page).build()
+    app = MirrorApp(pages, store, downloads, options.policy, uploads, metrics, metrics_page).build()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
     evicting = asyncio.create_task(_evict(store, index, options))
     try:
@@ -74,7 +82,7 @@ async def serve(options: MirrorOptions) -> None:
 
 
 def _check(options: MirrorOptions) -> None:
-    names = [normalize(each.name) for each in options.upstreams]
+    names = [*(normalize(each.name) for each in options.upstreams), *([PRIVATE] if options.private else [])]
     if not names:
         raise InvalidArgumentError("no upstream to mirror; name one, or configure pip's index on this machine")
     if len(set(names)) < len(names):

@@ -54,7 +54,7 @@ class Renderer:
 
     async def page(self, project: str, found: Found, media_type: str) -> RenderedPage:
         """The page of a project in the form `media_type`."""
-        key = (found.upstream.options.name, project, media_type)
+        key = (found.source.name, project, media_type)
         kept = self._kept.get(key)
         now = self._clock()
         document = found.page.document
@@ -63,7 +63,7 @@ class Renderer:
             return kept.page
         assert document is not None
         seen = await asyncio.to_thread(view, self._policy, project, document, now)
-        made = await asyncio.to_thread(_render, seen.document, found.upstream.options.name, project, media_type)
+        made = await asyncio.to_thread(_render, seen.document, found.source.name, project, media_type)
         self._keep(key, _Kept(document, made, seen.until))
         return made
 

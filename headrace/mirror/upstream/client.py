@@ -64,6 +64,7 @@ class Upstream:
 
     def __init__(self, options: UpstreamOptions) -> None:
         self.options = options
+        self.name = options.name
         self.breaker = Breaker(options.name)
         self._base = URL(options.url if options.url.endswith("/") else f"{options.url}/")
         self._hosts = Hosts(options.url, options.private_addresses)
@@ -86,8 +87,8 @@ class Upstream:
             return PageAnswer(200, body, content_type, str(response.url), etag, _serial(response.headers))
 
     @contextlib.asynccontextmanager
-    async def file(self, url: str, offset: int) -> AsyncIterator[FilePart]:
-        """The rest of a file from `offset` on. Where upstream cannot do that, it comes from the start; see FilePart.
+    async def file(self, url: str, offset: int) -> AsyncIterator[UpstreamPart]:
+        """The rest of a file from `offset` on. Where upstream cannot do that, it comes from the start.
 
         Raises:
             NotFoundError: upstream does not have it.
@@ -97,7 +98,7 @@ class Upstream:
         async with self._answer(self._hosts.check(url), headers) as response:
             if response.status in _MISSING:
                 raise NotFoundError(f"upstream {self.options.name!r} does not have {url}")
-            yield FilePart(response, self.options.name)
+            yield UpstreamPart(response, self.options.name)
 
     async def document(self, url: str, max_bytes: int) -> tuple[bytes, str]:
         """A small document that may change, such as a provenance, and its Content-Type; raises as `file` does."""
@@ -178,13 +179,8 @@ class Upstream:
         return self._session
 
 
-class FilePart:
-    """Bytes of a file that come.
-
-    Attributes:
-        offset: of the first of them: where was asked for, or 0 where upstream does not know ranges.
-        total: the size of the whole file; None when upstream does not say.
-    """
+class UpstreamPart:
+    """Bytes of a file that come from upstream; see FilePart."""
 
     def __init__(self, response: aiohttp.ClientResponse, upstream: str) -> None:
         self._content = response.content

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headrace.core.errors import UnauthenticatedError
+from headrace.core.tokens import token_hash, token_of
 from headrace.serving.access.callers import Caller
-from headrace.serving.access.tokens import token_hash, token_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from headrace.core.tokens import token_hash
 from headrace.serving.access.configuration import parse_access
 from headrace.serving.access.gate import Gate
 from headrace.serving.access.policy import Policy
-from headrace.serving.access.tokens import token_hash
 from headrace.serving.audit import AuditLog
 
 TOKENS = {name: f"headrace_token-of-{name}" for name in ("risk", "other", "ops", "prom", "slow", "heavy")}

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from headrace.cli.main import main
 from headrace.core.errors import InvalidArgumentError, PermissionDeniedError, UnauthenticatedError
+from headrace.core.tokens import token_hash, token_of
 from headrace.serving.access import policy as policies
 from headrace.serving.access.callers import Limits
 from headrace.serving.access.configuration import _Reader, parse_access
 from headrace.serving.access.policy import Credentials
-from headrace.serving.access.tokens import token_hash, token_of
 from tests.serving.access.people import OPEN, TEXT, TOKENS, policy
 
 

@@ -1,0 +1,96 @@
+"""Who may upload what."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fnmatch
+import hmac
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace.core.errors import InvalidArgumentError, PermissionDeniedError, UnauthenticatedError
+from headrace.core.tokens import token_hash, token_of
+
+_KEYS = {"name", "token_sha256", "projects"}
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Uploader:
+    """Somebody who may upload.
+
+    Attributes:
+        name: for the log.
+        token_sha256: of the token, in hex.
+        projects: patterns of the normal names that it may upload.
+    """
+
+    name: str
+    token_sha256: str
+    projects: tuple[str, ...]
+
+    def check(self, project: str) -> None:
+        """Raises PermissionDeniedError for a project that it may not upload."""
+        if not any(fnmatch.fnmatchcase(project, pattern) for pattern in self.projects):
+            raise PermissionDeniedError(f"{self.name} may not upload {project}; ask who runs this mirror")
+
+
+def identify(uploaders: Sequence[Uploader], authorization: str) -> Uploader:
+    """Who sends a request with this Authorization header: `Bearer TOKEN`, or `Basic`, whose password is the token.
+
+    Raises:
+        UnauthenticatedError: nobody that is known.
+    """
+    token = token_of(authorization) or _password(authorization)
+    if token is None:
+        raise UnauthenticatedError("an upload needs a token: as password of any user name, or as a bearer token")
+    given = token_hash(token)
+    found = [each for each in uploaders if hmac.compare_digest(each.token_sha256, given)]  # all are compared, whatever comes out
+    if not found:
+        raise UnauthenticatedError("the token is not known here")
+    return found[0]
+
+
+def _password(authorization: str) -> str | None:
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() != "basic" or len(rest) > 4096:
+        return None
+    try:
+        _, parted, password = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password if parted else None
+
+
+def read_uploaders(path: Path) -> tuple[Uploader, ...]:
+    """Those in a TOML file: tables `[[uploader]]` with `name`, `token_sha256` and `projects`.
+
+    Raises:
+        InvalidArgumentError: the file cannot be read, or has mistakes.
+    """
+    try:
+        document = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InvalidArgumentError(f"the uploaders {path} cannot be read: {error}") from None
+    tables = document.get("uploader", [])
+    if set(document) - {"uploader"} or not isinstance(tables, list):
+        raise InvalidArgumentError(f"{path} has {', '.join(sorted(document))}; expected tables [[uploader]] only")
+    return tuple(_uploader(path, place, table) for place, table in enumerate(tables, 1))
+
+
+def _uploader(path: Path, place: int, table: object) -> Uploader:
+    where = f"uploader {place} of {path}"
+    if not isinstance(table, dict) or set(table) != _KEYS:
+        raise InvalidArgumentError(f"{where} must have {', '.join(sorted(_KEYS))}, and nothing else")
+    name, known, projects = table["name"], table["token_sha256"], table["projects"]
+    if not isinstance(name, str) or not name:
+        raise InvalidArgumentError(f"{where} has the name {name!r}; expected a text")
+    if not isinstance(known, str) or _HASH.fullmatch(known) is None:
+        raise InvalidArgumentError(f"{where}: token_sha256 is no sha256 in hex; `headrace serve-token` makes a token and its hash")
+    if not isinstance(projects, list) or not all(isinstance(each, str) and each for each in projects):
+        raise InvalidArgumentError(f"{where}: projects is {projects!r}; expected a list of patterns")
+    return Uploader(name, known, tuple(projects))

@@ -1,0 +1,42 @@
+"""What has files: an upstream, or the mirror's own index."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+
+class FilePart(Protocol):
+    """Bytes of a file that come.
+
+    Attributes:
+        offset: of the first of them: where was asked for, or 0 where ranges are not known.
+        total: the size of the whole file; None when it is not said.
+    """
+
+    offset: int
+    total: int | None
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The bytes."""
+
+
+class Source(Protocol):
+    """Where files come from that are not in the store."""
+
+    @property
+    def name(self) -> str:
+        """Stands in the mirror's URLs of files."""
+
+    def file(self, url: str, offset: int) -> AbstractAsyncContextManager[FilePart]:
+        """The rest of a file from `offset` on. Where that cannot be done, it comes from the start; see FilePart.
+
+        Raises:
+            NotFoundError: there is no such file.
+            UnavailableError: nobody answers, or with an error.
+            PermissionDeniedError: it is refused, or leads where the mirror does not go.
+        """
+
+    async def document(self, url: str, max_bytes: int) -> tuple[bytes, str]:
+        """A small document that may change, such as a provenance, and its Content-Type; raises as `file` does."""
