@@ -49,6 +49,20 @@ def names() -> list[str]:
     return sorted(path.relative_to(PROGRAMS).as_posix() for path in PROGRAMS.glob("*/*.py"))
 
 
+def chosen() -> list[str]:
+    """Those that a run of the tests takes: half of each topic, since all take ten minutes.
+
+    `HEADRACE_PROGRAMS` says which: `all`, or `0` or `1` for a half; tests/conftest.py takes one by the day.
+    """
+    which = os.environ["HEADRACE_PROGRAMS"]
+    if which == "all":
+        return names()
+    by_topic: dict[str, list[str]] = {}
+    for name in names():
+        by_topic.setdefault(name.partition("/")[0], []).append(name)
+    return [name for topic in by_topic.values() for name in topic[int(which) :: 2]]
+
+
 def about(name: str) -> str:
     """The sentence that a program begins with."""
     text = ast.get_docstring(ast.parse((PROGRAMS / name).read_text(encoding="utf-8"))) or ""

@@ -9,7 +9,7 @@ import pytest
 from tests.interop import program_page, program_runs
 from tests.interop.program_runs import Outcome
 
-NAMES = program_runs.names()
+NAMES = program_runs.chosen()
 KNOWN = program_page.known()
 
 
@@ -19,8 +19,16 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory, tensorflow_python: Path) 
 
 
 def test_the_page_has_every_program() -> None:
-    assert list(KNOWN) == NAMES
-    assert len(NAMES) >= 45
+    assert list(KNOWN) == program_runs.names()
+    assert len(KNOWN) >= 45
+
+
+def test_two_halves_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    halves = []
+    for which in "01":
+        monkeypatch.setenv("HEADRACE_PROGRAMS", which)
+        halves.append(program_runs.chosen())
+    assert sorted(halves[0] + halves[1]) == program_runs.names()
 
 
 @pytest.mark.timeout(3600)
