@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .PHONY: help demo test check bench conformance-keras fix lock clean setup
 
 BIN := .venv/bin
-JOBS ?= 2
+JOBS ?= 3
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
