@@ -21,8 +21,8 @@ QUICK = (TESTS / "ops", TESTS / "public")
 # The executable cache is on, as it is for users, but not in the user's folder. Read when headrace is imported.
 os.environ.setdefault("HEADRACE_CACHE_DIR", str(TESTS.parent / ".pytest_cache" / "executables"))
 
-# Which half of the programs written for TensorFlow a run takes: all workers take that of the day on which the run began.
-os.environ.setdefault("HEADRACE_PROGRAMS", str(datetime.now(UTC).toordinal() % 2))
+# Which quarter of the programs written for TensorFlow a run takes: all workers take that of the day on which the run began.
+os.environ.setdefault("HEADRACE_PROGRAMS", str(datetime.now(UTC).toordinal() % 4))
 
 MEMORY_LIMIT = 3 << 30
 """Bytes that a test process may hold before it forgets what it compiled; thousands of programs add up."""
