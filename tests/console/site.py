@@ -6,6 +6,7 @@ import dataclasses
 import re
 import signal
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 
@@ -29,7 +30,7 @@ class Site:
     def open(self, name: str) -> None:
         """Looks at a model."""
         self.page.go("about:blank")
-        self.page.evaluate(f"location.href = '{self.admin}/#/models/' + encodeURIComponent({name!r})")
+        self.page.go(f"{self.admin}/#/models/{quote(name, safe='')}")
         self.page.wait("document.querySelector('.detail h2')")
 
     def predict(self, name: str, values: list[float], version: str = "") -> httpx.Response:

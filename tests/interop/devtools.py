@@ -38,6 +38,10 @@ _KEYS = {
 }
 
 
+class NavigatedError(AssertionError):
+    """The page went while it was asked something."""
+
+
 class Page:
     """One page.
 
@@ -97,6 +101,8 @@ class Page:
             self._told.wait_for(lambda: number in self._answers or self._ended, 120)
             assert number in self._answers, f"the browser does not answer {method}: {self._ended or 'it is silent'}"
             answer = self._answers.pop(number)
+        if "navigated or closed" in answer.get("error", {}).get("message", ""):
+            raise NavigatedError(method)
         assert "error" not in answer, (method, answer["error"])
         result: dict[str, Any] = answer["result"]
         return result
@@ -115,9 +121,16 @@ class Page:
     def wait(self, expression: str, seconds: float = 60.0) -> None:
         """Waits until an expression is true; one that fails, since what it looks at is not there yet, is not."""
         deadline = time.monotonic() + seconds
-        while not self.evaluate(f"(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()"):
+        while not self._holds(expression):
             assert time.monotonic() < deadline, f"{expression} did not come true\n{self.text()}\n{self.problems}"
             time.sleep(0.05)
+
+    def _holds(self, expression: str) -> bool:
+        """False also while the page goes and another one comes."""
+        try:
+            return bool(self.evaluate(f"(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()"))
+        except NavigatedError:
+            return False
 
     def text(self) -> str:
         """All text that is shown."""
