@@ -33,7 +33,7 @@ _loading: int | None = None
 def _load() -> None:
     """Loads the names, and the runtime with them."""
     global _loading
-    if "__getattr__" not in globals():
+    if "__getattr__" not in globals() or _loading == _threading.get_ident():
         return
     _loading = _threading.get_ident()
     try:

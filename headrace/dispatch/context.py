@@ -87,7 +87,7 @@ def state() -> ThreadState:
 
 def executing_eagerly() -> bool:
     """True outside of graph building."""
-    return _threads[0].executor.is_eager
+    return state().executor.is_eager
 
 
 def inside_function() -> bool:
@@ -97,13 +97,13 @@ def inside_function() -> bool:
 
 def current_name_scope() -> str:
     """The name scope in force, without the slash at its end."""
-    return _threads[0].name_scope.rstrip("/")
+    return state().name_scope.rstrip("/")
 
 
 @contextmanager
 def using(executor: Executor, *, tapes: Sequence[Recorder] | None = None) -> Iterator[None]:
     """Puts `executor` in charge; `tapes`, when given, replace the active ones meanwhile."""
-    current = _threads[0]
+    current = state()
     before = current.executor, current.tapes
     current.executor = executor
     if tapes is not None:
@@ -117,7 +117,7 @@ def using(executor: Executor, *, tapes: Sequence[Recorder] | None = None) -> Ite
 @contextmanager
 def init_scope() -> Iterator[None]:
     """Leaves every graph under construction and every tape: ops inside run at once."""
-    current = _threads[0]
+    current = state()
     before = current.name_scope
     current.name_scope = ""
     try:
@@ -130,7 +130,7 @@ def init_scope() -> Iterator[None]:
 @contextmanager
 def paused_tapes() -> Iterator[None]:
     """Records nothing meanwhile."""
-    current = _threads[0]
+    current = state()
     before, current.tapes = current.tapes, ()
     try:
         yield

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from headrace.core.errors import FailedPreconditionError, UnimplementedError
+from headrace.core.errors import FailedPreconditionError, ResourceExhaustedError, UnimplementedError
 from headrace.ir.graph import Graph
 from headrace.saved_model.graph_export import graph_def
 from headrace.serving.engines.base import Array
@@ -147,7 +147,7 @@ class CompiledGraph:
         tensors = [_tensor(np.asarray(argument)) for argument in arguments]
         for position, tensor in zip(self._inputs, tensors, strict=True):
             request.set_input_tensor(position, tensor)
-        request.infer(share_outputs=True)
+        _infer(request)
         found = [
             np.array(request.get_output_tensor(position).data, dtype)
             for position, dtype in zip(self._outputs, self._dtypes, strict=True)
@@ -155,6 +155,20 @@ class CompiledGraph:
         with self._lock:
             self._idle.append(request)
         return found
+
+
+def _infer(request: Any) -> None:
+    """Runs a request.
+
+    Raises:
+        ResourceExhaustedError: there is not memory enough; OpenVINO has no error of its own for that.
+    """
+    try:
+        request.infer(share_outputs=True)
+    except RuntimeError as error:
+        if "memory" in str(error).lower() or "bad_alloc" in str(error):
+            raise ResourceExhaustedError(f"OpenVINO ran out of memory: {_short(error)}; send a smaller batch") from None
+        raise
 
 
 def _tensor(array: Array) -> Any:

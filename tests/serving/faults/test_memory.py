@@ -39,10 +39,8 @@ def test_a_run_that_takes_too_much_memory_fails_alone(tmp_path: Path) -> None:
         small = client.post(predict, json={"signature_name": "outer", "inputs": [[1.0]] * 2})
         assert small.json() == {"outputs": [[2.0, 2.0], [2.0, 2.0]]}
         large = client.post(predict, json={"signature_name": "outer", "inputs": [[1.0]] * 200_000})
-        assert (large.status_code, large.json()) == (
-            429,
-            {"error": "RESOURCE_EXHAUSTED: Out of memory allocating 160000000000 bytes."},
-        )
+        assert large.status_code == 429, large.text
+        assert "memory" in large.json()["error"], "whichever engine it is"
         again = client.post(predict, json={"inputs": [1.0, 2.0]})
         assert (again.status_code, again.json()) == (200, {"outputs": [2.0, 4.0]})
         assert server.end() == 0
