@@ -30,6 +30,7 @@ EXAMPLES: dict[str, list[Any]] = {
     "regress": REGRESSIONS,
     "infer": [{"inputs": [_TENSOR]}, {"inputs": [_TENSOR], "parameters": {"binary_data_output": True}}],
     "index": [{}, {"ready": True}],
+    "feedback": [{"model": "m", "request_id": "1", "outcome": True}],
 }
 VALUES: dict[str, Any] = {"version": 1, "label": "stable"}
 

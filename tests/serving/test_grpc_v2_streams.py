@@ -106,12 +106,17 @@ def test_an_idle_stream_is_ended_and_one_at_work_is_not(tmp_path: Path) -> None:
         assert idle.end() == ("DEADLINE_EXCEEDED", "no request came for 0.3 s; open the stream again")
 
 
+def slow_runs(service: GrpcService) -> int:
+    return sum(name == "slow" for model in service.engine.models.values() for name, _ in model.runs)
+
+
 def test_a_drain_answers_the_request_at_work_and_ends_streams_at_once(tmp_path: Path) -> None:
     with started(tmp_path) as service:
         idle, busy = Stream(service.client()), Stream(service.client())
         assert idle.ask(good()).error_message == ""
+        before = slow_runs(service)  # it was warmed up
         busy.send(slow(0.5))
-        wait_until(lambda: any(name == "slow" for model in service.engine.models.values() for name, _ in model.runs))
+        wait_until(lambda: slow_runs(service) > before)
         ended: list[threading.Event] = []
         drain = threading.Thread(target=lambda: ended.append(service.server.drain(60)))
         drain.start()
