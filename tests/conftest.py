@@ -6,7 +6,6 @@ import ctypes
 import gc
 import itertools
 import os
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,12 +21,8 @@ QUICK = (TESTS / "ops", TESTS / "public")
 # The executable cache is on, as it is for users, but not in the user's folder. Read when headrace is imported.
 os.environ.setdefault("HEADRACE_CACHE_DIR", str(TESTS.parent / ".pytest_cache" / "executables"))
 
-# A run takes a part of what would take most of its time, and the next day's run another. All workers take that of the day on
-# which the run began.
-TODAY = datetime.now(UTC).toordinal()
-os.environ.setdefault("HEADRACE_PROGRAMS", str(TODAY % 4))
-os.environ.setdefault("HEADRACE_SAMPLES", str(TODAY % 2))
-SAMPLED = (TESTS / "ops" / "test_samples.py", TESTS / "public" / "test_cases.py")
+# Which half of the programs written for TensorFlow a run takes: all workers take that of the day on which the run began.
+os.environ.setdefault("HEADRACE_PROGRAMS", str(datetime.now(UTC).toordinal() % 2))
 
 MEMORY_LIMIT = 3 << 30
 """Bytes that a test process may hold before it forgets what it compiled; thousands of programs add up."""
@@ -36,14 +31,6 @@ _finished = itertools.count(1)
 # The time that one example takes says more about the machine and its compiler cache than about the code.
 settings.register_profile("headrace", deadline=None)
 settings.load_profile("headrace")
-
-
-def _other_days(config: pytest.Config, items: list[pytest.Item]) -> set[pytest.Item]:
-    """Half of the samples of ops and of the cases of public functions, but of a file that is asked for by its name."""
-    which = os.environ["HEADRACE_SAMPLES"]
-    named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
-    sampled = [item for item in items if item.path in SAMPLED and item.path not in named and "[" in item.name]
-    return set() if which == "all" else {item for item in sampled if zlib.crc32(item.nodeid.encode()) % 2 != int(which)}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -80,13 +67,13 @@ def _resident_bytes() -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks the tests in `interop/`, and takes out those of other days, and with HEADRACE_NO_INTEROP=1 marked ones."""
+    """Marks the tests in `interop/`, and takes marked ones out when HEADRACE_NO_INTEROP=1."""
     for item in items:
         if INTEROP in item.path.parents:
             item.add_marker(pytest.mark.interop)
-    out = _other_days(config, items)
-    if os.environ.get("HEADRACE_NO_INTEROP", "") not in ("", "0"):
-        out |= {item for item in items if item.get_closest_marker("interop")}
+    if os.environ.get("HEADRACE_NO_INTEROP", "") in ("", "0"):
+        return
+    out = [item for item in items if item.get_closest_marker("interop")]
     if out:
-        config.hook.pytest_deselected(items=list(out))
-        items[:] = [item for item in items if item not in out]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if not item.get_closest_marker("interop")]

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.core import startup
-
 if TYPE_CHECKING:
     from headrace.core.dtypes import DType
     from headrace.dispatch.opdef import Attrs, OpDef
@@ -78,16 +76,12 @@ def install(executor: Executor) -> None:
 
 def state() -> ThreadState:
     """The state of the current thread."""
-    try:
-        return _threads[0]
-    except IndexError:  # a room was imported by its own name, and nothing of `tf.*` was asked for yet
-        startup.load()
-        return _threads[0]
+    return _threads[0]
 
 
 def executing_eagerly() -> bool:
     """True outside of graph building."""
-    return state().executor.is_eager
+    return _threads[0].executor.is_eager
 
 
 def inside_function() -> bool:
@@ -97,13 +91,13 @@ def inside_function() -> bool:
 
 def current_name_scope() -> str:
     """The name scope in force, without the slash at its end."""
-    return state().name_scope.rstrip("/")
+    return _threads[0].name_scope.rstrip("/")
 
 
 @contextmanager
 def using(executor: Executor, *, tapes: Sequence[Recorder] | None = None) -> Iterator[None]:
     """Puts `executor` in charge; `tapes`, when given, replace the active ones meanwhile."""
-    current = state()
+    current = _threads[0]
     before = current.executor, current.tapes
     current.executor = executor
     if tapes is not None:
@@ -117,7 +111,7 @@ def using(executor: Executor, *, tapes: Sequence[Recorder] | None = None) -> Ite
 @contextmanager
 def init_scope() -> Iterator[None]:
     """Leaves every graph under construction and every tape: ops inside run at once."""
-    current = state()
+    current = _threads[0]
     before = current.name_scope
     current.name_scope = ""
     try:
@@ -130,7 +124,7 @@ def init_scope() -> Iterator[None]:
 @contextmanager
 def paused_tapes() -> Iterator[None]:
     """Records nothing meanwhile."""
-    current = state()
+    current = _threads[0]
     before, current.tapes = current.tapes, ()
     try:
         yield

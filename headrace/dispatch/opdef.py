@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from headrace.core import dtypes, startup
+from headrace.core import dtypes
 from headrace.core.dtypes import DType
 from headrace.core.errors import CompositeArgument, InvalidArgumentError, NotFoundError
 from headrace.core.shapes import TensorShape, as_shape
@@ -462,9 +462,6 @@ def find(name: str) -> OpDef | None:
     """The op of that name, or None. Names with a derivation's prefix are derived on first use."""
     found = _REGISTRY.get(name)
     if found is None:
-        startup.load()
-        found = _REGISTRY.get(name)
-    if found is None:
         for prefix, derive in _DERIVATIONS.items():
             if name.startswith(prefix):
                 return derive(name.removeprefix(prefix))
@@ -478,7 +475,6 @@ def register_derivation(prefix: str, derive: Callable[[str], OpDef]) -> None:
 
 def registered() -> dict[str, OpDef]:
     """Every declared op by name."""
-    startup.load()
     return dict(_REGISTRY)
 
 

@@ -23,7 +23,7 @@ RUNNER = PEERS / "run_programs.py"
 SECONDS = 1800.0
 """The most that one side may take for all programs."""
 
-QUARTERS = 4
+PARTS = 2
 
 FIRST, LATER, LOOSE = (1e-4, 2e-6), (1e-3, 1e-4), (5e-2, 1e-2)
 """How far floats may be apart, by ratio and by difference: of a key that begins with "first", of another, of a line marked `~`."""
@@ -52,14 +52,14 @@ def names() -> list[str]:
 
 
 def chosen() -> list[str]:
-    """Those that a run of the tests takes: a quarter, since all take ten minutes.
+    """Those that a run of the tests takes: half, since all take ten minutes.
 
-    `HEADRACE_PROGRAMS` says which: `all`, or `0` to `3` for a quarter; tests/conftest.py takes one by the day.
+    `HEADRACE_PROGRAMS` says which: `all`, or `0` or `1` for a half; tests/conftest.py takes one by the day.
     """
     which = os.environ["HEADRACE_PROGRAMS"]
     if which == "all":
         return names()
-    return names()[int(which) :: QUARTERS]
+    return names()[int(which) :: PARTS]
 
 
 def about(name: str) -> str:

@@ -23,9 +23,9 @@ def test_the_page_has_every_program() -> None:
     assert len(KNOWN) >= 45
 
 
-def test_the_quarters_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_halves_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
-    for which in range(program_runs.QUARTERS):
+    for which in range(program_runs.PARTS):
         monkeypatch.setenv("HEADRACE_PROGRAMS", str(which))
         found += program_runs.chosen()
     assert sorted(found) == program_runs.names()

@@ -16,6 +16,7 @@ from headrace.data.tfrecord import TFRecordWriter
 from headrace.proto.serving import PredictionLog
 from headrace.proto.tensors import to_proto
 from headrace.serving.warmup_requests import FILE
+from tests.serving.process import Asking
 
 BATCHING = """
 max_batch_size { value: 4 }
@@ -97,12 +98,12 @@ def configuration(**models: Path) -> str:
     return f"model_config_list {{ {' '.join(each)} }}"
 
 
-class Clients:
+class Clients(Asking):
     """Threads that ask a server without a pause."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self._url = url
-        self._stop = threading.Event()
         self.statuses: set[int] = set()
         bodies = [{"instances": [[1.0, 2.0]]}] * 12 + [{"instances": [[-1.0, 0.0]]}] * 2
         self._threads = [threading.Thread(target=self._ask, args=("/v1/models/m:predict", [body])) for body in bodies]
@@ -113,16 +114,6 @@ class Clients:
 
         for token in (TOKEN, "a-wrong-one"):
             self._threads.append(threading.Thread(target=self._ask, args=("/v1/models/m:predict", bodies[:1], token)))
-
-    def __enter__(self) -> Clients:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60)
 
     def _ask(self, path: str, bodies: Sequence[Any], token: str = "") -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -95,18 +95,14 @@ def running(*flags: str, module: str = TOY) -> Iterator[Server]:
             pipe.close()
 
 
-class Load:
-    """Clients that ask without a pause, each on one kept connection; `answers` holds status and scale in order."""
+class Asking:
+    """Threads, listed in `_threads`, that ask a server from the beginning of a `with` block until `_stop` is set at its end."""
 
-    def __init__(self, url: str, clients: int = 4, model: str = "m") -> None:
-        self.answers: list[list[tuple[int, Any]]] = [[] for _ in range(clients)]
-        self.faults: list[str] = []
-        self._url = url
-        self._path = f"/v1/models/{model}:predict"
+    def __init__(self) -> None:
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(answers,)) for answers in self.answers]
+        self._threads: list[threading.Thread] = []
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -115,6 +111,18 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join(60)
+
+
+class Load(Asking):
+    """Clients that ask without a pause, each on one kept connection; `answers` holds status and scale in order."""
+
+    def __init__(self, url: str, clients: int = 4, model: str = "m") -> None:
+        self.answers: list[list[tuple[int, Any]]] = [[] for _ in range(clients)]
+        self.faults: list[str] = []
+        super().__init__()
+        self._url = url
+        self._path = f"/v1/models/{model}:predict"
+        self._threads = [threading.Thread(target=self._ask, args=(answers,)) for answers in self.answers]
 
     def _ask(self, answers: list[tuple[int, Any]]) -> None:
         with httpx.Client(base_url=self._url) as client:

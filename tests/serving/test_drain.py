@@ -14,7 +14,7 @@ import pytest
 
 from headrace.proto.messages import message
 from headrace.serving.grpc.v2 import messages
-from tests.serving.process import BODY, Server, serving
+from tests.serving.process import BODY, Asking, Server, serving
 from tests.serving.test_grpc_v2 import SERVICE, X, request_of
 from tests.serving.test_grpc_v2_streams import Stream, good, slow
 from tests.serving.toy import wait_until, write_version
@@ -98,26 +98,16 @@ def test_it_is_not_ready_at_once_and_goes_on_answering(server: Server, client: C
     assert not any("Traceback" in line for line in server.log)
 
 
-class Balancer:
+class Balancer(Asking):
     """Clients of a load balancer: it asks whether the server is ready, and sends requests as long as it was at the last look."""
 
     def __init__(self, url: str, clients: int = 3) -> None:
         self.ready = True
         self.faults: list[str] = []
         self.answered = 0
+        super().__init__()
         self._url = url
-        self._stop = threading.Event()
         self._threads = [threading.Thread(target=each) for each in [self._look] + [self._ask] * clients]
-
-    def __enter__(self) -> Balancer:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60)
 
     def _look(self) -> None:
         with httpx.Client(base_url=self._url) as client:

@@ -14,7 +14,7 @@ weights = dict(np.load(weights_file))
 
 
 @batch
-def infer(x):
+def infer(x: np.ndarray) -> dict[str, np.ndarray]:
     hidden = np.maximum(x @ weights["w0"] + weights["b0"], 0)
     logits = hidden @ weights["w1"] + weights["b1"]
     exponents = np.exp(logits - logits.max(1, keepdims=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from pathlib import Path
 
 from headrace.core.errors import OpError
@@ -13,6 +12,7 @@ from headrace.serving.access.gate import Gate
 from headrace.serving.access.policy import Policy
 from headrace.serving.audit import AuditLog
 from headrace.serving.configuration import text
+from headrace.serving.watching import Watching
 
 logger = logging.getLogger(__name__)
 
@@ -44,18 +44,15 @@ class AccessWatcher:
         self._path = path
         self._gate = gate
         self._audit = audit
-        self._poll_seconds = poll_seconds
         self._complaint = ""
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="access-watcher", daemon=True)
+        self._watching = Watching(self.look, poll_seconds, "access configuration")
 
     def __enter__(self) -> AccessWatcher:
-        self._thread.start()
+        self._watching.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        self._thread.join()
+        self._watching.stop()
 
     def look(self) -> bool:
         """Looks at the file once; true when its policy is a new one, which is in force then."""
@@ -76,10 +73,3 @@ class AccessWatcher:
         logger.info("access configuration applied", extra=fields(path=self._path, callers=len(policy.callers)))
         self._audit.record(_WHO, "access.put", str(self._path), "OK", changes)
         return True
-
-    def _run(self) -> None:
-        while not self._ending.wait(self._poll_seconds):
-            try:
-                self.look()
-            except Exception:  # a fault here must not end the thread: a later file may take somebody's rights away
-                logger.exception("looking at the access configuration failed; trying again", extra=fields(path=self._path))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from headrace.core.log_lines import fields
 from headrace.proto.serving import ModelServerConfig
 from headrace.serving.configuration import text
 from headrace.serving.reload import ReloadResult
+from headrace.serving.watching import Watching
 
 logger = logging.getLogger(__name__)
 
@@ -40,24 +40,20 @@ class ConfigWatcher:
         on_error: Callable[[OpError], None],
     ) -> None:
         self._path = path
-        self._poll_seconds = poll_seconds
         self._applied = current
         self._applied_text: bytes | None = None
         self._reload = reload
         self._on_error = on_error
         self._complaint = ""
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="config-watcher", daemon=True)
+        self._watching = Watching(self.look, poll_seconds, "configuration")
 
     def start(self) -> None:
         """Starts to look at the file."""
-        self._thread.start()
+        self._watching.start()
 
     def stop(self, timeout: float) -> None:
         """Ends the thread; waits `timeout` seconds for a reload in progress."""
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        self._watching.stop(timeout)
 
     def look(self) -> bool:
         """Looks at the file once. Returns true when it was applied."""
@@ -88,13 +84,6 @@ class ConfigWatcher:
 
     def _complain(self, error: OpError) -> None:
         """Logs a trouble with the file once, not at every look."""
-        if error.message != self._complaint and not self._ending.is_set():
+        if error.message != self._complaint and not self._watching.ending.is_set():
             logger.error("the configuration is not applied: %s", error.message, extra=fields(path=self._path, code=error.code))
         self._complaint = error.message
-
-    def _run(self) -> None:
-        while not self._ending.wait(self._poll_seconds):
-            try:
-                self.look()
-            except Exception:  # a fault here must not end the thread: the next file may be applied without it
-                logger.exception("looking at the configuration failed; trying again", extra=fields(path=self._path))

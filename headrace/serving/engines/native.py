@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from headrace import saved_model
-from headrace.core import startup
 from headrace.core.errors import FailedPreconditionError
 from headrace.core.spec import TensorSpec
 from headrace.dispatch.convert import convert_to_tensor
@@ -110,7 +109,6 @@ class NativeEngine:
         tags: Sequence[str] = ("serve",),
         reason: str = "it is asked for",
     ) -> None:
-        startup.load()  # a server may come here without having asked for anything of `tf.*`
         self._reason = reason
         self._tags = tuple(tags)
         self._required: dict[str, Any] = {"public_key": public_key, "expected_digest": expected_digest}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from pathlib import Path
 
 from headrace.core.errors import FailedPreconditionError, OpError
 from headrace.core.log_lines import fields
 from headrace.serving.routing.rules import load
 from headrace.serving.routing.traffic import Traffic
+from headrace.serving.watching import Watching
 
 logger = logging.getLogger(__name__)
 
@@ -32,29 +32,25 @@ class RulesWatcher:
 
     def __init__(self, path: Path, poll_seconds: float, traffic: Traffic, seen: bytes) -> None:
         self._path = path
-        self._poll_seconds = poll_seconds
         self._traffic = traffic
         self._seen = seen
         self._complaint = ""
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="traffic-watcher", daemon=True)
+        self._watching = Watching(self.look, poll_seconds, "traffic rules")
 
     def start(self) -> None:
         """Starts to look at the file."""
-        self._thread.start()
+        self._watching.start()
 
     def stop(self, timeout: float) -> None:
         """Ends the thread, waiting `timeout` seconds at most."""
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        self._watching.stop(timeout)
 
     def look(self) -> bool:
         """Looks at the file once. Returns true when its rules were taken."""
         try:
             data = load(self._path)
             if data != self._seen:
-                self._ending.wait(_SETTLE_SECONDS)
+                self._watching.ending.wait(_SETTLE_SECONDS)
                 if load(self._path) != data:
                     return False
         except OpError as error:
@@ -76,10 +72,3 @@ class RulesWatcher:
         if error.message != self._complaint:
             logger.error("the traffic rules are not taken: %s", error.message, extra=fields(path=self._path, code=error.code))
         self._complaint = error.message
-
-    def _run(self) -> None:
-        while not self._ending.wait(self._poll_seconds):
-            try:
-                self.look()
-            except Exception:  # a fault here must not end the thread: the next file may be taken without it
-                logger.exception("looking at the traffic rules failed; trying again", extra=fields(path=self._path))
