@@ -20,7 +20,8 @@ from headrace.mirror.pages.cache import Found, PageCache
 from headrace.mirror.policy.rules import Policy
 from headrace.mirror.server import errors
 from headrace.mirror.server.files import FileSender
-from headrace.mirror.server.simple import Renderer, file_path
+from headrace.mirror.server.lookup import FileLookup, offered
+from headrace.mirror.server.simple import Renderer
 from headrace.mirror.server.uploads import Uploads
 from headrace.store.blobs import BlobStore
 
@@ -62,6 +63,7 @@ class MirrorApp:
         self._policy = policy
         self._uploads = uploads
         self._renderer = Renderer(policy)
+        self._lookup = FileLookup()
 
     def build(self) -> web.Application:
         """The application."""
@@ -128,16 +130,17 @@ class MirrorApp:
     async def _file(self, request: web.Request) -> web.StreamResponse:
         project, found = await self._project(request)
         path = request.match_info["path"]
-        for file in _files(found):
-            digest = sha256_of(file)
-            if digest is not None and file_path(file) == path:
-                self._check(project, file)
-                return await self._files.answer(request, Wanted(found.source, digest, file["url"], _size(file)), file["filename"])
-            digest = metadata_sha256(file)
-            if digest is not None and file_path(file) + _METADATA == path:
-                self._check(project, file)
-                wanted = Wanted(found.source, digest, file["url"] + _METADATA, None)
-                return await self._files.answer(request, wanted, file["filename"] + _METADATA)
+        file = self._lookup.find(project, found, path)
+        digest = sha256_of(file) if file is not None else None
+        if file is not None and digest is not None:
+            self._check(project, file)
+            return await self._files.answer(request, Wanted(found.source, digest, file["url"], _size(file)), file["filename"])
+        file = self._lookup.find(project, found, path.removesuffix(_METADATA)) if path.endswith(_METADATA) else None
+        digest = metadata_sha256(file) if file is not None else None
+        if file is not None and digest is not None:
+            self._check(project, file)
+            wanted = Wanted(found.source, digest, file["url"] + _METADATA, None)
+            return await self._files.answer(request, wanted, file["filename"] + _METADATA)
         raise NotFoundError(f"project {project} has no file {path.rpartition('/')[2]!r}; it may have been removed upstream")
 
     def _check(self, project: str, file: Document) -> None:
@@ -150,7 +153,7 @@ class MirrorApp:
     async def _provenance(self, request: web.Request) -> web.StreamResponse:
         project, found = await self._project(request)
         filename = request.match_info["filename"]
-        for file in _files(found):
+        for file in offered(found.page.document or {"files": []}):
             if file["filename"] == filename and isinstance(file.get("provenance"), str):
                 body, kind = await found.source.document(file["provenance"], _MAX_PROVENANCE_BYTES)
                 return web.Response(body=body, headers={"Content-Type": kind, "X-Content-Type-Options": "nosniff"})
@@ -163,16 +166,6 @@ class MirrorApp:
         if found.source.name != request.match_info["upstream"]:
             raise NotFoundError(f"project {project} comes from upstream {found.source.name!r}, not from this one")
         return project, found
-
-
-def _files(found: Found) -> list[Document]:
-    """The files that a project offers: none while it is quarantined (PEP 792)."""
-    document = found.page.document or {}
-    status = document.get("project-status")
-    if isinstance(status, dict) and status.get("status") == "quarantined":
-        return []
-    files: list[Document] = document.get("files", [])
-    return files
 
 
 def _size(file: Document) -> int | None:

@@ -9,13 +9,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from headrace.mirror.index import render
 from headrace.mirror.index.page import JSON_TYPE, Document
 from headrace.mirror.pages.cache import Found
 from headrace.mirror.policy.rules import Policy
 from headrace.mirror.policy.view import view
+from headrace.mirror.server.lookup import file_path
 
 _MAX_BYTES = 256 << 20
 
@@ -92,8 +93,3 @@ def _render(document: Document, upstream: str, project: str, media_type: str) ->
     page = render.document(document, file_url, provenance_url)
     body = render.to_json(page) if media_type == JSON_TYPE else render.to_html(page)
     return RenderedPage(body, gzip.compress(body, 6, mtime=0), hashlib.sha256(body).hexdigest()[:32])
-
-
-def file_path(file: Document) -> str:
-    """The path of a file upstream, which the mirror keeps behind a prefix of its own; that of a lock file stays good for long."""
-    return unquote(urlsplit(file["url"]).path).lstrip("/")
