@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from headrace.cli.mirror import mirror
+from headrace.cli.mirror.group import mirror
 from headrace.store.blobs import BlobStore
 
 DIGEST = hashlib.sha256(b"content").hexdigest()

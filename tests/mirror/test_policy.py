@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from headrace.cli.mirror import mirror
+from headrace.cli.mirror.group import mirror
 from headrace.core.errors import InvalidArgumentError
 from headrace.mirror.policy.reading import read_policy
 from headrace.mirror.policy.rules import Policy

@@ -1,41 +1,29 @@
-"""`headrace mirror`: packages from inside your own walls."""
+"""`headrace mirror serve`: packages from inside your own walls."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
+from headrace.cli.mirror.options import ROOT
 from headrace.core import log_lines
 from headrace.core.errors import OpError
-from headrace.mirror.index.names import normalize
 from headrace.mirror.options import MirrorOptions, UpstreamOptions
-from headrace.mirror.pages.stored import PageFiles
 from headrace.mirror.policy.reading import read_policy
 from headrace.mirror.policy.rules import Policy
 from headrace.mirror.private.uploaders import read_uploaders
 from headrace.mirror.server.process import serve as run_mirror
 from headrace.mirror.upstream.pip import configured_index
-from headrace.store.blobs import BlobStore
-from headrace.store.index import open_index
 
 _MINUTE = 60.0
 _GIB = 1 << 30
-_ROOT = click.option(
-    "--root", type=click.Path(path_type=Path, file_okay=False), default="mirror", show_default=True, help="Where all of it is kept."
-)
 
 
-@click.group()
-def mirror() -> None:
-    """Mirror package indexes: each file is fetched once, and verified to the last byte."""
-
-
-@mirror.command()
-@_ROOT
+@click.command()
+@ROOT
 @click.option(
     "--upstream", "upstreams", multiple=True, help="[NAME=]URL of a Simple API, in order; else the one that pip is set to."
 )
@@ -86,57 +74,6 @@ def serve(
         asyncio.run(run_mirror(options))
     except OpError as error:
         raise click.ClickException(error.message) from error
-
-
-@mirror.command()
-@_ROOT
-@click.option("--repair", is_flag=True, help="Put damaged files aside, and make the index agree with what is there.")
-@click.pass_context
-def fsck(context: click.Context, root: Path, repair: bool) -> None:
-    """Read all files again, and say which are not what they should be. Exit status 1 when some are."""
-    if not (root / "blobs").is_dir():
-        raise click.ClickException(f"{root} holds no mirror; expected a folder that `headrace mirror serve --root` has used")
-    store = BlobStore(root)
-    damaged = 0
-    for digest, path in store.damaged():
-        damaged += 1
-        click.echo(f"damaged: {path}")
-        if repair:
-            click.echo(f"  put aside: {store.quarantine(digest)}")
-    index = open_index(root)
-    try:
-        if repair:
-            lacking, gone = index.rebuild()
-            click.echo(f"index: {lacking} files added, {gone} removed")
-        usage = index.usage()
-    finally:
-        index.close()
-    click.echo(f"{usage.files} files, {usage.bytes} bytes; {damaged} damaged")
-    if damaged and not repair:
-        context.exit(1)
-
-
-@mirror.command()
-@_ROOT
-@click.option("--policy", type=click.Path(path_type=Path), required=True, help="The TOML file of the mirror.")
-@click.argument("requirement")
-def explain(root: Path, policy: Path, requirement: str) -> None:
-    """Say of each file of NAME, or NAME==VERSION, whether the policy gives it out, and why not. Asks nobody."""
-    name, _, version = requirement.partition("==")
-    try:
-        project = normalize(name.strip())
-        rules = read_policy(policy)
-    except OpError as error:
-        raise click.ClickException(error.message) from error
-    pages = PageFiles(root / "pages")
-    found = [page for upstream in pages.upstreams() if (page := pages.read(upstream, project)) is not None and page.document]
-    if not found:
-        raise click.ClickException(f"{root} has no page of {project}; ask the mirror for it first")
-    for file in found[0].document["files"] if found[0].document is not None else ():
-        if version and f"-{version.strip()}-" not in file["filename"] and f"-{version.strip()}." not in file["filename"]:
-            continue
-        verdict = rules.judge(project, file, time.time())
-        click.echo(f"{file['filename']}: {'given out' if verdict is None else verdict.reason}")
 
 
 def _upstream(place: int, text: str) -> tuple[str, str]:

@@ -1,0 +1,54 @@
+"""Groups of commands that are imported one by one."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command stands, what it is for, and the optional extra that it needs."""
+
+    module: str
+    help_text: str
+    extra: str = ""
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when it is called, so that one extra is not needed for the commands of another.
+
+    Args:
+        table: the commands by name; a command is the object of its module that has its name, with `_` for `-`.
+    """
+
+    def __init__(self, *args: Any, table: Mapping[str, Entry], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = self.table.get(cmd_name)
+        if entry is None:
+            return None
+        try:
+            module = importlib.import_module(entry.module)
+        except ModuleNotFoundError as error:
+            if not entry.extra or (error.name or "").startswith("headrace"):
+                raise
+            raise click.ClickException(
+                f"`{ctx.command_path} {cmd_name}` needs {error.name}; install it with: pip install 'headrace[{entry.extra}]'"
+            ) from error
+        command = getattr(module, cmd_name.replace("-", "_"))
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.table[name].help_text) for name in self.list_commands(ctx)])

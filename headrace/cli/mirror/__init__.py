@@ -1,0 +1,1 @@
+"""`headrace mirror`: one file a command."""
