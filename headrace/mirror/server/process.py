@@ -7,6 +7,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -31,13 +32,31 @@ _EVICTION_SECONDS = 60.0
 _GRACE_SECONDS = 25.0
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a mirror is made of.
+
+    Attributes:
+        store: the files.
+        index: what is known of them.
+        downloads: fetches those that are missing.
+        pages: the projects' pages.
+        app: answers requests.
+    """
+
+    store: BlobStore
+    index: BlobIndex
+    downloads: Downloads
+    pages: PageCache
+    app: web.Application
+
+
 @contextlib.asynccontextmanager
-async def running(options: MirrorOptions) -> AsyncIterator[str]:
-    """A mirror that answers until the block ends; gives its URL.
+async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
+    """The parts of a mirror, which end with the block.
 
     Raises:
         InvalidArgumentError: no upstream, or two of one name.
-        UnavailableError: the address cannot be listened on.
     """
     _check(options)
     store = BlobStore(options.root)
@@ -56,18 +75,41 @@ async def running(options: MirrorOptions) -> AsyncIterator[str]:
         return metrics.text(index.usage(), downloads.coming, {each.options.name: each.breaker.is_open for each in upstreams})
 
     app = MirrorApp(pages, store, downloads, options.policy, uploads, metrics, metrics_page).build()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
-    evicting = asyncio.create_task(_evict(store, index, options))
     try:
-        await runner.setup()
-        yield await _listen(runner, options)
+        yield Parts(store, index, downloads, pages, app)
     finally:
-        evicting.cancel()
-        await runner.cleanup()
         await downloads.close()
         for upstream in upstreams:
             await upstream.close()
         index.close()
+
+
+@contextlib.asynccontextmanager
+async def running(options: MirrorOptions) -> AsyncIterator[str]:
+    """A mirror that answers until the block ends; gives its URL.
+
+    Raises:
+        InvalidArgumentError: as of `assembled`.
+        UnavailableError: the address cannot be listened on.
+    """
+    async with assembled(options) as parts:
+        evicting = asyncio.create_task(_evict(parts.store, parts.index, options))
+        try:
+            async with listening(parts.app, options) as url:
+                yield url
+        finally:
+            evicting.cancel()
+
+
+@contextlib.asynccontextmanager
+async def listening(app: web.Application, options: MirrorOptions) -> AsyncIterator[str]:
+    """Lets an application answer until the block ends; gives its URL. Raises as `running`."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
+    try:
+        await runner.setup()
+        yield await _listen(runner, options)
+    finally:
+        await runner.cleanup()
 
 
 async def serve(options: MirrorOptions) -> None:
