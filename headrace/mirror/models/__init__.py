@@ -1,0 +1,1 @@
+"""Models: those published here, and the protocols by which they are given out."""
