@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from headrace.core.distribution import IS_WHOLE, SLIM_EXTRAS
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -40,11 +42,9 @@ class LazyGroup(click.Group):
         try:
             module = importlib.import_module(entry.module)
         except ModuleNotFoundError as error:
-            if not entry.extra or (error.name or "").startswith("headrace"):
+            if (error.name or "").startswith("headrace") or (IS_WHOLE and not entry.extra):
                 raise
-            raise click.ClickException(
-                f"`{ctx.command_path} {cmd_name}` needs {error.name}; install it with: pip install 'headrace[{entry.extra}]'"
-            ) from error
+            raise click.ClickException(_told(f"`{ctx.command_path} {cmd_name}`", error.name or "", entry.extra)) from error
         command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
@@ -52,3 +52,15 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, self.table[name].help_text) for name in self.list_commands(ctx)])
+
+
+def _told(command: str, lacking: str, extra: str) -> str:
+    """What to install for a command that lacks a package."""
+    if IS_WHOLE or extra in SLIM_EXTRAS:
+        name = "headrace" if IS_WHOLE else "headrace-slim"
+        return f"{command} needs {lacking}; install it with: pip install '{name}[{extra}]'"
+    wanted = f"headrace[{extra}]" if extra else "headrace"
+    return (
+        f"{command} needs {lacking}, which headrace-slim leaves out; install the whole of it in its place:"
+        f" pip uninstall headrace-slim, then pip install '{wanted}'"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from headrace import __version__
 from headrace.cli.lazy import Entry, LazyGroup
 
 COMMANDS = {
@@ -25,6 +26,6 @@ COMMANDS = {
 
 
 @click.group(cls=LazyGroup, table=COMMANDS)
-@click.version_option(package_name="headrace")
+@click.version_option(__version__)
 def main() -> None:
     """Headrace: from a training script to a served model."""

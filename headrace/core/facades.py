@@ -7,6 +7,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from headrace.core.distribution import MISSING
+
 PAGE = "docs/names.md"
 
 
@@ -52,3 +54,17 @@ def _raiser(module: ModuleType, lazy: Mapping[str, str]) -> Callable[[str], Any]
         )
 
     return missing
+
+
+def explain_absence(facade: ModuleType) -> None:
+    """Makes each attribute of the outermost facade say that the packages which compute are not installed."""
+
+    def missing(name: str) -> Any:
+        raise AttributeError(
+            f"{facade.__name__}.{name} needs {', '.join(MISSING)}, which headrace-slim leaves out;"
+            " install the whole of it in its place: pip uninstall headrace-slim, then pip install headrace",
+            name=name,
+            obj=facade,
+        )
+
+    facade.__dict__["__getattr__"] = missing
