@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench conformance-keras fix lock clean setup
 
+# Tests start hundreds of processes, which share their bytecode (tests/conftest.py).
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 JOBS ?= 3
 

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,11 @@ from hypothesis import settings
 TESTS = Path(__file__).parent
 INTEROP = TESTS / "interop"
 QUICK = (TESTS / "ops", TESTS / "public")
+
+# Images of containers often tell Python to keep no bytecode. Here hundreds of processes import the same packages: without it each
+# of them compiles these anew, two to five seconds of work.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The executable cache is on, as it is for users, but not in the user's folder. Read when headrace is imported.
 os.environ.setdefault("HEADRACE_CACHE_DIR", str(TESTS.parent / ".pytest_cache" / "executables"))

@@ -107,11 +107,7 @@ def clean_environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     # Processors with AVX-512 VNNI have oneDNN's kernels, which round and shape scratch differently, by default; others have not.
     plain = {"TF_ENABLE_ONEDNN_OPTS": "0"}
-    return (
-        kept
-        | plain
-        | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "", "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    )
+    return kept | plain | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "", "PYTHONNOUSERSITE": "1"}
 
 
 def run_peer(python: Path, script: str, *args: object, timeout: float = 300.0) -> Any:
