@@ -38,3 +38,9 @@ def tritonclient_python() -> Path:
 def schemathesis_python() -> Path:
     """The Python of the environment with schemathesis."""
     return _python("schemathesis")
+
+
+@pytest.fixture(scope="session")
+def oras_python() -> Path:
+    """The Python of the environment with the oras library."""
+    return _python("oras")

@@ -27,6 +27,7 @@ PACKAGES = {
     "tritonclient": "2.73.0",
     "kubernetes-validate": "1.37.0",
     "schemathesis": "4.32.5",
+    "oras": "0.2.43",
 }
 """The peers: an environment of this name holds the package of this name in this version."""
 BESIDE = {

@@ -29,7 +29,9 @@ _GIB = 1 << 30
 )
 @click.option("--policy", type=click.Path(path_type=Path), help="A TOML file: what is given out.")
 @click.option("--private", multiple=True, help="A pattern of private names, such as acme-*: never looked for upstream.")
-@click.option("--uploaders", type=click.Path(path_type=Path), help="A TOML file: who may upload packages of private names.")
+@click.option(
+    "--uploaders", type=click.Path(path_type=Path), help="A TOML file: who may upload packages of private names, and models."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8466, show_default=True, help="0 takes a free one.")
 @click.option("--fresh_minutes", type=click.FloatRange(0), default=10.0, show_default=True, help="Pages so old are not asked for.")
@@ -55,17 +57,18 @@ def serve(
     log_lines.configure()
     if low_gib > high_gib:
         raise click.UsageError(f"--low_gib={low_gib:g} is above --high_gib={high_gib:g}; it is what is left when room was made")
-    if uploaders is not None and not private:
-        raise click.UsageError("--uploaders is given without --private; only packages of private names can be uploaded")
     try:
         found = [_upstream(place, text) for place, text in enumerate(upstreams or (configured_index(),))]
+        known = read_uploaders(uploaders) if uploaders is not None else ()
+        if any(each.projects for each in known) and not private:
+            raise click.UsageError("--uploaders names projects without --private; only packages of private names can be uploaded")
         patience = (fresh_minutes * _MINUTE, stale_minutes * _MINUTE, error_hours * 60 * _MINUTE)
         options = MirrorOptions(
             root,
             tuple(UpstreamOptions(name, url, *patience) for name, url in found),
             read_policy(policy) if policy is not None else Policy(),
             private,
-            read_uploaders(uploaders) if uploaders is not None else (),
+            known,
             host,
             port,
             high_bytes=int(high_gib * _GIB),

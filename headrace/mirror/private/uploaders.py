@@ -15,7 +15,8 @@ from pathlib import Path
 from headrace.core.errors import InvalidArgumentError, PermissionDeniedError, UnauthenticatedError
 from headrace.core.tokens import token_hash, token_of
 
-_KEYS = {"name", "token_sha256", "projects"}
+_KEYS = {"name", "token_sha256"}
+_PATTERNS = {"projects", "models"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -27,16 +28,23 @@ class Uploader:
         name: for the log.
         token_sha256: of the token, in hex.
         projects: patterns of the normal names that it may upload.
+        models: patterns of the names of models that it may publish.
     """
 
     name: str
     token_sha256: str
-    projects: tuple[str, ...]
+    projects: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
     def check(self, project: str) -> None:
         """Raises PermissionDeniedError for a project that it may not upload."""
         if not any(fnmatch.fnmatchcase(project, pattern) for pattern in self.projects):
             raise PermissionDeniedError(f"{self.name} may not upload {project}; ask who runs this mirror")
+
+    def check_model(self, model: str) -> None:
+        """Raises PermissionDeniedError for a model that it may not publish."""
+        if not any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models):
+            raise PermissionDeniedError(f"{self.name} may not publish the model {model}; ask who runs this mirror")
 
 
 def identify(uploaders: Sequence[Uploader], authorization: str) -> Uploader:
@@ -67,7 +75,7 @@ def _password(authorization: str) -> str | None:
 
 
 def read_uploaders(path: Path) -> tuple[Uploader, ...]:
-    """Those in a TOML file: tables `[[uploader]]` with `name`, `token_sha256` and `projects`.
+    """Those in a TOML file: tables `[[uploader]]` with `name`, `token_sha256`, and `projects`, `models` or both.
 
     Raises:
         InvalidArgumentError: the file cannot be read, or has mistakes.
@@ -84,13 +92,18 @@ def read_uploaders(path: Path) -> tuple[Uploader, ...]:
 
 def _uploader(path: Path, place: int, table: object) -> Uploader:
     where = f"uploader {place} of {path}"
-    if not isinstance(table, dict) or set(table) != _KEYS:
-        raise InvalidArgumentError(f"{where} must have {', '.join(sorted(_KEYS))}, and nothing else")
-    name, known, projects = table["name"], table["token_sha256"], table["projects"]
+    if not isinstance(table, dict) or not _KEYS < set(table) <= _KEYS | _PATTERNS:
+        raise InvalidArgumentError(f"{where} must have name, token_sha256, and projects, models or both, and nothing else")
+    name, known = table["name"], table["token_sha256"]
     if not isinstance(name, str) or not name:
         raise InvalidArgumentError(f"{where} has the name {name!r}; expected a text")
     if not isinstance(known, str) or _HASH.fullmatch(known) is None:
         raise InvalidArgumentError(f"{where}: token_sha256 is no sha256 in hex; `headrace serve-token` makes a token and its hash")
-    if not isinstance(projects, list) or not all(isinstance(each, str) and each for each in projects):
-        raise InvalidArgumentError(f"{where}: projects is {projects!r}; expected a list of patterns")
-    return Uploader(name, known, tuple(projects))
+    return Uploader(name, known, _patterns(where, table, "projects"), _patterns(where, table, "models"))
+
+
+def _patterns(where: str, table: dict[str, object], key: str) -> tuple[str, ...]:
+    found = table.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(each, str) and each for each in found):
+        raise InvalidArgumentError(f"{where}: {key} is {found!r}; expected a list of patterns")
+    return tuple(found)

@@ -28,7 +28,7 @@ from headrace.store.blobs import BlobStore
 logger = logging.getLogger(__name__)
 
 _METADATA = ".metadata"
-_KINDS = {"simple": "page", "files": "file", "provenance": "provenance", "legacy": "upload"}
+_KINDS = {"simple": "page", "files": "file", "provenance": "provenance", "legacy": "upload", "v2": "oci"}
 """What metrics call requests, by the first part of their path."""
 _MAX_PROVENANCE_BYTES = 16 << 20
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import mimetypes
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -29,8 +30,16 @@ class FileSender:
         self._store = store
         self._downloads = downloads
 
-    async def answer(self, request: web.Request, wanted: Wanted, filename: str) -> web.StreamResponse:
+    async def answer(
+        self, request: web.Request, wanted: Wanted, filename: str, more: Mapping[str, str] | None = None
+    ) -> web.StreamResponse:
         """The answer to a request for a file, or a part of one; what it raises comes before the first byte.
+
+        Args:
+            request: for it.
+            wanted: the file.
+            filename: says what type of content it is.
+            more: headers of the answer beside the usual ones.
 
         Raises:
             OpError: as Downloads.stream.
@@ -42,6 +51,7 @@ class FileSender:
             "Cache-Control": _FOREVER,
             "Content-Type": _content_type(filename),
             "X-Content-Type-Options": "nosniff",
+            **(more or {}),
         }
         if etag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
             return web.Response(status=304, headers=headers)

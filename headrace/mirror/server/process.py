@@ -15,12 +15,17 @@ from headrace.core.errors import InvalidArgumentError, UnavailableError
 from headrace.mirror.downloads import Downloads
 from headrace.mirror.index.names import normalize
 from headrace.mirror.metrics import MirrorMetrics
+from headrace.mirror.models.oci.registry import Registry
+from headrace.mirror.models.oci.routes import OciRoutes
+from headrace.mirror.models.oci.uploads import Uploads as OciUploads
+from headrace.mirror.models.published import Published
 from headrace.mirror.options import MirrorOptions
 from headrace.mirror.pages.cache import PageCache
 from headrace.mirror.pages.stored import PageFiles
 from headrace.mirror.private.index import NAME as PRIVATE
 from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.server.app import MirrorApp
+from headrace.mirror.server.files import FileSender
 from headrace.mirror.server.uploads import Uploads
 from headrace.mirror.upstream.client import Upstream
 from headrace.store.blobs import BlobStore
@@ -75,6 +80,11 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
         return metrics.text(index.usage(), downloads.coming, {each.options.name: each.breaker.is_open for each in upstreams})
 
     app = MirrorApp(pages, store, downloads, options.policy, uploads, metrics, metrics_page).build()
+    published = await asyncio.to_thread(Published, options.root, store, index)
+    registry = await asyncio.to_thread(Registry, options.root, store, index, published)
+    oci_uploads = OciUploads(options.root / "oci" / ".uploads")
+    oci = OciRoutes(registry, oci_uploads, FileSender(store, downloads), options.uploaders, options.max_file_bytes)
+    app.router.add_routes(oci.routes())
     try:
         yield Parts(store, index, downloads, pages, app)
     finally:

@@ -1,0 +1,299 @@
+"""The registry's HTTP routes (OCI distribution specification 1.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from urllib.parse import quote, urlencode
+
+from aiohttp import web
+
+from headrace.core.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, OpError, ResourceExhaustedError
+from headrace.mirror.downloads import Wanted
+from headrace.mirror.models.oci.errors import OciError, response
+from headrace.mirror.models.oci.registry import Registry
+from headrace.mirror.models.oci.uploads import Upload, Uploads
+from headrace.mirror.private.uploaders import Uploader, identify
+from headrace.mirror.server.files import FileSender
+from headrace.mirror.upstream.source import FilePart
+from headrace.modelpack import manifest as manifests
+from headrace.modelpack.names import check_name, check_version
+
+_PIECE_BYTES = 1 << 20
+_IDLE_SECONDS = 60.0
+_MOST_TAGS = 1000
+_VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class _Here:
+    """The source of blobs that are in the store or nowhere; see Source."""
+
+    name = "oci"
+
+    def file(self, url: str, offset: int) -> AbstractAsyncContextManager[FilePart]:
+        raise NotFoundError(f"the blob {url} is no longer in the store at byte {offset}")
+
+    async def document(self, url: str, max_bytes: int) -> tuple[bytes, str]:
+        raise NotFoundError(f"there is no {url} of {max_bytes} bytes at most")
+
+
+class OciRoutes:
+    """Answers the clients of OCI registries.
+
+    Args:
+        registry: what is there.
+        uploads: what is on its way.
+        files: sends blobs.
+        uploaders: who may push; who pulls is not asked.
+        max_file_bytes: of one blob.
+    """
+
+    def __init__(
+        self, registry: Registry, uploads: Uploads, files: FileSender, uploaders: Sequence[Uploader], max_file_bytes: int
+    ) -> None:
+        self._registry = registry
+        self._uploads = uploads
+        self._files = files
+        self._uploaders = tuple(uploaders)
+        self._max_file_bytes = max_file_bytes
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes, those with the longer ends first."""
+        table: list[tuple[str, str, _Handler]] = [
+            ("GET", "/v2/", self._base),
+            ("POST", "/v2/{name:.+}/blobs/uploads/", self._begin),
+            ("GET", "/v2/{name:.+}/blobs/uploads/{upload}", self._progress),
+            ("PATCH", "/v2/{name:.+}/blobs/uploads/{upload}", self._append),
+            ("PUT", "/v2/{name:.+}/blobs/uploads/{upload}", self._end),
+            ("DELETE", "/v2/{name:.+}/blobs/uploads/{upload}", self._cancel),
+            ("GET", "/v2/{name:.+}/blobs/{digest}", self._blob),
+            ("DELETE", "/v2/{name:.+}/blobs/{digest}", self._delete),
+            ("GET", "/v2/{name:.+}/manifests/{reference}", self._manifest),
+            ("PUT", "/v2/{name:.+}/manifests/{reference}", self._put),
+            ("DELETE", "/v2/{name:.+}/manifests/{reference}", self._delete),
+            ("GET", "/v2/{name:.+}/tags/list", self._tags),
+            ("GET", "/v2/{name:.+}/referrers/{digest}", self._referrers),
+        ]
+        return [web.route(method, path, _told(handler)) for method, path, handler in table]
+
+    async def _base(self, request: web.Request) -> web.StreamResponse:
+        if self._uploaders:  # some clients send a token later only if it is asked for here
+            identify(self._uploaders, request.headers.get("Authorization", ""))
+        return web.json_response({}, headers=_VERSION)
+
+    async def _manifest(self, request: web.Request) -> web.StreamResponse:
+        found = await asyncio.to_thread(self._registry.manifest, _name(request), request.match_info["reference"])
+        headers = {
+            "Content-Type": found.media_type,
+            "Docker-Content-Digest": f"sha256:{found.digest}",
+            "ETag": f'"{found.digest}"',
+            "Cache-Control": "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            **_VERSION,
+        }
+        if f'"{found.digest}"' in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=found.data, headers=headers)
+
+    async def _blob(self, request: web.Request) -> web.StreamResponse:
+        digest = _digest(request.match_info["digest"])
+        size = await asyncio.to_thread(self._registry.blob_size, _name(request), digest)
+        wanted = Wanted(_Here(), digest, f"sha256:{digest}", size)
+        return await self._files.answer(request, wanted, "blob", {"Docker-Content-Digest": f"sha256:{digest}", **_VERSION})
+
+    async def _tags(self, request: web.Request) -> web.StreamResponse:
+        name = _name(request)
+        last, asked = request.query.get("last", ""), request.query.get("n", str(_MOST_TAGS))
+        if not asked.isdecimal():
+            raise InvalidArgumentError(f"n={asked[:40]!r} is no number of tags")
+        most = min(int(asked[:9]), _MOST_TAGS)
+        found = [tag for tag in await asyncio.to_thread(self._registry.tags, name) if tag > last]
+        headers = dict(_VERSION)
+        if 0 < most < len(found):
+            headers["Link"] = f'</v2/{name}/tags/list?{urlencode({"n": most, "last": found[most - 1]})}>; rel="next"'
+        return web.json_response({"name": name, "tags": found[:most]}, headers=headers)
+
+    async def _referrers(self, request: web.Request) -> web.StreamResponse:
+        found = await asyncio.to_thread(self._registry.referrers, _name(request), _digest(request.match_info["digest"]))
+        headers = dict(_VERSION)
+        if wanted := request.query.get("artifactType"):
+            found = [each for each in found if each["artifactType"] == wanted]
+            headers["OCI-Filters-Applied"] = "artifactType"
+        body = {"schemaVersion": 2, "mediaType": manifests.INDEX_TYPE, "manifests": found}
+        return web.Response(body=json.dumps(body).encode(), content_type=manifests.INDEX_TYPE, headers=headers)
+
+    async def _put(self, request: web.Request) -> web.StreamResponse:
+        name, reference = _name(request), request.match_info["reference"]
+        self._uploader(request, name)
+        if not reference.startswith("sha256:"):
+            try:
+                check_version(reference)
+            except InvalidArgumentError as error:
+                raise OciError("MANIFEST_INVALID", 400, error.message) from None
+        data = bytearray()
+        async for piece in _pieces(request):
+            data += piece
+            if len(data) > manifests.MAX_MANIFEST_BYTES:
+                raise OciError("SIZE_INVALID", 413, f"the manifest has more than {manifests.MAX_MANIFEST_BYTES} bytes")
+        kind = request.headers.get("Content-Type", "").partition(";")[0].strip()
+        digest, found = await asyncio.to_thread(self._registry.put, name, reference, bytes(data), kind)
+        headers = {"Location": f"/v2/{name}/manifests/sha256:{digest}", "Docker-Content-Digest": f"sha256:{digest}", **_VERSION}
+        if found.subject is not None:
+            headers["OCI-Subject"] = f"sha256:{found.subject.digest}"
+        return web.Response(status=201, headers=headers)
+
+    async def _begin(self, request: web.Request) -> web.StreamResponse:
+        name = _name(request)
+        owner = self._uploader(request, name)
+        mounted = request.query.get("mount")
+        if mounted is not None:
+            source = request.query.get("from")
+            digest = _digest(mounted)
+            if await asyncio.to_thread(self._registry.mount, name, digest, check_name(source) if source is not None else None):
+                return _made(name, digest)
+        wanted = _digest(request.query["digest"]) if "digest" in request.query else None
+        upload = await asyncio.to_thread(self._uploads.begin, name, owner)
+        if wanted is None:
+            return _going_on(202, name, upload, 0)
+        try:
+            with self._uploads.opened(upload, name, owner) as work:
+                return await self._finish(request, name, upload, work, wanted)
+        except BaseException:  # nobody knows of this upload, so nobody can go on with it
+            self._uploads.forget(upload)
+            raise
+
+    async def _progress(self, request: web.Request) -> web.StreamResponse:
+        name, upload = _name(request), request.match_info["upload"]
+        size = await asyncio.to_thread(self._uploads.size, upload, name, self._uploader(request, name))
+        return _going_on(204, name, upload, size)
+
+    async def _append(self, request: web.Request) -> web.StreamResponse:
+        name, upload = _name(request), request.match_info["upload"]
+        with self._uploads.opened(upload, name, self._uploader(request, name)) as work:
+            await self._receive(request, name, upload, work)
+            return _going_on(202, name, upload, work.size)
+
+    async def _end(self, request: web.Request) -> web.StreamResponse:
+        name, upload = _name(request), request.match_info["upload"]
+        owner = self._uploader(request, name)
+        digest = _digest(request.query.get("digest", ""))
+        with self._uploads.opened(upload, name, owner) as work:
+            return await self._finish(request, name, upload, work, digest)
+
+    async def _cancel(self, request: web.Request) -> web.StreamResponse:
+        name, upload = _name(request), request.match_info["upload"]
+        await asyncio.to_thread(self._uploads.size, upload, name, self._uploader(request, name))
+        self._uploads.forget(upload)
+        return web.Response(status=204, headers=_VERSION)
+
+    async def _delete(self, request: web.Request) -> web.StreamResponse:
+        raise OciError(
+            "UNSUPPORTED", 405, f"nothing can be deleted from {_name(request)}: a version stands for one content, for good"
+        )
+
+    async def _finish(self, request: web.Request, name: str, upload: str, work: Upload, digest: str) -> web.StreamResponse:
+        """Takes the rest of an upload, and makes a blob of it."""
+        await self._receive(request, name, upload, work)
+        if work.digest != digest:
+            self._uploads.forget(upload)
+            raise OciError("DIGEST_INVALID", 400, f"{work.size} bytes came with sha256:{work.digest}, not sha256:{digest}")
+        await asyncio.to_thread(self._registry.add_blob, name, work.path, digest, work.size)
+        self._uploads.forget(upload)
+        return _made(name, digest)
+
+    async def _receive(self, request: web.Request, name: str, upload: str, work: Upload) -> None:
+        """Adds the body of a request to an upload. What has come before a break stays."""
+        start = work.size
+        last = None
+        if header := request.headers.get("Content-Range"):
+            first, _, end = header.removeprefix("bytes ").partition("/")[0].partition("-")
+            if not first.isdecimal() or not end.isdecimal() or int(end) < int(first):
+                raise OciError("BLOB_UPLOAD_INVALID", 400, f"the Content-Range {header[:80]!r} is none; expected such as 0-1023")
+            last = int(end)
+            if int(first) != start:
+                headers = dict(_going_on(416, name, upload, start).headers)
+                raise OciError(
+                    "BLOB_UPLOAD_INVALID", 416, f"{start} bytes have come, and {header[:80]} does not go on there", headers
+                )
+        async for piece in _pieces(request):
+            if work.size + len(piece) > self._max_file_bytes:
+                raise OciError("SIZE_INVALID", 413, f"the blob has more than {self._max_file_bytes} bytes, which this mirror takes")
+            try:
+                await asyncio.to_thread(work.write, piece)
+            except OSError as error:
+                raise ResourceExhaustedError(f"the blob cannot be kept: {error}") from None
+        if last is not None and work.size != last + 1:
+            raise OciError(
+                "SIZE_INVALID", 400, f"the body has {work.size - start} bytes; its Content-Range says {last + 1 - start}"
+            )
+
+    def _uploader(self, request: web.Request, name: str) -> str:
+        """The name of who pushes into a repository.
+
+        Raises:
+            UnauthenticatedError: nobody that is known.
+            PermissionDeniedError: somebody who may not do this.
+        """
+        uploader = identify(self._uploaders, request.headers.get("Authorization", ""))
+        uploader.check_model(name)
+        return uploader.name
+
+
+def _told(handler: _Handler) -> _Handler:
+    """A handler whose errors are told in the registry's form."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except (OciError, OpError) as error:
+            return response(error)
+
+    return answer
+
+
+def _name(request: web.Request) -> str:
+    try:
+        return check_name(request.match_info["name"])
+    except InvalidArgumentError as error:
+        raise OciError("NAME_INVALID", 400, error.message) from None
+
+
+def _digest(text: str) -> str:
+    try:
+        return manifests.parse_digest(text)
+    except InvalidArgumentError as error:
+        raise OciError("DIGEST_INVALID", 400, error.message) from None
+
+
+async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
+    """The body of a request. Who sends nothing for a while is no longer waited for."""
+    while True:
+        try:
+            async with asyncio.timeout(_IDLE_SECONDS):
+                piece = await request.content.readany() if request.body_exists else b""
+        except TimeoutError:
+            raise DeadlineExceededError(f"nothing came for {_IDLE_SECONDS:.0f} s; go on with the upload when you can") from None
+        if not piece:
+            return
+        for start in range(0, len(piece), _PIECE_BYTES):
+            yield piece[start : start + _PIECE_BYTES]
+
+
+def _going_on(status: int, name: str, upload: str, size: int) -> web.Response:
+    """The answer that tells how far an upload is."""
+    headers = {
+        "Location": f"/v2/{name}/blobs/uploads/{quote(upload)}",
+        "Range": f"0-{max(0, size - 1)}",
+        "Docker-Upload-UUID": upload,
+        **_VERSION,
+    }
+    return web.Response(status=status, headers=headers)
+
+
+def _made(name: str, digest: str) -> web.Response:
+    """The answer that a blob is here."""
+    headers = {"Location": f"/v2/{name}/blobs/sha256:{digest}", "Docker-Content-Digest": f"sha256:{digest}", **_VERSION}
+    return web.Response(status=201, headers=headers)
