@@ -106,6 +106,23 @@ class BlobIndex:
             database.execute("DELETE FROM pin WHERE owner = ?", (owner,))
         self._store.pins.remove(owner)
 
+    def repin(self, digests: Iterable[str], owner: str) -> None:
+        """Keeps these files for `owner`, and no others any more."""
+        wanted = set(digests)
+        self._store.pins.add(wanted, owner)
+        with self._changing() as database:
+            database.execute("DELETE FROM pin WHERE owner = ?", (owner,))
+            database.executemany("INSERT OR IGNORE INTO pin VALUES (?, ?)", [(digest, owner) for digest in wanted])
+        self._store.pins.drop({digest for digest, who in self._store.pins.all() if who == owner} - wanted, owner)
+
+    def release(self, digests: Iterable[str], owner: str) -> list[str]:
+        """`owner` no longer keeps these files; those of them that nobody keeps now."""
+        asked = list(dict.fromkeys(digests))
+        with self._changing() as database:
+            database.executemany("DELETE FROM pin WHERE digest = ? AND owner = ?", [(digest, owner) for digest in asked])
+        self._store.pins.drop(asked, owner)
+        return [digest for digest in asked if not self._store.pins.holds(digest)]
+
     def forget(self, digest: str) -> None:
         """Notes that a file is gone."""
         with self._changing() as database:

@@ -56,6 +56,15 @@ class Pins:
         for left in self._folder.glob(".*.gone"):
             shutil.rmtree(left, ignore_errors=True)
 
+    def drop(self, found: Iterable[str], owner: str) -> None:
+        """Keeps these files no longer for `owner`."""
+        folder = self._of(owner)
+        gone = [folder / digests.check(digest) for digest in found]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        if gone and folder.is_dir():
+            durable.sync(folder)
+
     def holds(self, digest: str) -> bool:
         """True when somebody keeps this file."""
         return any((folder / digest).exists() for folder in self._owners())

@@ -137,6 +137,18 @@ class StoreMachine(RuleBasedStateMachine):
         self.indexes[which].unpin(owner)
         self.kept = {each for each in self.kept if each[0] != owner}
 
+    @rule(numbers=st.lists(NUMBERS, max_size=3), owner=OWNERS, which=st.integers(0, 1))
+    def repin(self, numbers: list[int], owner: str, which: int) -> None:
+        self.indexes[which].repin([DIGESTS[number] for number in numbers], owner)
+        self.kept = {each for each in self.kept if each[0] != owner} | {(owner, number) for number in numbers}
+
+    @rule(numbers=st.lists(NUMBERS, max_size=3), owner=OWNERS, which=st.integers(0, 1))
+    def release(self, numbers: list[int], owner: str, which: int) -> None:
+        free = self.indexes[which].release([DIGESTS[number] for number in numbers], owner)
+        self.kept -= {(owner, number) for number in numbers}
+        still = {number for _, number in self.kept}
+        assert free == [DIGESTS[number] for number in dict.fromkeys(numbers) if number not in still]
+
     @rule(number=NUMBERS)
     def another_process_pins_just_now(self, number: int) -> None:
         """What is on the disk counts, even where the index does not know of it yet."""
