@@ -37,7 +37,7 @@ fix: setup ## repair what the linter and the formatter can
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
 lock: setup ## resolve requirements/ anew from pyproject.toml
-	$(COMPILE) pyproject.toml --extra serving --extra client --extra image --extra keras --extra text --extra files --extra mirror --extra grain --extra signing --extra otel --extra tensorboard --extra test --extra dev \
+	$(COMPILE) pyproject.toml --extra serving --extra client --extra image --extra keras --extra text --extra files --extra mirror --extra attestations --extra grain --extra signing --extra otel --extra tensorboard --extra test --extra dev \
 		--upgrade --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra serving --extra files --extra signing --extra otel --extra text \
 		--constraint requirements/dev.txt --output-file requirements/serving.txt

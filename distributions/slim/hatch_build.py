@@ -11,7 +11,7 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 BASE = ("click", "rich")
 """What is left of the dependencies."""
-EXTRAS: dict[str, tuple[str, ...]] = {"client": ("ml_dtypes", "numpy", "protobuf"), "mirror": ()}
+EXTRAS: dict[str, tuple[str, ...]] = {"client": ("ml_dtypes", "numpy", "protobuf"), "mirror": (), "attestations": ()}
 """The extras that it has, and what they need of the dependencies that are left out."""
 SAME = ("version", "requires-python", "license", "classifiers")
 

@@ -15,5 +15,5 @@ MISSING = tuple(name for name in COMPUTING if find_spec(name) is None)
 IS_WHOLE = not MISSING
 """Decided once: what is installed while a program runs is not seen."""
 
-SLIM_EXTRAS = frozenset({"client", "mirror"})
+SLIM_EXTRAS = frozenset({"attestations", "client", "mirror"})
 """The extras that `headrace-slim` has."""

@@ -22,9 +22,6 @@ class UpstreamOptions:
         projects: patterns of the names that it is asked for; ("*",) asks for all.
         timeout_seconds: for the head of an answer, and between two parts of one.
         private_addresses: lets its files be on addresses of private networks. Its own host always may.
-        connections: so many bring a large file at the same time, where upstream can send parts.
-        parallel_bytes: what counts as a large file.
-        segment_bytes: what one of them brings at once; so much memory is used for each.
     """
 
     name: str
@@ -35,9 +32,6 @@ class UpstreamOptions:
     projects: tuple[str, ...] = ("*",)
     timeout_seconds: float = 30.0
     private_addresses: bool = False
-    connections: int = 4
-    parallel_bytes: int = 64 << 20
-    segment_bytes: int = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,8 @@ class MirrorOptions:
     Attributes:
         root: the folder that it keeps everything in.
         upstreams: the indexes, the one to be asked first at the front; the first that has a project is the only one for it.
-        policy: what is given out.
+        policy: what is given out at first.
+        policy_file: is looked at while the mirror runs, for another policy; None when there is none.
         private: patterns of names that are private: they are looked for here only, and only they can be uploaded.
         uploaders: who may upload.
         host: the address to listen on.
@@ -61,6 +56,7 @@ class MirrorOptions:
     root: Path
     upstreams: tuple[UpstreamOptions, ...] = field(default=())
     policy: Policy = field(default_factory=Policy)
+    policy_file: Path | None = None
     private: tuple[str, ...] = ()
     uploaders: tuple[Uploader, ...] = ()
     host: str = "127.0.0.1"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import collections
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.exposition import Counter, Family
+from headrace.core.line_file import LineFile
 from headrace.core.log_lines import fields
 
 logger = logging.getLogger(__name__)
@@ -90,11 +90,11 @@ class AuditLog:
         self._total = Counter("headrace_serving_audit_events_total", "Events of the audit log.", ["action", "outcome"])
         self._failures = Counter("headrace_serving_audit_write_failures_total", "Events that the audit file lacks.")
         self._failures.add((), 0.0)  # so that the first failure is seen as a change
-        self._file: BinaryIO | None = None
+        self._file: LineFile | None = None
         self._failing = False
         if self._options.file is not None:
             try:
-                self._file = _open(self._options.file)
+                self._file = self._open(self._options.file)
             except OSError as error:
                 raise InvalidArgumentError(
                     f"cannot write the audit log {self._options.file}: {error.strerror}; expected a file in a folder that is there"
@@ -129,58 +129,18 @@ class AuditLog:
         """Appends a line; what cannot be written is counted."""
         try:
             if self._file is None:
-                self._file = _open(path)
-            if self._file.tell() and self._file.tell() + len(line) > self._options.max_bytes:
-                self._rotate(path)
-            _write_whole(self._file, line)
+                self._file = self._open(path)
+            self._file.write(line)
         except OSError as error:
             self._failures.add(())
             if not self._failing:
                 logger.error("the audit log cannot be written: %s", error.strerror, extra=fields(path=path))
             self._failing = True
-            if self._file is not None:
-                self._file.close()
-            self._file = None
         else:
             self._failing = False
 
-    def _rotate(self, path: Path) -> None:
-        assert self._file is not None
-        self._file.close()
-        self._file = None
-        kept = self._options.kept_files
-        for number in range(kept, 0, -1):
-            older = path if number == 1 else _older(path, number - 1)
-            if older.exists():
-                older.replace(_older(path, number))
-        if not kept:
-            path.unlink()
-        self._file = _open(path)
-
-
-def _older(path: Path, number: int) -> Path:
-    return path.with_name(f"{path.name}.{number}")
-
-
-def _open(path: Path) -> BinaryIO:
-    """The file, to be appended to; nobody but its owner reads a new one."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    file = open(descriptor, "ab", buffering=0)  # noqa: SIM115  kept open
-    file.seek(0, os.SEEK_END)
-    return file
-
-
-def _write_whole(file: BinaryIO, line: bytes) -> None:
-    """Writes a line; what a full disk took of it is taken back, so that no half line stands before the next one."""
-    start = file.tell()
-    written = 0
-    try:
-        while written < len(line):
-            written += file.write(line[written:])
-    except OSError:
-        if written:
-            os.ftruncate(file.fileno(), start)
-        raise
+    def _open(self, path: Path) -> LineFile:
+        return LineFile(path, self._options.max_bytes, self._options.kept_files)
 
 
 def _bounded(details: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,36 +2,100 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
+from packaging.version import InvalidVersion, Version
 
 from headrace.cli.mirror.options import ROOT
 from headrace.core.errors import OpError
 from headrace.mirror.index.names import normalize
+from headrace.mirror.index.page import Document
 from headrace.mirror.pages.stored import PageFiles
+from headrace.mirror.policy.advisories.database import AdvisoryDatabase
+from headrace.mirror.policy.candidates import candidate
+from headrace.mirror.policy.findings import open_findings
+from headrace.mirror.policy.judge import Judge
+from headrace.mirror.policy.places import ADVISORIES, FINDINGS
 from headrace.mirror.policy.reading import read_policy
+from headrace.mirror.policy.rules import Policy, Verdict
 
 
 @click.command()
 @ROOT
 @click.option("--policy", type=click.Path(path_type=Path), required=True, help="The TOML file of the mirror.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, with the verdict of every rule.")
+@click.option("--verbose", is_flag=True, help="The verdict of every rule, also of those that have nothing against a file.")
 @click.argument("requirement")
-def explain(root: Path, policy: Path, requirement: str) -> None:
-    """Say of each file of NAME, or NAME==VERSION, whether the policy gives it out, and why not. Asks nobody."""
+def explain(root: Path, policy: Path, as_json: bool, verbose: bool, requirement: str) -> None:
+    """Say of each file of NAME, or NAME==VERSION, whether the policy gives it out, and why not. Asks nobody: licences and
+    publishers are told of files that have been asked for."""
     name, _, version = requirement.partition("==")
     try:
         project = normalize(name.strip())
         rules = read_policy(policy)
     except OpError as error:
         raise click.ClickException(error.message) from error
-    pages = PageFiles(root / "pages")
-    found = [page for upstream in pages.upstreams() if (page := pages.read(upstream, project)) is not None and page.document]
-    if not found:
+    document = _page(root, project)
+    if document is None:
         raise click.ClickException(f"{root} has no page of {project}; ask the mirror for it first")
-    for file in found[0].document["files"] if found[0].document is not None else ():
-        if version and f"-{version.strip()}-" not in file["filename"] and f"-{version.strip()}." not in file["filename"]:
-            continue
-        verdict = rules.judge(project, file, time.time())
-        click.echo(f"{file['filename']}: {'given out' if verdict is None else verdict.reason}")
+    now = time.time()
+    with _judging(root, rules) as judge:
+        files = [each for each in document["files"] if not version or _is_of(project, each, version.strip())]
+        found = [(each["filename"], judge.verdicts(project, each, now)) for each in files]
+    if as_json:
+        click.echo(json.dumps([_entry(filename, verdicts) for filename, verdicts in found], indent=2))
+        return
+    for filename, verdicts in found:
+        click.echo(_line(filename, verdicts))
+        for rule, verdict in verdicts.items() if verbose else ():
+            click.echo(f"  {rule}: {'nothing against it' if verdict is None else verdict.reason}")
+
+
+@contextlib.contextmanager
+def _judging(root: Path, rules: Policy) -> Iterator[Judge]:
+    with contextlib.ExitStack() as stack:
+        database = AdvisoryDatabase(root / ADVISORIES)
+        stack.callback(database.close)
+        findings = open_findings(root / FINDINGS)
+        stack.callback(findings.close)
+        yield Judge(rules, database, findings)
+
+
+def _page(root: Path, project: str) -> Document | None:
+    pages = PageFiles(root / "pages")
+    found = (pages.read(upstream, project) for upstream in pages.upstreams())
+    return next((page.document for page in found if page is not None and page.document is not None), None)
+
+
+def _is_of(project: str, file: Document, text: str) -> bool:
+    found = candidate(project, file)
+    try:
+        return found.version == Version(text)
+    except InvalidVersion:
+        return found.version_text == text
+
+
+def _line(filename: str, verdicts: dict[str, Verdict | None]) -> str:
+    said = [each for each in verdicts.values() if each is not None]
+    against = [each.reason for each in said if each.refused]
+    if against:
+        return f"{filename}: {'; '.join(against)}"
+    excepted = "".join(f" ({each.reason})" for each in said)
+    return f"{filename}: given out{excepted}"
+
+
+def _entry(filename: str, verdicts: dict[str, Verdict | None]) -> dict[str, Any]:
+    rules = {
+        rule: {"verdict": "nothing against it", "reason": ""}
+        if verdict is None
+        else {"verdict": "refused" if verdict.refused else "excepted", "reason": verdict.reason}
+        for rule, verdict in verdicts.items()
+    }
+    given = not any(verdict is not None and verdict.refused for verdict in verdicts.values())
+    return {"file": filename, "given_out": given, "rules": rules}

@@ -7,7 +7,8 @@ import click
 from headrace.cli.lazy import Entry, LazyGroup
 
 COMMANDS = {
-    "explain": Entry("headrace.cli.mirror.explain", "Say of each file whether the policy gives it out, and why not."),
+    "advisories": Entry("headrace.cli.mirror.advisories", "Import what is known to be wrong with packages.", extra="mirror"),
+    "explain": Entry("headrace.cli.mirror.explain", "Say of each file what each rule of the policy says.", extra="mirror"),
     "fsck": Entry("headrace.cli.mirror.fsck", "Read all files again, and say which are damaged."),
     "serve": Entry("headrace.cli.mirror.serve", "Answer pip, uv and others that speak the Simple API.", extra="mirror"),
 }

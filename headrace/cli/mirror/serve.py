@@ -67,6 +67,7 @@ def serve(
             root,
             tuple(UpstreamOptions(name, url, *patience) for name, url in found),
             read_policy(policy) if policy is not None else Policy(),
+            policy,
             private,
             known,
             host,

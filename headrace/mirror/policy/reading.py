@@ -8,8 +8,24 @@ from typing import Any
 
 from headrace.core.errors import InvalidArgumentError
 from headrace.mirror.policy.rules import Policy
+from headrace.mirror.policy.sections import read_advisories, read_licences, read_publishers
+from headrace.mirror.policy.table import Table
 
-_KEYS = {"allow", "deny", "cooldown_days", "cooldown_exceptions"}
+_KEYS = (
+    "allow",
+    "deny",
+    "cooldown_days",
+    "cooldown_exceptions",
+    "only_wheels",
+    "only_wheels_exceptions",
+    "yanked",
+    "advisories",
+    "licences",
+    "publishers",
+    "publisher_changes",
+    "require_attestations",
+)
+_MAX_BYTES = 16 << 20
 
 
 def read_policy(path: Path) -> Policy:
@@ -19,33 +35,35 @@ def read_policy(path: Path) -> Policy:
         InvalidArgumentError: the file cannot be read, or has mistakes; all of them are named.
     """
     try:
-        found = tomllib.loads(path.read_text())
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise ValueError(f"it has more than {_MAX_BYTES} bytes")
+        found = tomllib.loads(data.decode())
     except (OSError, ValueError) as error:
         raise InvalidArgumentError(f"the policy {path} cannot be read: {error}") from None
-    mistakes = [f"{key!r} is not known; expected one of {', '.join(sorted(_KEYS))}" for key in found if key not in _KEYS]
-    mistakes += [
-        f"{key!r} is {found[key]!r}; expected a list of patterns" for key in ("allow", "deny") if not _patterns(found, key)
-    ]
-    exceptions = found.get("cooldown_exceptions", {})
-    if not isinstance(exceptions, dict):
-        mistakes.append(f"'cooldown_exceptions' is {exceptions!r}; expected a table of days by pattern")
-        exceptions = {}
-    days = {"cooldown_days": found.get("cooldown_days", 0), **exceptions}
-    mistakes += [f"{key!r} is {value!r}; expected a number of days from 0 up" for key, value in days.items() if not _is_days(value)]
-    if mistakes:
-        raise InvalidArgumentError(f"the policy {path} has mistakes: {'; '.join(mistakes)}")
-    return Policy(
-        tuple(found.get("allow", ("*",))),
-        tuple(found.get("deny", ())),
-        float(days["cooldown_days"]),
-        {pattern: float(value) for pattern, value in exceptions.items()},
+    return parse_policy(found, str(path))
+
+
+def parse_policy(found: dict[str, Any], where: str) -> Policy:
+    """The policy in a table that came from `where`. Raises as `read_policy`."""
+    table = Table(found, _KEYS)
+    exceptions = table.days_by_pattern("cooldown_exceptions")
+    policy = Policy(
+        allow=table.selectors("allow", ("*",)),
+        deny=table.selectors("deny"),
+        cooldown_days=table.days("cooldown_days"),
+        cooldown_exceptions=exceptions,
+        only_wheels=table.flag("only_wheels"),
+        only_wheels_exceptions=table.patterns("only_wheels_exceptions"),
+        yanked=table.choice("yanked", ("give", "refuse")) == "give",
+        advisories=read_advisories(table),
+        licences=read_licences(table),
+        publishers=read_publishers(table),
     )
-
-
-def _patterns(found: dict[str, Any], key: str) -> bool:
-    value = found.get(key, [])
-    return isinstance(value, list) and all(isinstance(each, str) and each for each in value)
-
-
-def _is_days(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e5
+    for key in ("licences", "publishers", "publisher_changes", "require_attestations"):
+        if key in found:
+            table.mistakes.append(f"{key!r} is not there yet; leave it out")
+    if table.mistakes:
+        raise InvalidArgumentError(f"the policy {where} has mistakes: {'; '.join(table.mistakes)}")
+    return policy

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from headrace.mirror.index.page import Document
-from headrace.mirror.policy.rules import Policy, Verdict
+from headrace.mirror.policy.judge import Judge
+from headrace.mirror.policy.rules import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,14 @@ class View:
     refused: dict[str, Verdict]
 
 
-def view(policy: Policy, project: str, page: Document, now: float) -> View:
+def view(judge: Judge, project: str, page: Document, now: float) -> View:
     """The page with the files that are given out.
 
-    Files that are too new are left out, so that a client takes an older one. Where nothing is left all are listed: the client
-    asks for one, is refused, and shows the reason.
+    Files that are too new, say, are left out, so that a client takes an older one. Where nothing is left all are listed: the
+    client asks for one, is refused, and shows the reason.
     """
-    refused = {}
-    for file in page["files"]:
-        verdict = policy.judge(project, file, now)
-        if verdict is not None:
-            refused[file["filename"]] = verdict
-    until = min((verdict.until for verdict in refused.values()), default=math.inf)
-    listed = [file for file in page["files"] if file["filename"] not in refused]
+    judged = judge.page(project, page, now)
+    refused = {file["filename"]: verdict for file, verdict in judged if verdict is not None and verdict.refused}
+    until = min((verdict.until for _, verdict in judged if verdict is not None), default=math.inf)
+    listed = [file for file, verdict in judged if verdict is None or not verdict.refused]
     return View({**page, "files": listed or page["files"]}, until, refused)

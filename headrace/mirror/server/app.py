@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from headrace.core.errors import InternalError, NotFoundError, OpError, PermissionDeniedError
+from headrace.core.errors import InternalError, NotFoundError, OpError
 from headrace.core.exposition import CONTENT_TYPE
-from headrace.core.log_lines import fields
 from headrace.mirror.downloads import Downloads, Wanted
 from headrace.mirror.index import names, negotiation
 from headrace.mirror.index.page import Document, metadata_sha256, sha256_of
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.pages.cache import Found, PageCache
-from headrace.mirror.policy.rules import Policy
+from headrace.mirror.policy.enforcement import Enforcement
 from headrace.mirror.server import errors
+from headrace.mirror.server.callers import caller_of
 from headrace.mirror.server.files import FileSender
 from headrace.mirror.server.lookup import FileLookup, offered
 from headrace.mirror.server.simple import Renderer
@@ -40,7 +39,7 @@ class MirrorApp:
         pages: the projects' pages.
         store: the files.
         downloads: fetches files that are missing.
-        policy: what is given out.
+        policy: says what is given out.
         uploads: takes packages of one's own; None takes none.
         metrics: told of every answer.
         metrics_page: makes the page that Prometheus reads.
@@ -51,7 +50,7 @@ class MirrorApp:
         pages: PageCache,
         store: BlobStore,
         downloads: Downloads,
-        policy: Policy,
+        policy: Enforcement,
         uploads: Uploads | None,
         metrics: MirrorMetrics,
         metrics_page: Callable[[], str],
@@ -60,9 +59,9 @@ class MirrorApp:
         self._metrics_page = metrics_page
         self._pages = pages
         self._files = FileSender(store, downloads)
-        self._policy = policy
+        self._gate = policy.gate
         self._uploads = uploads
-        self._renderer = Renderer(policy)
+        self._renderer = Renderer(policy.judge)
         self._lookup = FileLookup()
 
     def build(self) -> web.Application:
@@ -133,22 +132,15 @@ class MirrorApp:
         file = self._lookup.find(project, found, path)
         digest = sha256_of(file) if file is not None else None
         if file is not None and digest is not None:
-            self._check(project, file)
+            await self._gate.check(found.source, project, file, caller_of(request))
             return await self._files.answer(request, Wanted(found.source, digest, file["url"], _size(file)), file["filename"])
         file = self._lookup.find(project, found, path.removesuffix(_METADATA)) if path.endswith(_METADATA) else None
         digest = metadata_sha256(file) if file is not None else None
         if file is not None and digest is not None:
-            self._check(project, file)
+            await self._gate.check(found.source, project, file, caller_of(request))
             wanted = Wanted(found.source, digest, file["url"] + _METADATA, None)
             return await self._files.answer(request, wanted, file["filename"] + _METADATA)
         raise NotFoundError(f"project {project} has no file {path.rpartition('/')[2]!r}; it may have been removed upstream")
-
-    def _check(self, project: str, file: Document) -> None:
-        """Raises PermissionDeniedError, with the reason, for a file that the policy does not give out."""
-        verdict = self._policy.judge(project, file, time.time())
-        if verdict is not None:
-            logger.warning("refused", extra=fields(project=project, file=file["filename"], reason=verdict.reason))
-            raise PermissionDeniedError(verdict.reason)
 
     async def _provenance(self, request: web.Request) -> web.StreamResponse:
         project, found = await self._project(request)

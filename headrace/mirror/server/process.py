@@ -22,6 +22,7 @@ from headrace.mirror.models.published import Published
 from headrace.mirror.options import MirrorOptions
 from headrace.mirror.pages.cache import PageCache
 from headrace.mirror.pages.stored import PageFiles
+from headrace.mirror.policy.enforcement import enforced
 from headrace.mirror.private.index import NAME as PRIVATE
 from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.server.app import MirrorApp
@@ -71,15 +72,19 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     downloads = Downloads(store, index, options.max_file_bytes, metrics)
     files = PageFiles(options.root / "pages")
     private = PrivateIndex(options.private, files, store, index, options.root / "locks") if options.private else None
+    stack = contextlib.AsyncExitStack()
+    policy = await stack.enter_async_context(enforced(options.root, options.policy, options.policy_file))
     uploads = None
     if private is not None and options.uploaders:
-        uploads = Uploads(private, store, options.uploaders, options.root / "uploads", options.max_file_bytes)
+        folder = options.root / "uploads"
+        uploads = Uploads(private, store, options.uploaders, folder, options.max_file_bytes, policy.audit)
     pages = PageCache(files, upstreams, private, options.max_page_bytes, metrics)
 
     def metrics_page() -> str:
-        return metrics.text(index.usage(), downloads.coming, {each.options.name: each.breaker.is_open for each in upstreams})
+        left_alone = {each.options.name: each.breaker.is_open for each in upstreams}
+        return metrics.text(index.usage(), downloads.coming, left_alone) + policy.metrics_text()
 
-    app = MirrorApp(pages, store, downloads, options.policy, uploads, metrics, metrics_page).build()
+    app = MirrorApp(pages, store, downloads, policy, uploads, metrics, metrics_page).build()
     published = await asyncio.to_thread(Published, options.root, store, index)
     registry = await asyncio.to_thread(Registry, options.root, store, index, published)
     oci_uploads = OciUploads(options.root / "oci" / ".uploads")
@@ -88,6 +93,7 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     try:
         yield Parts(store, index, downloads, pages, app)
     finally:
+        await stack.aclose()
         await downloads.close()
         for upstream in upstreams:
             await upstream.close()

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from headrace.mirror.index import render
 from headrace.mirror.index.page import JSON_TYPE, Document
 from headrace.mirror.pages.cache import Found
-from headrace.mirror.policy.rules import Policy
+from headrace.mirror.policy.judge import Judge, Stamp
 from headrace.mirror.policy.view import view
 from headrace.mirror.server.lookup import file_path
 
@@ -32,9 +32,10 @@ class RenderedPage:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A page that was made of a document, and is good `until` then."""
+    """A page that was made of a document, and is good `until` then, and while the policy stamps it so."""
 
     document: Document
+    stamp: Stamp
     page: RenderedPage
     until: float
 
@@ -43,12 +44,12 @@ class Renderer:
     """Makes pages, and keeps the last ones. Used in one event loop.
 
     Args:
-        policy: what is listed.
+        judge: says what is listed.
         clock: seconds since 1970.
     """
 
-    def __init__(self, policy: Policy, clock: Callable[[], float] = time.time) -> None:
-        self._policy = policy
+    def __init__(self, judge: Judge, clock: Callable[[], float] = time.time) -> None:
+        self._judge = judge
         self._clock = clock
         self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
         self._bytes = 0
@@ -57,15 +58,15 @@ class Renderer:
         """The page of a project in the form `media_type`."""
         key = (found.source.name, project, media_type)
         kept = self._kept.get(key)
-        now = self._clock()
+        now, stamp = self._clock(), self._judge.stamp(project)
         document = found.page.document
-        if kept is not None and kept.document is document and now < kept.until:
+        if kept is not None and kept.document is document and kept.stamp == stamp and now < kept.until:
             self._kept.move_to_end(key)
             return kept.page
         assert document is not None
-        seen = await asyncio.to_thread(view, self._policy, project, document, now)
+        seen = await asyncio.to_thread(view, self._judge, project, document, now)
         made = await asyncio.to_thread(_render, seen.document, found.source.name, project, media_type)
-        self._keep(key, _Kept(document, made, seen.until))
+        self._keep(key, _Kept(document, stamp, made, seen.until))
         return made
 
     def _keep(self, key: tuple[str, str, str], kept: _Kept) -> None:

@@ -12,12 +12,14 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from headrace.core.errors import DataLossError, InvalidArgumentError, ResourceExhaustedError
+from headrace.core.errors import DataLossError, InvalidArgumentError, OpError, ResourceExhaustedError
 from headrace.core.log_lines import fields
+from headrace.mirror.audit import AuditLog
 from headrace.mirror.index.names import check_filename, normalize
 from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.private.packages import Package, inspect
 from headrace.mirror.private.uploaders import Uploader, identify
+from headrace.mirror.server.callers import caller_of
 from headrace.store.blobs import BlobStore
 
 logger = logging.getLogger(__name__)
@@ -37,16 +39,24 @@ class Uploads:
         uploaders: who may upload.
         folder: for files on their way.
         max_file_bytes: of one file.
+        audit: told of uploads, and of those that are refused.
     """
 
     def __init__(
-        self, private: PrivateIndex, store: BlobStore, uploaders: Sequence[Uploader], folder: Path, max_file_bytes: int
+        self,
+        private: PrivateIndex,
+        store: BlobStore,
+        uploaders: Sequence[Uploader],
+        folder: Path,
+        max_file_bytes: int,
+        audit: AuditLog,
     ) -> None:
         self._private = private
         self._store = store
         self._uploaders = tuple(uploaders)
         self._folder = folder
         self._max_file_bytes = max_file_bytes
+        self._audit = audit
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The answer to an upload.
@@ -59,7 +69,18 @@ class Uploads:
             AlreadyExistsError: a file of this name is there with another content.
             ResourceExhaustedError: it is too large.
         """
-        uploader = identify(self._uploaders, request.headers.get("Authorization", ""))
+        try:
+            uploader = identify(self._uploaders, request.headers.get("Authorization", ""))
+        except OpError as error:
+            self._audit.record("upload", "refused", caller_of(request), reason=error.message)
+            raise
+        try:
+            return await self._take(request, uploader)
+        except OpError as error:
+            self._audit.record("upload", "refused", caller_of(request, uploader.name), reason=error.message)
+            raise
+
+    async def _take(self, request: web.Request, uploader: Uploader) -> web.StreamResponse:
         self._folder.mkdir(parents=True, exist_ok=True)
         work = self._folder / f"upload-{secrets.token_hex(8)}"
         try:
@@ -70,8 +91,9 @@ class Uploads:
             fresh = await asyncio.to_thread(self._private.add, package, filename, digest, size)
         finally:
             work.unlink(missing_ok=True)
-        details = fields(uploader=uploader.name, file=filename, sha256=digest, new=fresh)
-        logger.info("uploaded", extra=details)
+        logger.info("uploaded", extra=fields(uploader=uploader.name, file=filename, sha256=digest, new=fresh))
+        who, what = caller_of(request, uploader.name), {"project": package.project, "file": filename, "sha256": digest}
+        await asyncio.to_thread(self._audit.record, "upload", "taken" if fresh else "known", who, True, **what)
         return web.Response(text=f"{filename} is {'here now' if fresh else 'here already, the same one'}\n")
 
     async def _receive(self, request: web.Request, work: Path) -> tuple[dict[str, str], str, str]:

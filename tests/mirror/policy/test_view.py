@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,34 +16,28 @@ from headrace.mirror.policy.reading import read_policy
 from headrace.mirror.policy.rules import Policy
 from headrace.mirror.policy.view import view
 from tests.mirror.index_server import IndexServer
+from tests.mirror.policy.judging import DAY, NOW, Judging, file
 from tests.mirror.setting import Setting, mirroring
 
-NOW = datetime(2026, 6, 15, tzinfo=UTC)
-DAY = 86400.0
 
-
-def file(name: str, age_days: float | None) -> dict[str, object]:
-    uploaded = {} if age_days is None else {"upload-time": (NOW - timedelta(days=age_days)).isoformat().replace("+00:00", "Z")}
-    return {"filename": name, "url": f"http://index.invalid/{name}", "hashes": {}, **uploaded}
-
-
-def test_files_that_are_too_new_are_not_listed() -> None:
+def test_files_that_are_too_new_are_not_listed(judging: Judging) -> None:
     policy = Policy(cooldown_days=7, cooldown_exceptions={"acme-*": 0})
     files = [file("demo-1.whl", 30), file("demo-2.whl", 6.5), file("demo-3.whl", 1), file("demo-4.whl", None)]
     page = {"name": "demo", "files": files}
-    seen = view(policy, "demo", page, NOW.timestamp())
+    judge = judging(policy)
+    seen = view(judge, "demo", page, NOW.timestamp())
     assert [each["filename"] for each in seen.document["files"]] == ["demo-1.whl"]
     assert seen.until == NOW.timestamp() + 0.5 * DAY
     assert "gives out files after 7 days" in seen.refused["demo-3.whl"].reason
     assert "has no upload time" in seen.refused["demo-4.whl"].reason
-    later = view(policy, "demo", page, seen.until)
+    later = view(judge, "demo", page, seen.until)
     assert [each["filename"] for each in later.document["files"]] == ["demo-1.whl", "demo-2.whl"]
-    assert view(policy, "acme-core", page, NOW.timestamp()).refused == {}
+    assert view(judge, "acme-core", page, NOW.timestamp()).refused == {}
 
 
-def test_when_nothing_is_left_all_are_listed_and_refused() -> None:
+def test_when_nothing_is_left_all_are_listed_and_refused(judging: Judging) -> None:
     page = {"name": "demo", "files": [file("demo-1.whl", 1)]}
-    seen = view(Policy(cooldown_days=7), "demo", page, NOW.timestamp())
+    seen = view(judging(Policy(cooldown_days=7)), "demo", page, NOW.timestamp())
     assert [each["filename"] for each in seen.document["files"]] == ["demo-1.whl"]
     assert list(seen.refused) == ["demo-1.whl"]
 
@@ -55,11 +49,12 @@ def test_when_nothing_is_left_all_are_listed_and_refused() -> None:
         (Policy(allow=("other",)), "demo is not among the projects that this mirror's policy allows"),
     ],
 )
-def test_projects(policy: Policy, reason: str) -> None:
-    verdict = policy.judge("demo", file("demo-1.whl", 1), NOW.timestamp())
+def test_projects(judging: Judging, policy: Policy, reason: str) -> None:
+    judge = judging(policy)
+    verdict = judge.refusal("demo", file("demo-1.whl", 1), NOW.timestamp())
     assert verdict is not None
     assert (reason in verdict.reason, verdict.until) == (True, math.inf)
-    assert policy.judge("other", file("other-1.whl", 1), NOW.timestamp()) is None
+    assert judge.refusal("other", file("other-1.whl", 1), NOW.timestamp()) is None
 
 
 def test_over_the_wire(tmp_path: Path) -> None:

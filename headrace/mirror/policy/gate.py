@@ -1,0 +1,70 @@
+"""Where files are given out: the policy is asked, and what it says is noted."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from headrace.core.errors import PermissionDeniedError
+from headrace.core.log_lines import fields
+from headrace.mirror.audit import AuditLog, Caller
+from headrace.mirror.index.page import Document, sha256_of
+from headrace.mirror.policy.judge import Judge
+from headrace.mirror.policy.metrics import PolicyMetrics
+from headrace.mirror.policy.rules import Verdict
+from headrace.mirror.upstream.source import Source
+
+logger = logging.getLogger(__name__)
+
+
+class Gate:
+    """Lets files through. Used in one event loop.
+
+    Args:
+        judge: knows the rules.
+        audit: told of files that are refused, and of those that an exception lets through.
+        metrics: told of them too.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, judge: Judge, audit: AuditLog, metrics: PolicyMetrics, clock: Callable[[], float] = time.time) -> None:
+        self._judge = judge
+        self._audit = audit
+        self._metrics = metrics
+        self._clock = clock
+
+    async def check(self, source: Source, project: str, file: Document, caller: Caller) -> None:
+        """Passes for a file that is given out.
+
+        Args:
+            source: has the file.
+            project: its normal name.
+            file: its entry in the project's page.
+            caller: who asks.
+
+        Raises:
+            PermissionDeniedError: with the reason.
+        """
+        verdicts = [each for each in self._judge.verdicts(project, file, self._clock()).values() if each is not None]
+        refusal = next((each for each in verdicts if each.refused), None)
+        if refusal is not None:
+            self._note("refused", refusal, project, file, caller)
+            self._metrics.refused(refusal.rule)
+            raise PermissionDeniedError(refusal.reason)
+        for verdict in verdicts:
+            self._note("excepted", verdict, project, file, caller)
+
+    def _note(self, outcome: str, verdict: Verdict, project: str, file: Document, caller: Caller) -> None:
+        name = file["filename"]
+        logger.warning(outcome, extra=fields(project=project, file=name, rule=verdict.rule, reason=verdict.reason))
+        self._audit.record(
+            "file",
+            outcome,
+            caller,
+            project=project,
+            file=name,
+            sha256=sha256_of(file) or "",
+            rule=verdict.rule,
+            reason=verdict.reason,
+        )

@@ -1,0 +1,1 @@
+"""Which licence a file has, and whether it may be given out."""
