@@ -21,11 +21,17 @@ from rich.console import Console
 from rich.table import Table
 
 import headrace as tf
-from benchmarks.serving.asking import MODEL, ROOT, start, told
+from benchmarks.serving.asking import MODEL, ROOT, WARM_UP_SECONDS, start, told
 
 CLIENTS = (1, 8, 64)
 SECONDS = 4.0
-MODES = {"none": [], "adaptive": ["--enable_batching"]}
+NATIVE = "--grpc_front_end=native"
+MODES = {
+    "none": [],
+    "adaptive": ["--enable_batching"],
+    "none, native gRPC": [NATIVE],
+    "adaptive, native gRPC": ["--enable_batching", NATIVE],
+}
 COMMAND = "from headrace.cli.main import main; main()"
 
 
@@ -81,8 +87,7 @@ def ask(served: Served, protocol: str, clients: int) -> dict[str, float]:
     """One measurement, with the server's processor time for each request in us."""
     before = served.cpu_seconds()
     found = told(start(protocol, served.addresses[protocol], clients, SECONDS))
-    # The clients also ask for a second before they count.
-    found["cpu_us"] = (served.cpu_seconds() - before) / (found["rate"] * (SECONDS + 1)) * 1e6
+    found["cpu_us"] = (served.cpu_seconds() - before) / (found["rate"] * (SECONDS + WARM_UP_SECONDS)) * 1e6
     return found
 
 

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.serving import batching
-from benchmarks.serving.asking import MODEL, start, told
+from benchmarks.serving.asking import MODEL, WARM_UP_SECONDS, start, told
 from tests.interop.environments import clean_environment, ensure_with
 
 SERVERS = Path(__file__).parent / "peer_servers"
@@ -144,8 +144,7 @@ def ask(peer: Peer, form: str, clients: int) -> dict[str, float]:
     """One measurement, with the processor time for each request in us."""
     before = peer.cpu_seconds()
     found = told(start(form, peer.forms[form], clients, SECONDS))
-    # The clients also ask for a second before they count.
-    found["cpu_us"] = (peer.cpu_seconds() - before) / max(found["rate"] * (SECONDS + 1), 1) * 1e6
+    found["cpu_us"] = (peer.cpu_seconds() - before) / max(found["rate"] * (SECONDS + WARM_UP_SECONDS), 1) * 1e6
     return found
 
 

@@ -20,9 +20,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.serving.asking import MODEL, ROOT, start, told
+from benchmarks.serving.asking import MODEL, ROOT, WARM_UP_SECONDS, start, told
 from benchmarks.serving.batching import COMMAND, export
-from benchmarks.serving.load import WARM_UP_SECONDS
 
 CLIENTS = 8
 SWAPS_A_TURN = 5

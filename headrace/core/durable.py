@@ -16,6 +16,13 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def folder(path: Path) -> None:
+    """Makes a folder where there is none; its name is on the disk when this returns. The one around it must exist."""
+    if not path.is_dir():
+        path.mkdir(exist_ok=True)
+        sync(path.parent)
+
+
 def move(work: Path, target: Path) -> None:
     """Gives a file, which is on the disk, its name in one step; both are on one file system. A file of that name goes."""
     work.replace(target)

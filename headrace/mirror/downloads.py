@@ -11,21 +11,30 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator
+import sqlite3
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
 from headrace.core.errors import AbortedError, DataLossError, ResourceExhaustedError, UnavailableError
 from headrace.mirror.metrics import MirrorMetrics
-from headrace.mirror.upstream.source import FilePart, Source
+from headrace.mirror.segments import in_order
+from headrace.mirror.upstream.source import FilePart, NoPartsError, PartedSource, Source
+from headrace.mirror.upstream.wording import shown
+from headrace.store import digests
 from headrace.store.blobs import BlobStore
 from headrace.store.following import Follower
-from headrace.store.index import BlobIndex
+from headrace.store.index import BlobIndex, evict
 from headrace.store.reception import Reception
 
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.05
 _TRIES = 5
+"""In a row without the least progress, and so often from the start where upstream cannot send parts."""
+_FIRST_WAIT_SECONDS = 0.05
+_PROGRESS_BYTES = 64 << 10
+_MOST_PARALLEL = 4
+"""Files that come over several connections at the same time; this bounds the memory."""
 _PIECE_BYTES = 256 << 10
 _SPARE_BYTES = 64 << 20
 """What is left free on the disk."""
@@ -78,6 +87,9 @@ class Downloads:
         self._max_file_bytes = max_file_bytes
         self._coming: dict[str, _Fetch] = {}
         self._metrics = metrics
+        self._used: set[str] = set()
+        self._sound: set[str] = set()
+        self._parallel = 0
 
     @property
     def coming(self) -> int:
@@ -100,6 +112,34 @@ class Downloads:
             if fetch.total is not None:
                 return fetch.total
             await self._wait(fetch)
+
+    def used(self, digest: str) -> None:
+        """Notes that a file was given out; `note_uses` writes it down, for many files at once."""
+        self._used.add(digest)
+
+    def note_uses(self) -> None:
+        """Tells the index of the files that were used. May be called in a thread."""
+        used, self._used = self._used, set()
+        if used:
+            self._index.touch(sorted(used))
+
+    async def mend(self, wanted: Wanted) -> None:
+        """Puts a file aside that does not have its size, after another look at its content; it is fetched anew then."""
+        path = self._store.path(wanted.digest)
+        with contextlib.suppress(FileNotFoundError):
+            if wanted.size in (None, path.stat().st_size) or wanted.digest in self._sound:
+                return
+            if await asyncio.to_thread(digests.of_file, path) == wanted.digest:
+                self._sound.add(wanted.digest)  # it is the page that is wrong about the size
+                return
+            self._metrics.download("damaged")
+            aside = await asyncio.to_thread(self._set_aside, wanted.digest)
+            logger.error("a file of the store is damaged and was put aside: %s", aside)
+
+    def _set_aside(self, digest: str) -> str:
+        aside = self._store.quarantine(digest)
+        self._index.forget(digest)
+        return str(aside)
 
     async def whole(self, wanted: Wanted) -> None:
         """Waits until a file is in the store; raises what `stream` does."""
@@ -127,7 +167,7 @@ class Downloads:
                     yield piece
                 if start < stop:
                     if whole:
-                        raise DataLossError(f"{wanted.url} ends at {start} bytes; its page says more")
+                        raise DataLossError(f"{shown(wanted.url)} ends at {start} bytes; its page says more")
                     await self._wait(fetch or self._begin(wanted), moved)
 
     async def close(self) -> None:
@@ -179,7 +219,7 @@ class Downloads:
 
     async def _run(self, wanted: Wanted) -> None:
         """Brings a file into the store, or waits until another process has."""
-        failures = 0
+        failures = restarts = 0
         while wanted.digest not in self._store:
             reception = await asyncio.to_thread(self._store.receive, wanted.digest)
             if reception is None:
@@ -188,53 +228,114 @@ class Downloads:
             with reception:
                 before = reception.size
                 try:
-                    await self._receive(wanted, reception)
+                    whole = await self._receive(wanted, reception)
                 except UnavailableError:
-                    failures = 0 if reception.size > before else failures + 1
+                    failures = 0 if reception.size - before >= _PROGRESS_BYTES else failures + 1
                     if failures >= _TRIES:
                         raise
                     self._metrics.download("resumed")
+                    whole = True
+            if not whole:
+                restarts += 1
+                if restarts >= _TRIES:
+                    raise UnavailableError(f"{shown(wanted.url)} breaks off again and again, and cannot be gone on with")
+                self._metrics.download("restarted")
+            if failures:
+                await asyncio.sleep(_FIRST_WAIT_SECONDS * 2**failures)
 
-    async def _receive(self, wanted: Wanted, reception: Reception) -> None:
+    async def _receive(self, wanted: Wanted, reception: Reception) -> bool:
+        """Takes in what is missing of a file; False when it must come from the start, and what there was is thrown away."""
+        if wanted.size is not None and wanted.size > self._max_file_bytes:
+            raise ResourceExhaustedError(f"{shown(wanted.url)} has {wanted.size} bytes; at most {self._max_file_bytes} are taken")
         if wanted.size is not None and reception.size >= wanted.size:  # a receiver died between the last byte and the check
             await self._finish(wanted, reception)
-            return
+            return True
+        if await self._receive_parallel(wanted, reception):
+            return True
         async with wanted.source.file(wanted.url, reception.size) as part:
             if part.offset != reception.size:
                 reception.discard()
-                return
-            self._check_size(wanted, part)
-            fetch = self._coming[wanted.digest]
-            fetch.total = part.total
-            async for piece in part.pieces():
-                if reception.size + len(piece) > (self._max_file_bytes if wanted.size is None else wanted.size):
-                    reception.discard()
-                    raise DataLossError(f"{wanted.url} goes on after {reception.size} bytes; its page says {wanted.size}")
-                try:
-                    await asyncio.to_thread(reception.write, piece)
-                except OSError as error:
-                    raise ResourceExhaustedError(f"{wanted.url} cannot be kept: {error}") from None
-                fetch.tell()
+                return False
+            await self._check_size(wanted, part)
+            self._coming[wanted.digest].total = part.total
+            await self._take(wanted, reception, part.pieces())
         if part.total is not None and reception.size < part.total:
-            raise UnavailableError(f"{wanted.url} broke off after {reception.size} of {part.total} bytes")
+            raise UnavailableError(f"{shown(wanted.url)} broke off after {reception.size} of {part.total} bytes")
         await self._finish(wanted, reception)
+        return True
+
+    async def _receive_parallel(self, wanted: Wanted, reception: Reception) -> bool:
+        """Takes in a large file over several connections; False where that is not done."""
+        source, size = wanted.source, wanted.size
+        if not isinstance(source, PartedSource) or source.connections < 2 or size is None or self._parallel >= _MOST_PARALLEL:
+            return False
+        if size - reception.size < max(source.parallel_bytes, 1):
+            return False
+        await self._check_room(wanted, size - reception.size)
+        self._parallel += 1
+        try:
+            async with contextlib.aclosing(in_order(source, wanted.url, reception.size, size)) as pieces:
+                await self._take(wanted, reception, pieces)
+        except NoPartsError:
+            return False
+        finally:
+            self._parallel -= 1
+        self._metrics.download("parallel")
+        await self._finish(wanted, reception)
+        return True
+
+    async def _take(self, wanted: Wanted, reception: Reception, pieces: AsyncIterator[bytes]) -> None:
+        fetch = self._coming[wanted.digest]
+        limit = self._max_file_bytes if wanted.size is None else wanted.size
+        async for piece in pieces:
+            if reception.size + len(piece) > limit:
+                reception.discard()
+                raise DataLossError(f"{shown(wanted.url)} goes on after {reception.size} bytes; its page says {wanted.size}")
+            try:
+                await asyncio.to_thread(reception.write, piece)
+            except OSError as error:
+                raise self._unkept(wanted, reception, error) from None
+            fetch.tell()
+
+    def _unkept(self, wanted: Wanted, reception: Reception, error: OSError) -> ResourceExhaustedError:
+        """What to raise when the disk does not take a file. What has come of it goes, so that there is room for others."""
+        reception.discard()
+        self._metrics.download("not_kept")
+        return ResourceExhaustedError(f"{shown(wanted.url)} cannot be kept: {error.strerror}")
 
     async def _finish(self, wanted: Wanted, reception: Reception) -> None:
         try:
-            path = await asyncio.to_thread(reception.finish)
+            await asyncio.to_thread(reception.finish)
         except DataLossError as error:
             self._metrics.download("wrong_digest")
-            raise DataLossError(f"{wanted.url} is not what its page says: {error.message}") from None
+            raise DataLossError(f"{shown(wanted.url)} is not what its page says: {error.message}") from None
+        except OSError as error:
+            raise self._unkept(wanted, reception, error) from None
         self._metrics.fetched(reception.size)
-        await asyncio.to_thread(self._index.add, wanted.digest, path.stat().st_size)
+        try:
+            await asyncio.to_thread(self._index.add, wanted.digest, reception.size)
+        except sqlite3.Error as error:  # the file is there; the index finds it when it is read anew
+            logger.warning("a file is in the store but not in its index: %s", error)
 
-    def _check_size(self, wanted: Wanted, part: FilePart) -> None:
+    async def _check_size(self, wanted: Wanted, part: FilePart) -> None:
         if part.total is None:
             return
         if wanted.size is not None and part.total != wanted.size:
-            raise DataLossError(f"{wanted.url} has {part.total} bytes; its page says {wanted.size}")
+            raise DataLossError(f"{shown(wanted.url)} has {part.total} bytes; its page says {wanted.size}")
         if part.total > self._max_file_bytes:
-            raise ResourceExhaustedError(f"{wanted.url} has {part.total} bytes; at most {self._max_file_bytes} are taken")
-        left = self._store.free_bytes() - (part.total - part.offset)
-        if left < _SPARE_BYTES:
-            raise ResourceExhaustedError(f"the disk has no room for {wanted.url} ({part.total} bytes)")
+            raise ResourceExhaustedError(f"{shown(wanted.url)} has {part.total} bytes; at most {self._max_file_bytes} are taken")
+        await self._check_room(wanted, part.total - part.offset)
+
+    async def _check_room(self, wanted: Wanted, size: int) -> None:
+        """Sees to it that the disk has room; where it does not, the files used longest ago go, however few there are."""
+        lacking = size + _SPARE_BYTES - self._store.free_bytes()
+        if lacking > 0:
+            freed = await asyncio.to_thread(self._make_room, lacking)
+            if freed < lacking:
+                raise ResourceExhaustedError(f"the disk has no room for {shown(wanted.url)} ({size} bytes more)")
+            logger.warning("the disk was full: %d bytes that were used longest ago are gone", freed)
+
+    def _make_room(self, lacking: int) -> int:
+        self.note_uses()
+        used = self._index.usage().bytes
+        return evict(self._store, self._index, used - 1, max(0, used - lacking)) if used else 0

@@ -22,6 +22,9 @@ class UpstreamOptions:
         projects: patterns of the names that it is asked for; ("*",) asks for all.
         timeout_seconds: for the head of an answer, and between two parts of one.
         private_addresses: lets its files be on addresses of private networks. Its own host always may.
+        connections: so many bring a large file at the same time, where upstream can send parts.
+        parallel_bytes: what counts as a large file.
+        segment_bytes: what one of them brings at once; so much memory is used for each.
     """
 
     name: str
@@ -32,6 +35,9 @@ class UpstreamOptions:
     projects: tuple[str, ...] = ("*",)
     timeout_seconds: float = 30.0
     private_addresses: bool = False
+    connections: int = 4
+    parallel_bytes: int = 64 << 20
+    segment_bytes: int = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from headrace.serving.departures import Departures, stop_all
 from headrace.serving.lifecycle import ModelLifecycle
 from headrace.serving.reload import Change, Outcome, ReloadResult, changes, check_labels, missing_label
 from headrace.serving.request_log.options import ModelLogging
-from headrace.serving.servable import Handle, VersionStatus
+from headrace.serving.servable import Handle, State, VersionStatus
 
 logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.02
@@ -149,6 +149,11 @@ class Models:
         """Every model with the state of its versions, models without one included."""
         table = self._table
         return {name: table[name].lifecycle.statuses() for name in sorted(table)}
+
+    def loaded(self) -> dict[str, list[int]]:
+        """The versions that are in memory, by model."""
+        held = (State.AVAILABLE, State.UNLOADING)
+        return {name: [each.version for each in statuses if each.state in held] for name, statuses in self.overview().items()}
 
     def labels(self) -> dict[str, dict[str, int]]:
         """The version of every label, by model."""

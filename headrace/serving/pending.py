@@ -45,7 +45,9 @@ class Pending(Generic[T]):
 
     def when_done(self, call: Callable[[], None]) -> None:
         """Has `call` called once `result` does not wait, on the thread that ends the wait; at once where there is none."""
-        self._future.add_done_callback(lambda _: call())
+        calls = [call]
+        # A future keeps its callbacks. This one is let go, since `call` mostly knows this object, and with it the future.
+        self._future.add_done_callback(lambda _: calls.pop()())
 
     def cancel(self) -> None:
         """Says that nobody waits any more: a run that has not begun is called off, and `result` raises CancelledError."""

@@ -38,6 +38,7 @@ from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import Engine
 from headrace.serving.engines.options import EngineOptions
 from headrace.serving.engines.selection import ServingEngine
+from headrace.serving.garbage import Settling
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.server import GrpcServer
 from headrace.serving.lifecycle import LifecycleOptions, ModelLifecycle
@@ -211,6 +212,8 @@ class ModelServer:
         with contextlib.ExitStack() as stack:
             listener, reserved = self._bind(stack)
             stack.enter_context(self._signals())
+            if threading.current_thread() is threading.main_thread():  # else the process is somebody else's
+                stack.enter_context(Settling(self.models.loaded))
             stack.callback(self.audit.close)
             if self._gate is not None and self._options.access_file is not None:
                 stack.enter_context(AccessWatcher(self._options.access_file, self._gate, self.audit))

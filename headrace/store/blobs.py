@@ -3,6 +3,7 @@
     blobs/ab/abcd...      whole files whose content has this digest; they never change
     partial/abcd...       what has come so far of a file with this digest, locked by the one process that receives it
     quarantine/abcd...    what turned out to be damaged, kept for whoever wants to know why
+    pins/owner/abcd...    whoever wants to keep a file, whatever its age
 
 The folder is the truth: a crash at any moment leaves whole blobs, and parts that are gone on with.
 """
@@ -17,7 +18,8 @@ from pathlib import Path
 from headrace.core import durable
 from headrace.core.errors import PermissionDeniedError
 from headrace.store import digests
-from headrace.store.reception import Reception, receive
+from headrace.store.pins import Pins
+from headrace.store.reception import Reception, lock_partial, receive
 
 _LOOK_SECONDS = 0.02
 
@@ -36,6 +38,7 @@ class BlobStore:
         self._blobs = root / "blobs"
         self._partial = root / "partial"
         self._quarantine = root / "quarantine"
+        self.pins = Pins(root / "pins")
         if not read_only:
             for folder in (self._blobs, self._partial, self._quarantine):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +96,7 @@ class BlobStore:
         if not target.exists():
             durable.sync(work)
             work.chmod(0o644)
-            target.parent.mkdir(exist_ok=True)
+            durable.folder(target.parent)
             durable.move(work, target)
         return target
 
@@ -110,10 +113,33 @@ class BlobStore:
                     yield path.name, path
 
     def damaged(self) -> Iterator[tuple[str, Path]]:
-        """Reads all files; those whose content does not have their digest."""
+        """Reads all files; those whose content does not have their digest, or cannot be read."""
         for digest, path in self.walk():
-            if digests.of_file(path) != digest:
+            try:
+                right = digests.of_file(path) == digest
+            except FileNotFoundError:  # it has made room meanwhile
+                continue
+            except OSError:
+                right = False
+            if not right:
                 yield digest, path
+
+    def forget_parts(self, seconds: float, now: float) -> int:
+        """Throws away parts of files that nobody has gone on with for so long; how many bytes they had."""
+        self._writable()
+        freed = 0
+        for path in sorted(self._partial.iterdir()):
+            handle = lock_partial(path, create=False) if digests.is_digest(path.name) else None
+            if handle is None:
+                continue
+            try:
+                found = os.fstat(handle)
+                if now - found.st_mtime > seconds:
+                    path.unlink()
+                    freed += found.st_size
+            finally:
+                os.close(handle)
+        return freed
 
     def quarantine(self, digest: str) -> Path:
         """Puts a file aside, so that it is no longer handed out; where it is now."""

@@ -12,13 +12,18 @@ PIECE_BYTES = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
+def is_digest(text: str) -> bool:
+    """True for what is written as a digest."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def check(digest: str) -> str:
     """`digest`, if it is one.
 
     Raises:
         InvalidArgumentError: it is not; so no digest can name a path outside the store.
     """
-    if _DIGEST.fullmatch(digest) is None:
+    if not is_digest(digest):
         raise InvalidArgumentError(f"{digest[:80]!r} is no sha256 digest; expected 64 hexadecimal digits in lower case")
     return digest
 

@@ -1,11 +1,13 @@
 """What is known of the store's files beside their content: sizes, when they were used, and who wants to keep them.
 
 A SQLite database that is no more than an index: when it is lost, `rebuild` reads it off the store, less the times of use.
+Times of use only order files. They never go back, so that a clock that is put back or forward does not change which are the oldest.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import sqlite3
 import threading
 import time
@@ -21,6 +23,9 @@ CREATE INDEX IF NOT EXISTS blob_used ON blob (used);
 CREATE TABLE IF NOT EXISTS pin (digest TEXT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (digest, owner)) WITHOUT ROWID;
 """
 _BUSY_SECONDS = 30.0
+_LOOK_SECONDS = 0.02
+_NOW = "max(?, coalesce((SELECT max(used) FROM blob), 0) + 1e-5)"
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class BlobIndex:
         clock: seconds since 1970.
 
     Raises:
-        sqlite3.DatabaseError: the index is damaged; `open_index` makes it anew.
+        sqlite3.DatabaseError: the index cannot be opened. One that is damaged is made anew by `open_index`.
     """
 
     def __init__(self, store: BlobStore, clock: Callable[[], float] = time.time) -> None:
@@ -50,19 +55,35 @@ class BlobIndex:
         path = ":memory:" if store.read_only else str(store.root / "index.sqlite")
         self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None)
         try:
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.executescript(_SCHEMA)
-            self.usage()
+            self._prepare()
         except sqlite3.DatabaseError:
             self.close()
             raise
+
+    def _prepare(self) -> None:
+        """Brings the database into the form that is expected. Others that do the same are waited for: SQLite itself does not
+        wait where two change the kind of the journal at once."""
+        until = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._database.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError as error:
+                if _kind(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(_LOOK_SECONDS)
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.executescript(_SCHEMA)
+        (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise _damage(found)
 
     def add(self, digest: str, size: int) -> None:
         """Notes a file that came in, or was used."""
         with self._changing() as database:
             database.execute(
-                "INSERT INTO blob VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE SET size = excluded.size, used = excluded.used",
+                f"INSERT INTO blob VALUES (?, ?, {_NOW})"
+                " ON CONFLICT (digest) DO UPDATE SET size = excluded.size, used = excluded.used",
                 (digest, size, self._clock()),
             )
 
@@ -70,10 +91,12 @@ class BlobIndex:
         """Notes that files were used now."""
         now = self._clock()
         with self._changing() as database:
-            database.executemany("UPDATE blob SET used = ? WHERE digest = ?", [(now, digest) for digest in digests])
+            database.executemany(f"UPDATE blob SET used = {_NOW} WHERE digest = ?", [(now, digest) for digest in digests])
 
     def pin(self, digests: Iterable[str], owner: str) -> None:
-        """Keeps files, whatever their age, for `owner`."""
+        """Keeps files, whatever their age, for `owner`; also when the index is lost."""
+        digests = list(digests)
+        self._store.pins.add(digests, owner)
         with self._changing() as database:
             database.executemany("INSERT OR IGNORE INTO pin VALUES (?, ?)", [(digest, owner) for digest in digests])
 
@@ -81,6 +104,24 @@ class BlobIndex:
         """`owner` no longer keeps anything."""
         with self._changing() as database:
             database.execute("DELETE FROM pin WHERE owner = ?", (owner,))
+        self._store.pins.remove(owner)
+
+    def repin(self, digests: Iterable[str], owner: str) -> None:
+        """Keeps these files for `owner`, and no others any more."""
+        wanted = set(digests)
+        self._store.pins.add(wanted, owner)
+        with self._changing() as database:
+            database.execute("DELETE FROM pin WHERE owner = ?", (owner,))
+            database.executemany("INSERT OR IGNORE INTO pin VALUES (?, ?)", [(digest, owner) for digest in wanted])
+        self._store.pins.drop({digest for digest, who in self._store.pins.all() if who == owner} - wanted, owner)
+
+    def release(self, digests: Iterable[str], owner: str) -> list[str]:
+        """`owner` no longer keeps these files; those of them that nobody keeps now."""
+        asked = list(dict.fromkeys(digests))
+        with self._changing() as database:
+            database.executemany("DELETE FROM pin WHERE digest = ? AND owner = ?", [(digest, owner) for digest in asked])
+        self._store.pins.drop(asked, owner)
+        return [digest for digest in asked if not self._store.pins.holds(digest)]
 
     def forget(self, digest: str) -> None:
         """Notes that a file is gone."""
@@ -100,27 +141,48 @@ class BlobIndex:
         with self._lock:
             return {digest for (digest,) in self._database.execute("SELECT digest FROM blob")}
 
-    def oldest(self, surplus: int) -> list[tuple[str, int]]:
-        """Files that nobody pinned, the least recently used first, of at least `surplus` bytes together where there are as many."""
+    def oldest(self, surplus: int) -> list[tuple[str, float]]:
+        """Files that nobody pinned, and when they were used, the least recently used first, of at least `surplus` bytes together
+        where there are as many."""
         found = []
-        query = "SELECT digest, size FROM blob WHERE digest NOT IN (SELECT digest FROM pin) ORDER BY used, digest"
+        query = "SELECT digest, size, used FROM blob WHERE digest NOT IN (SELECT digest FROM pin) ORDER BY used, digest"
         with self._lock:
-            for digest, size in self._database.execute(query):
+            for digest, size, used in self._database.execute(query):
                 if surplus <= 0:
                     break
-                found.append((digest, size))
+                found.append((digest, used))
                 surplus -= size
         return found
+
+    def let_go(self, digest: str, used: float, store: BlobStore) -> int:
+        """Deletes a file of the store and forgets it, if it was not used after `used` and nobody has pinned it meanwhile.
+
+        Returns:
+            Its size in bytes; 0 when it stays.
+        """
+        asked = "SELECT size FROM blob WHERE digest = ? AND used = ? AND digest NOT IN (SELECT digest FROM pin)"
+        with self._changing() as database:
+            found = database.execute(asked, (digest, used)).fetchone()
+            if found is None or store.pins.holds(digest):
+                return 0
+            store.delete(digest)  # a crash from here on leaves a row too many, and never a file that nobody counts
+            database.execute("DELETE FROM blob WHERE digest = ?", (digest,))
+        return int(found[0])
 
     def rebuild(self) -> tuple[int, int]:
         """Makes the index agree with the files that are there; how many it lacked, and how many it had too many."""
         known = self.digests()
-        there = {digest: path.stat() for digest, path in self._store.walk()}
+        there = {}
+        for digest, path in self._store.walk():
+            with contextlib.suppress(FileNotFoundError):  # it has made room meanwhile
+                there[digest] = path.stat()
         lacking = [(digest, found.st_size, found.st_mtime) for digest, found in there.items() if digest not in known]
-        gone = [(digest,) for digest in known.difference(there)]
         with self._changing() as database:
+            gone = [(digest,) for digest in known.difference(there) if digest not in self._store]
             database.executemany("INSERT OR IGNORE INTO blob VALUES (?, ?, ?)", lacking)
             database.executemany("DELETE FROM blob WHERE digest = ?", gone)
+            database.execute("DELETE FROM pin")
+            database.executemany("INSERT OR IGNORE INTO pin VALUES (?, ?)", self._store.pins.all())
         return len(lacking), len(gone)
 
     def close(self) -> None:
@@ -151,22 +213,41 @@ def evict(store: BlobStore, index: BlobIndex, high: int, low: int) -> int:
     size = index.usage().bytes
     if size <= high:
         return 0
-    freed = 0
-    for digest, gone in index.oldest(size - low):
-        store.delete(digest)
-        index.forget(digest)
-        freed += gone
-    return freed
+    return sum(index.let_go(digest, used, store) for digest, used in index.oldest(size - low))
 
 
 def open_index(root: Path) -> BlobIndex:
-    """The index of the store at `root`, read anew where it is damaged."""
+    """The index of the store at `root`, read anew where it is damaged.
+
+    Raises:
+        sqlite3.OperationalError: it is not damaged, but cannot be opened now: the disk is full, or another process has it for long.
+    """
     store = BlobStore(root)
     try:
         return BlobIndex(store)
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        if _kind(error) not in _DAMAGED:
+            raise
+    with (root / "index.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return BlobIndex(store)  # another process has made it anew by now
+        except sqlite3.DatabaseError as error:
+            if _kind(error) not in _DAMAGED:
+                raise
         for path in root.glob("index.sqlite*"):
             path.unlink()
         index = BlobIndex(store)
         index.rebuild()
         return index
+
+
+def _kind(error: sqlite3.Error) -> int:
+    """SQLite's primary result code."""
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
+
+
+def _damage(found: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(f"the index is damaged: {found}")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error

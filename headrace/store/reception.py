@@ -66,7 +66,7 @@ class Reception:
             raise DataLossError(f"{self.size} bytes came with sha256 {found}; expected {self._digest}; they are thrown away")
         os.fsync(self._handle)
         os.fchmod(self._handle, 0o644)
-        self._target.parent.mkdir(exist_ok=True)
+        durable.folder(self._target.parent)
         durable.move(self._partial, self._target)
         return self._target
 
@@ -86,7 +86,7 @@ class Reception:
 
 def receive(partial: Path, target: Path, digest: str) -> Reception | None:
     """The receiver of a file; None while there is another, and when the file is whole by now."""
-    handle = _open_locked(partial)
+    handle = lock_partial(partial)
     if handle is None:
         return None
     try:
@@ -100,10 +100,18 @@ def receive(partial: Path, target: Path, digest: str) -> Reception | None:
         raise
 
 
-def _open_locked(partial: Path) -> int | None:
-    """The partial file, locked; None when another one has the lock. A file that lost its name meanwhile is let go."""
+def lock_partial(partial: Path, create: bool = True) -> int | None:
+    """The partial file, open and locked; None when another one has the lock, or it is not there and not to be made.
+
+    A file that lost its name meanwhile is let go.
+    """
     while True:
-        handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            handle = os.open(partial, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
+        except FileNotFoundError:
+            if create:
+                raise
+            return None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

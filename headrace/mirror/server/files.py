@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import mimetypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO
 
 from aiohttp import web
 
@@ -15,6 +15,14 @@ from headrace.mirror.server.ranges import Unsatisfiable, part
 from headrace.store.blobs import BlobStore
 
 _FIRST_BYTES = 64 << 10
+_ARCHIVES = {
+    "gz": "application/gzip",
+    "tgz": "application/gzip",
+    "tar": "application/x-tar",
+    "zip": "application/zip",
+    "bz2": "application/x-bzip2",
+    "xz": "application/x-xz",
+}
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -55,6 +63,7 @@ class FileSender:
         }
         if etag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
             return web.Response(status=304, headers=headers)
+        await self._downloads.mend(wanted)
         size = await self._downloads.size(wanted)
         try:
             asked = part(request.headers.get("Range", ""), request.headers.get("If-Range", ""), etag, size)
@@ -70,23 +79,26 @@ class FileSender:
             return response
         if size == 0:
             await self._downloads.whole(wanted)
-        if wanted.digest in self._store:
-            return await self._send(request, response, wanted, start, stop)
-        return await self._relay(request, response, wanted, start, stop)
+        self._downloads.used(wanted.digest)
+        try:
+            file = await asyncio.to_thread(self._store.path(wanted.digest).open, "rb")
+        except FileNotFoundError:  # not here yet, or no longer
+            return await self._relay(request, response, wanted, start, stop)
+        with file, _whole_or_broken(request):
+            return await self._send(request, response, file, start, stop)
 
     async def _send(
-        self, request: web.Request, response: web.StreamResponse, wanted: Wanted, start: int, stop: int
+        self, request: web.Request, response: web.StreamResponse, file: BinaryIO, start: int, stop: int
     ) -> web.StreamResponse:
         """Sends a file of the store. Its first bytes go the usual way, and the headers with them."""
-        with await asyncio.to_thread(self._store.path(wanted.digest).open, "rb") as file:
-            await asyncio.to_thread(file.seek, start)
-            first = await asyncio.to_thread(file.read, min(_FIRST_BYTES, stop - start))
-            await response.prepare(request)
-            await response.write(first)
-            rest = stop - start - len(first)
-            if rest and request.transport is not None:
-                await asyncio.get_running_loop().sendfile(request.transport, file, start + len(first), rest)
-            await response.write_eof()
+        await asyncio.to_thread(file.seek, start)
+        first = await asyncio.to_thread(file.read, min(_FIRST_BYTES, stop - start))
+        await response.prepare(request)
+        await response.write(first)
+        rest = stop - start - len(first)
+        if rest and request.transport is not None:
+            await asyncio.get_running_loop().sendfile(request.transport, file, start + len(first), rest)
+        await response.write_eof()
         return response
 
     async def _relay(
@@ -96,20 +108,36 @@ class FileSender:
         stream = self._downloads.stream(wanted, start, stop)
         async with contextlib.aclosing(stream):
             first = await anext(stream)  # until now there can be an answer that says what is wrong
-            await response.prepare(request)
-            await response.write(first)
-            try:
-                async for piece in stream:
-                    await response.write(piece)
-            except OpError:
-                if request.transport is not None:
-                    request.transport.abort()
-                return response
-            await response.write_eof()
+            with _whole_or_broken(request):
+                await response.prepare(request)
+                await response.write(first)
+                try:
+                    async for piece in stream:
+                        await response.write(piece)
+                except OpError:
+                    _break_off(request)
+                    return response
+                await response.write_eof()
         return response
 
 
+@contextlib.contextmanager
+def _whole_or_broken(request: web.Request) -> Iterator[None]:
+    """Whatever goes wrong while an answer is on its way, the connection is broken off: no second answer may get into the file."""
+    try:
+        yield
+    except Exception:
+        _break_off(request)
+        raise
+
+
+def _break_off(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
 def _content_type(filename: str) -> str:
+    """Of an archive; anything else is nothing that a browser would show, since upstreams choose the names."""
     if filename.endswith(".metadata"):
         return "text/plain; charset=utf-8"
-    return mimetypes.types_map.get(f".{filename.rpartition('.')[2]}", "application/octet-stream")
+    return _ARCHIVES.get(filename.rpartition(".")[2].lower(), "application/octet-stream")

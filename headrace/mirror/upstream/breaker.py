@@ -25,6 +25,7 @@ class Breaker:
         self._clock = clock
         self._failures = 0
         self._until = 0.0
+        self._reason = ""
 
     @property
     def is_open(self) -> bool:
@@ -39,13 +40,21 @@ class Breaker:
         """
         if self.is_open:
             wait = max(1, round(self._until - self._clock()))
-            raise UnavailableError(f"upstream {self._name!r} failed {self._failures} times in a row; it is asked again in {wait} s")
+            reason = self._reason or f"failed {self._failures} times in a row"
+            raise UnavailableError(f"upstream {self._name!r} {reason}; it is asked again in {wait} s")
         if self._failures >= self._limit:
             self._until = self._clock() + self._seconds  # this request is the test; the others wait for what comes of it
 
     def succeeded(self) -> None:
         """Upstream has answered."""
         self._failures = 0
+        self._reason = ""
+
+    def rest(self, seconds: float) -> None:
+        """Upstream asks to be left alone for so long."""
+        self._failures = max(self._failures, self._limit)
+        self._until = max(self._until, self._clock() + seconds)
+        self._reason = "asks to be left alone"
 
     def failed(self) -> None:
         """Upstream has not answered, or with a fault of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ import aiohttp
 from yarl import URL
 
 from headrace.core.errors import (
-    DataLossError,
     NotFoundError,
     OpError,
     PermissionDeniedError,
@@ -23,13 +23,24 @@ from headrace.mirror.index.page import HTML_TYPE, JSON_TYPE
 from headrace.mirror.options import UpstreamOptions
 from headrace.mirror.upstream.addresses import ForbiddenAddressError, GuardedResolver, Hosts
 from headrace.mirror.upstream.breaker import Breaker
+from headrace.mirror.upstream.parts import UpstreamPart, number, paced
+from headrace.mirror.upstream.patience import retry_after
+from headrace.mirror.upstream.proxies import Proxies
+from headrace.mirror.upstream.source import NoPartsError
+from headrace.mirror.upstream.wording import shown, told
+
+logger = logging.getLogger(__name__)
 
 _ACCEPT = f"{JSON_TYPE}, {HTML_TYPE};q=0.2, text/html;q=0.1"
 _TRIES = 3
 _FIRST_WAIT_SECONDS = 0.2
 _MAX_REDIRECTS = 5
-_PIECE_BYTES = 256 << 10
 _CONNECTIONS = 32
+"""At the same time, for files; and as many again for pages, which do not wait for files."""
+_PAGE_TIMEOUTS = 10
+"""A page must have come within so many times the time-out for the head of an answer."""
+_LONGEST_WAIT_SECONDS = 2.0
+"""For an upstream that asks to be left alone for longer, nobody is kept waiting."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MISSING = (404, 410)
 
@@ -68,7 +79,25 @@ class Upstream:
         self.breaker = Breaker(options.name)
         self._base = URL(options.url if options.url.endswith("/") else f"{options.url}/")
         self._hosts = Hosts(options.url, options.private_addresses)
+        self._proxies = Proxies()
+        self._resolver = GuardedResolver(self._hosts, self._proxies.hosts)
+        self._pages, self._files = asyncio.Semaphore(_CONNECTIONS), asyncio.Semaphore(_CONNECTIONS)
         self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many may bring parts of one file at the same time; see PartedSource."""
+        return self.options.connections
+
+    @property
+    def parallel_bytes(self) -> int:
+        """From which size on; see PartedSource."""
+        return self.options.parallel_bytes
+
+    @property
+    def segment_bytes(self) -> int:
+        """What one of them brings at once; see PartedSource."""
+        return self.options.segment_bytes
 
     async def page(self, project: str, etag: str, max_bytes: int) -> PageAnswer:
         """Asks for the page of a project; `etag` is that of the one which is known, or "".
@@ -79,10 +108,10 @@ class Upstream:
             PermissionDeniedError: upstream refuses, or sends the mirror where it does not go.
         """
         headers = {"Accept": _ACCEPT, "Cache-Control": "max-age=0", **({"If-None-Match": etag} if etag else {})}
-        async with self._answer(self._base / project / "", headers) as response:
+        async with self._small(self._base / project / "", headers) as response:
             if response.status == 304 or response.status in _MISSING:
                 return PageAnswer(304 if response.status == 304 else 404)
-            body = await _read(response, max_bytes, f"the page of {project}")
+            body = await self._read(response, max_bytes, f"the page of {project}")
             content_type, etag = response.headers.get("Content-Type", ""), response.headers.get("ETag", "")
             return PageAnswer(200, body, content_type, str(response.url), etag, _serial(response.headers))
 
@@ -94,18 +123,24 @@ class Upstream:
             NotFoundError: upstream does not have it.
             UnavailableError, PermissionDeniedError: as for `page`.
         """
-        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={offset}-"} if offset else {})}
-        async with self._answer(self._hosts.check(url), headers) as response:
-            if response.status in _MISSING:
-                raise NotFoundError(f"upstream {self.options.name!r} does not have {url}")
-            yield UpstreamPart(response, self.options.name)
+        async with self._span(url, offset, f"bytes={offset}-" if offset else "") as part:
+            yield part
+
+    @contextlib.asynccontextmanager
+    async def part(self, url: str, start: int, stop: int) -> AsyncIterator[UpstreamPart]:
+        """The bytes from `start` to `stop` of a file; see PartedSource."""
+        async with self._span(url, start, f"bytes={start}-{stop - 1}") as part:
+            if not part.is_part or part.offset != start:
+                raise NoPartsError
+            yield part
 
     async def document(self, url: str, max_bytes: int) -> tuple[bytes, str]:
         """A small document that may change, such as a provenance, and its Content-Type; raises as `file` does."""
-        async with self._answer(self._hosts.check(url), {}) as response:
+        async with self._small(self._hosts.check(url), {}) as response:
             if response.status in _MISSING:
-                raise NotFoundError(f"upstream {self.options.name!r} does not have {url}")
-            return await _read(response, max_bytes, url), response.headers.get("Content-Type", "application/octet-stream")
+                raise NotFoundError(f"upstream {self.options.name!r} does not have {shown(url)}")
+            body = await self._read(response, max_bytes, shown(url))
+            return body, response.headers.get("Content-Type", "application/octet-stream")
 
     async def close(self) -> None:
         """Gives back the connections."""
@@ -113,111 +148,120 @@ class Upstream:
             await self._session.close()
 
     @contextlib.asynccontextmanager
-    async def _answer(self, url: URL, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _span(self, url: str, offset: int, span: str) -> AsyncIterator[UpstreamPart]:
+        """A file or a part of one, as it is stored: some servers call an archive that is compressed an encoding of another one."""
+        headers = {"Accept-Encoding": "identity", **({"Range": span} if span else {})}
+        async with self._files, self._answer(self._hosts.check(url), headers, decompress=False) as response:
+            if response.status in _MISSING:
+                raise NotFoundError(f"upstream {self.options.name!r} does not have {shown(url)}")
+            yield UpstreamPart(response, offset, self.options.name, self.options.timeout_seconds)
+
+    @contextlib.asynccontextmanager
+    async def _small(self, url: URL, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer that is read at once."""
+        async with self._pages, self._answer(url, headers, decompress=True) as response:
+            yield response
+
+    @contextlib.asynccontextmanager
+    async def _answer(self, url: URL, headers: Mapping[str, str], decompress: bool) -> AsyncIterator[aiohttp.ClientResponse]:
         """An answer whose status is 200, 206, 304, 404, 410 or 416."""
-        response = await self._ask(url, headers)
+        response = await self._ask(url, headers, decompress)
         async with response:
             try:
                 yield response
             except (aiohttp.ClientError, TimeoutError) as error:
                 self.breaker.failed()
-                raise UnavailableError(f"upstream {self.options.name!r} broke off: {_told(error)}") from None
+                raise UnavailableError(f"upstream {self.options.name!r} broke off: {told(error)}") from None
 
-    async def _ask(self, url: URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _ask(self, url: URL, headers: Mapping[str, str], decompress: bool) -> aiohttp.ClientResponse:
         wait = _FIRST_WAIT_SECONDS
         for left in reversed(range(_TRIES)):
             self.breaker.check()
+            pause = 0.0
             try:
-                response = await self._follow(url, headers)
+                response = await self._follow(url, headers, decompress)
             except OpError:
                 raise
             except ForbiddenAddressError as error:
+                logger.error("upstream %s led where the mirror does not go: %s", self.name, error)
                 raise PermissionDeniedError(str(error)) from None
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                problem = _told(error)
+                problem = told(error)
             else:
                 if response.status < 500 and response.status not in (408, 425, 429):
                     self.breaker.succeeded()
                     return await self._accepted(response)
-                problem = f"status {response.status}"
+                problem, pause = f"status {response.status}", retry_after(response.headers)
                 response.release()
             self.breaker.failed()
+            if pause > _LONGEST_WAIT_SECONDS:
+                self.breaker.rest(pause)
+                break
             if left:
-                await asyncio.sleep(wait * random.uniform(0.5, 1.5))
+                await asyncio.sleep(max(pause, wait * random.uniform(0.5, 1.5)))
                 wait *= 4
-        raise UnavailableError(f"upstream {self.options.name!r} cannot be asked for {url}: {problem}")
+        raise UnavailableError(f"upstream {self.options.name!r} cannot be asked for {shown(url)}: {problem}")
 
-    async def _follow(self, url: URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def _follow(self, url: URL, headers: Mapping[str, str], decompress: bool) -> aiohttp.ClientResponse:
         """Asks, and goes where redirects lead, as far as that is allowed."""
         for _ in range(_MAX_REDIRECTS + 1):
-            response = await self._open_session().get(url, headers=headers, allow_redirects=False)
+            response = await self._get(url, headers, decompress)
             if response.status not in _REDIRECTS:
                 return response
             target = response.headers.get("Location", "")
             response.release()
-            url = self._hosts.check(str(url.join(URL(target))))
+            url = self._redirected(url, target)
         raise UnavailableError(f"upstream {self.options.name!r} redirects more than {_MAX_REDIRECTS} times")
+
+    def _redirected(self, url: URL, target: str) -> URL:
+        try:
+            found = self._hosts.check(str(url.join(URL(target))))
+        except ValueError as error:
+            raise UnavailableError(f"upstream {self.name!r} redirects to {target[:200]!r}, which is no URL: {error}") from None
+        except PermissionDeniedError as error:
+            logger.error("upstream %s led where the mirror does not go: %s", self.name, error.message)
+            raise
+        if url.scheme == "https" and found.scheme == "http":
+            raise PermissionDeniedError(f"upstream {self.name!r} redirects from HTTPS to {shown(found)}, which is not followed")
+        return found
+
+    async def _get(self, url: URL, headers: Mapping[str, str], decompress: bool) -> aiohttp.ClientResponse:
+        """One request, through the proxy of the environment where there is one for it; its answer's head is waited for."""
+        proxy = self._proxies.of(url)
+        if (proxy is not None or url.host in self._proxies.hosts) and url.host is not None:
+            await self._resolver.check(url.host)
+        async with asyncio.timeout(self.options.timeout_seconds):
+            return await self._open_session().get(
+                url, headers=headers, allow_redirects=False, proxy=proxy, auto_decompress=decompress
+            )
+
+    async def _read(self, response: aiohttp.ClientResponse, max_bytes: int, what: str) -> bytes:
+        pieces = bytearray()
+        async with asyncio.timeout(_PAGE_TIMEOUTS * self.options.timeout_seconds):
+            async for piece in paced(response.content, self.options.timeout_seconds):
+                pieces += piece
+                if len(pieces) > max_bytes:
+                    raise ResourceExhaustedError(f"{what} has more than {max_bytes} bytes")
+        return bytes(pieces)
 
     async def _accepted(self, response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
         if response.status in (200, 206, 304, 416, *_MISSING):
             return response
         response.release()
         if response.status in (401, 403):
-            raise PermissionDeniedError(f"upstream {self.options.name!r} refuses {response.url}: status {response.status}")
-        raise UnavailableError(f"upstream {self.options.name!r} answers {response.url} with status {response.status}")
+            raise PermissionDeniedError(f"upstream {self.options.name!r} refuses {shown(response.url)}: status {response.status}")
+        raise UnavailableError(f"upstream {self.options.name!r} answers {shown(response.url)} with status {response.status}")
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             seconds = self.options.timeout_seconds
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, resolver=GuardedResolver(self._hosts)),
+                connector=aiohttp.TCPConnector(limit=0, resolver=self._resolver),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds),
-                trust_env=True,  # HTTP_PROXY and NO_PROXY
-                auto_decompress=True,
                 headers={"User-Agent": "headrace-mirror"},
             )
         return self._session
 
 
-class UpstreamPart:
-    """Bytes of a file that come from upstream; see FilePart."""
-
-    def __init__(self, response: aiohttp.ClientResponse, upstream: str) -> None:
-        self._content = response.content
-        length = response.headers.get("Content-Length")
-        self.offset = 0
-        self.total = int(length) if length is not None and length.isdecimal() else None
-        if response.status == 206:
-            self.offset, self.total = _content_range(response.headers.get("Content-Range", ""), upstream)
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The bytes."""
-        async for piece in self._content.iter_chunked(_PIECE_BYTES):
-            yield piece
-
-
-def _content_range(header: str, upstream: str) -> tuple[int, int | None]:
-    unit, _, rest = header.partition(" ")
-    span, _, total = rest.partition("/")
-    first = span.partition("-")[0]
-    if unit != "bytes" or not first.isdecimal():
-        raise DataLossError(f"upstream {upstream!r} sends a part of a file with the Content-Range {header[:80]!r}")
-    return int(first), int(total) if total.isdecimal() else None
-
-
-async def _read(response: aiohttp.ClientResponse, max_bytes: int, what: str) -> bytes:
-    pieces = bytearray()
-    async for piece in response.content.iter_chunked(_PIECE_BYTES):
-        pieces += piece
-        if len(pieces) > max_bytes:
-            raise ResourceExhaustedError(f"{what} has more than {max_bytes} bytes")
-    return bytes(pieces)
-
-
 def _serial(headers: Mapping[str, str]) -> int | None:
-    value = headers.get("X-PyPI-Last-Serial", "")
-    return int(value) if value.isdecimal() else None
-
-
-def _told(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    return number(headers.get("X-PyPI-Last-Serial", ""))

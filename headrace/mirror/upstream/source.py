@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+
+class NoPartsError(Exception):
+    """A source sends whole files only."""
 
 
 class FilePart(Protocol):
@@ -40,3 +44,27 @@ class Source(Protocol):
 
     async def document(self, url: str, max_bytes: int) -> tuple[bytes, str]:
         """A small document that may change, such as a provenance, and its Content-Type; raises as `file` does."""
+
+
+@runtime_checkable
+class PartedSource(Source, Protocol):
+    """A source whose large files several connections may bring at the same time."""
+
+    @property
+    def connections(self) -> int:
+        """How many; 1 for no more than that."""
+
+    @property
+    def parallel_bytes(self) -> int:
+        """From which size on, in bytes."""
+
+    @property
+    def segment_bytes(self) -> int:
+        """What a connection brings at once, in bytes; so much is kept in memory for each."""
+
+    def part(self, url: str, start: int, stop: int) -> AbstractAsyncContextManager[FilePart]:
+        """The bytes from `start` to `stop` of a file; raises as `file` does.
+
+        Raises:
+            NoPartsError: whole files only are sent.
+        """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import time
@@ -58,12 +59,13 @@ class Call:
         model: the name that the request gives, for the metrics.
     """
 
-    __slots__ = ("_rpc", "context", "model")
+    __slots__ = ("_metadata", "_rpc", "context", "model")
 
     def __init__(self, rpc: Any) -> None:
         self._rpc = rpc
         left = rpc.time_remaining()
         deadline = time.monotonic() + left if left is not None and left < _FOREVER_SECONDS else math.inf
+        self._metadata = functools.partial(_metadata, rpc)  # no method of this object, which would keep itself alive by it
         self.context = RequestContext(deadline, priority_of(self._metadata("priority")), _PROTOCOL, self._metadata)
         self.model = ""
 
@@ -84,13 +86,14 @@ class Call:
         names = names_of_context(self._rpc.auth_context())
         return Credentials(self._metadata("authorization"), names, address_of(self._rpc.peer()))
 
-    def _metadata(self, name: str) -> str:
-        return next((str(value) for key, value in self._rpc.invocation_metadata() if key == name), "")
-
     def send_headers(self) -> None:
         """Sends what the answer brings as its initial metadata."""
         if self.context.answer_headers:
             self._rpc.send_initial_metadata(tuple(self.context.answer_headers.items()))
+
+
+def _metadata(rpc: Any, name: str) -> str:
+    return next((str(value) for key, value in rpc.invocation_metadata() if key == name), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,13 +48,14 @@ class _Rpc:
         headers: what the answer brings as its initial metadata.
     """
 
-    __slots__ = ("_active", "_deadline", "_leave", "_metadata", "_peer", "headers")
+    __slots__ = ("_active", "_deadline", "_ended", "_leave", "_metadata", "_peer", "headers")
 
     def __init__(self, metadata: Sequence[tuple[str, str | bytes]], peer: str, seconds: float | None) -> None:
         self._metadata = metadata
         self._peer = peer
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._active = True
+        self._ended = False
         self._leave: Callable[[], None] | None = None
         self.headers: Sequence[tuple[str, str | bytes]] = ()
 
@@ -82,12 +83,20 @@ class _Rpc:
         self._leave = leave
         if not self._active:
             leave()
+        if self._ended:  # by another thread, before this one came here
+            self._leave = None
 
     def gone(self) -> None:
         """Its client has gone away, or its time is over."""
         self._active = False
-        if self._leave is not None:
-            self._leave()
+        leave = self._leave
+        if leave is not None:
+            leave()
+
+    def ended(self) -> None:
+        """It is answered. What would call it off is let go: it knows this object, and both would stay until a collection."""
+        self._ended = True
+        self._leave = None
 
 
 class NativeFront:
@@ -207,6 +216,7 @@ class NativeFront:
 
     def _give(self, number: int, rpc: _Rpc, response: bytes | OpError) -> None:
         self._calls.pop(number, None)
+        rpc.ended()
         if isinstance(response, OpError):
             told = [each for each in trailers(response) if not each[0].startswith("grpc-")]  # it keeps those names to itself
             self._front.fail(number, CODES[response.code], details(response), trailing_metadata=(*rpc.headers, *told))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import orjson
@@ -33,6 +32,7 @@ from headrace.serving.rest.errors import MethodNotAllowedError, PathNotFoundErro
 from headrace.serving.rest.heads import METHODS, HeadRunner
 from headrace.serving.rest.predict import Predictor
 from headrace.serving.rest.runner import RunCall
+from headrace.serving.rest.time_limit import TimeLimit
 from headrace.serving.rest.v2 import paths as paths_v2
 from headrace.serving.rest.v2.infer import Inferrer
 from headrace.serving.rest.v2.request import JSON_LENGTH, only_ready, padding
@@ -190,10 +190,9 @@ class RestApp:
         self._metrics.in_flight(_PROTOCOL, 1)
         try:
             answer = await self._in_time(request, call)
-            response = answer if isinstance(answer, Response) else Response(answer, media_type="application/json")
         except OpError as error:
             code = error.code
-            response = error_answer(error)
+            answer = error_answer(error)
         except (ClientDisconnect, asyncio.CancelledError):
             code = CancelledError.code
             raise
@@ -204,8 +203,10 @@ class RestApp:
             self._metrics.in_flight(_PROTOCOL, -1)
             seconds = time.perf_counter() - started
             self._dataplane.answered(target.spec.name, _APIS[target.action], context, code, seconds)
-        response.headers.update(context.answer_headers)
-        return response
+        if not isinstance(answer, Response):
+            return Response(answer, headers=context.answer_headers, media_type="application/json")
+        answer.headers.update(context.answer_headers)
+        return answer
 
     async def _in_time(self, request: Request, call: RunCall) -> bytes | Response:
         async with self._limit():
@@ -216,14 +217,8 @@ class RestApp:
             self._admission.received(request, call.context.rights, len(call.body) - call.padding)
             return await self._runners[call.target.action](call)
 
-    @contextlib.asynccontextmanager
-    async def _limit(self) -> AsyncIterator[None]:
-        limit = self._options.timeout_seconds
-        try:
-            async with asyncio.timeout(limit):
-                yield
-        except TimeoutError:
-            raise DeadlineExceededError(f"the request took longer than {limit:g} s") from None
+    def _limit(self) -> TimeLimit:
+        return TimeLimit(self._options.timeout_seconds)
 
     def _server(self) -> Response:
         return json_answer(describe_v2.server())

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar, cast
 
 from headrace.core.errors import OpError
 from headrace.serving.batching.batcher import Batcher
-from headrace.serving.context import RequestContext
+from headrace.serving.context import RequestContext, no_value
 from headrace.serving.dataplane import Dataplane, Prediction
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.pending import Pending
@@ -88,6 +88,12 @@ class Runner(abc.ABC, Generic[R, A]):
             OpError: whatever is wrong with the request, or happened to it.
         """
         call.context.first_value = functools.partial(self._peek, call)
+        try:
+            return await self._answer(call)
+        finally:
+            call.context.first_value = no_value  # call and context would keep each other alive until the next collection
+
+    async def _answer(self, call: RunCall) -> A:
         begun: Begun[A] | A | None = None
         if len(call.body) <= _SMALL_BYTES and not call.encoding:
             begun = self._begin_here(call)

@@ -1,0 +1,69 @@
+"""What requests leave to Python's garbage collector, and what a server keeps from it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from headrace.serving import garbage
+from headrace.serving.batching.options import BatchingOptions
+from headrace.serving.grpc.options import GrpcOptions
+from tests.serving.toy import Service, wait_until, write_version
+from tests.serving.toy_grpc import GrpcService, predict_request
+
+REQUESTS = 20
+
+
+@pytest.fixture
+def left() -> Iterator[Callable[[], list[str]]]:
+    """Gives the kinds of our objects that only a collection frees, after those of before are gone."""
+
+    def found() -> list[str]:
+        gc.collect()
+        return [str(type(each)) for each in gc.garbage if str(type(each).__module__).startswith("headrace.serving")]
+
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    yield found
+    gc.set_debug(0)
+    gc.garbage.clear()
+    gc.enable()
+
+
+@pytest.mark.parametrize("batching", [None, BatchingOptions()], ids=["unbatched", "batched"])
+def test_rest_requests_leave_no_cycles(tmp_path: Path, batching: BatchingOptions | None, left: Callable[[], list[str]]) -> None:
+    write_version(tmp_path, 1, 2.0)
+    with Service(tmp_path, batching=batching) as service:
+        wait_until(lambda: service.lifecycle.available)
+        service.predict({"instances": [[1, 2]]})
+        before = len(left())
+        for _ in range(REQUESTS):
+            assert service.predict({"instances": [[1, 2]]}).status_code == 200
+        assert len(left()) - before < REQUESTS, set(left())
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_calls_leave_no_cycles(tmp_path: Path, native: bool, left: Callable[[], list[str]]) -> None:
+    write_version(tmp_path, 1, 2.0)
+    with GrpcService(tmp_path, GrpcOptions(threads=2, native=native), batching=BatchingOptions()) as service:
+        client = service.client()
+        client.call("Predict", predict_request(x=np.float32([[1, 2]])))
+        before = len(left())
+        for _ in range(REQUESTS):
+            client.call("Predict", predict_request(x=np.float32([[1, 2]])))
+        assert len(left()) - before < REQUESTS, set(left())
+
+
+def test_what_lives_is_set_apart_when_the_models_have_changed() -> None:
+    versions = {"m": [1]}
+    with garbage.Settling(lambda: dict(versions)):
+        wait_until(lambda: gc.get_freeze_count() > 1000)
+        gc.unfreeze()
+        versions["m"] = [2]
+        wait_until(lambda: gc.get_freeze_count() > 1000)
+    assert gc.get_freeze_count() == 0
