@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from headrace.core.yaml import dump
-from tests.interop.environments import ensure, run_peer
+from tests.interop.environments import ensure
+from tests.interop.peer_runs import run_peer
 
 CHARACTERS = "ab \n\t#:-'\"{}[]%&*!|>é0.1~,?@`yn=<"
 ODD = """

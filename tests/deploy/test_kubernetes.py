@@ -16,7 +16,8 @@ from headrace.deploy.kubernetes.manifests import objects, render
 from headrace.deploy.kubernetes.options import FILES, KubernetesOptions
 from headrace.deploy.models import model_list
 from headrace.monitoring import files, scrape
-from tests.interop.environments import ensure, run_peer
+from tests.interop.environments import ensure
+from tests.interop.peer_runs import run_peer
 from tests.serving.process import BODY, running
 from tests.serving.toy import write_version
 

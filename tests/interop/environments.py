@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 PACKAGES = {
     "tensorflow": "2.21.0",
@@ -48,19 +45,12 @@ BESIDE = {
 """What else an environment holds: of tf.summary, TensorFlow has only the lower half; the clients of its model server; what
 Triton's client needs for HTTP and gRPC; what else reads the files that `headrace monitor` and the commands for deployment write."""
 
-PEERS = Path(__file__).parent / "peers"
-"""The scripts that run under a peer's Python: arguments in, one JSON document on standard output."""
-
 INSTALL_SECONDS = 1100
 STAMP = "headrace-stamp"
 
 
 class EnvironmentUnavailable(RuntimeError):
     """The environment of a peer could not be made."""
-
-
-class PeerFailed(RuntimeError):
-    """A script ended with an error, or printed no JSON, under a peer's Python."""
 
 
 def folder(name: str) -> Path:
@@ -111,35 +101,6 @@ def clean_environment() -> dict[str, str]:
     return kept | plain | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "", "PYTHONNOUSERSITE": "1"}
 
 
-def run_peer(python: Path, script: str, *args: object, timeout: float = 300.0) -> Any:
-    """Runs a script of `peers/` and returns the JSON document that is the last line of its standard output.
-
-    Args:
-        python: a peer's Python, from the fixture `tensorflow_python` or `openvino_python`.
-        script: the file's name in `peers/`.
-        args: passed as strings.
-        timeout: seconds.
-
-    Raises:
-        PeerFailed: it ended with an error, ran past the time, or printed no JSON; the message has its last words.
-    """
-    command = [str(python), str(PEERS / script), *map(str, args)]
-    with tempfile.TemporaryDirectory() as empty:
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=timeout, cwd=empty, env=clean_environment(), check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise PeerFailed(f"{script} under {python} ran past {timeout} s") from None
-    if done.returncode != 0:
-        raise PeerFailed(f"{script} under {python} ended with {done.returncode}:\n{_tail(done.stderr or done.stdout)}")
-    lines = done.stdout.strip().splitlines()
-    try:
-        return json.loads(lines[-1] if lines else "")
-    except ValueError:
-        raise PeerFailed(f"{script} under {python} printed no JSON as its last line:\n{_tail(done.stdout)}") from None
-
-
 def _make(target: Path, requirements: list[str]) -> None:
     """Builds the environment in place: its scripts hold its path, so it cannot be moved."""
     failures = []
@@ -179,7 +140,7 @@ def _run_all(commands: list[list[str]]) -> str | None:
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"$ {' '.join(command)}\n{error}"
         if done.returncode != 0:
-            return f"$ {' '.join(command)}\n{_tail(done.stderr or done.stdout)}"
+            return f"$ {' '.join(command)}\n{tail(done.stderr or done.stdout)}"
     return None
 
 
@@ -198,7 +159,8 @@ def _stamp(target: Path) -> str:
         return ""
 
 
-def _tail(text: str, lines: int = 30) -> str:
+def tail(text: str, lines: int = 30) -> str:
+    """The last lines of what a process said."""
     return "\n".join(text.strip().splitlines()[-lines:])
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.interop.environments import PEERS, clean_environment
+from tests.interop.environments import clean_environment
+from tests.interop.peer_runs import PEERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(__file__).resolve().parent / "programs"

@@ -12,7 +12,7 @@ import pytest
 
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions, FixedBatching
 from headrace.serving.engines.native import NativeEngine
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers import rows
 from tests.serving.toy import Service, wait_until
 

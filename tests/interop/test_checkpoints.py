@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import headrace as tf
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers import checkpoints
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.interop import environments
-from tests.interop.environments import PeerFailed, run_peer
 
 
 @pytest.fixture
@@ -45,38 +43,3 @@ def test_what_cannot_be_made_says_so_and_leaves_nothing(cache: Path) -> None:
     ):
         environments.ensure("headrace-peer")
     assert not (cache / "headrace-peer").exists()
-
-
-@pytest.fixture
-def peers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(environments, "PEERS", tmp_path)
-    return tmp_path
-
-
-def run(peers: Path, code: str, *args: object, timeout: float = 60) -> object:
-    (peers / "script.py").write_text(code)
-    return run_peer(Path(sys.executable), "script.py", *args, timeout=timeout)
-
-
-def test_a_peer_gets_arguments_and_none_of_our_settings(peers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", "ours")
-    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    code = "import json, os, sys; print('noise'); print(json.dumps([sys.argv[1:], sorted(os.environ)]))"
-    args, names = run(peers, code, 5, Path("a"))  # type: ignore[misc]
-    assert args == ["5", "a"]
-    assert "PATH" in names
-    assert not {"PYTHONPATH", "JAX_PLATFORMS"} & set(names)
-
-
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        ("raise SystemExit('the reason')", "the reason"),
-        ("print('no json')", "no JSON"),
-        ("", "no JSON"),
-        ("while True: pass", "past"),
-    ],
-)
-def test_a_failing_peer_is_reported(peers: Path, code: str, message: str) -> None:
-    with pytest.raises(PeerFailed, match=message):
-        run(peers, code, timeout=2 if "while" in code else 60)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.interop import environments
 from tests.interop.names_page import ours, page
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers.public_names import describe
 
 PAGE = Path(__file__).parents[2] / "docs" / "names.md"
@@ -38,7 +38,7 @@ ANYTHING = {"VAR_POSITIONAL", "VAR_KEYWORD"}
 @pytest.fixture(scope="module")
 def names(tensorflow_python: Path) -> dict[str, Any]:
     """Real TensorFlow's public names: `{name: [kind, signature]}`."""
-    found: dict[str, Any] = environments.run_peer(tensorflow_python, "public_names.py")
+    found: dict[str, Any] = run_peer(tensorflow_python, "public_names.py")
     return found
 
 

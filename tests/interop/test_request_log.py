@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from headrace.serving.warmup_requests import FILE
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.serving.process import serving
 from tests.serving.toy import Service, wait_until, write_version
 

@@ -17,7 +17,7 @@ from headrace.core.errors import UnimplementedError
 from headrace.inspection.description import describe
 from headrace.proto import build
 from headrace.serving.engines.native import NativeEngine
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.saved_model.sample import X, expected, signatures, traced
 
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import headrace as tf
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 
 
 class Network(tf.Module):

@@ -10,7 +10,7 @@ import pytest
 
 import headrace as tf
 from headrace import saved_model
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers import control_flow
 
 

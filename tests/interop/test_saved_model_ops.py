@@ -8,7 +8,7 @@ from pathlib import Path
 
 import headrace  # noqa: F401  (declares the ops)
 from headrace.dispatch.opdef import Arg, registered
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 
 
 def _args(args: Sequence[Arg]) -> list[list[object]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import headrace as tf
 from headrace import saved_model
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers import parsing
 
 

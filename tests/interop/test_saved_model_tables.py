@@ -12,7 +12,7 @@ import headrace as tf
 from headrace import saved_model
 from headrace.core.errors import DataLossError, InvalidArgumentError
 from headrace.proto.messages import SavedModel, parse, serialize
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers import tables
 
 

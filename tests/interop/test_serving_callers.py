@@ -6,7 +6,7 @@ from pathlib import Path
 
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.tls import Tls
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.serving.access.people import TOKENS, gate
 from tests.serving.certificates import Authority
 from tests.serving.toy import write_version

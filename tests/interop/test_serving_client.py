@@ -13,7 +13,7 @@ from headrace.serving.engines.native import NativeEngine
 from headrace.serving.lifecycle import ModelLifecycle
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.serving.toy_grpc import Front
 
 

@@ -15,7 +15,7 @@ from headrace.proto.serving import ModelServerConfig
 from headrace.serving.configuration import text
 from headrace.serving.configuration.model_list import ModelConfig, read_models
 from headrace.serving.storage import All, Latest, Specific
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers.serving_config_texts import RIGHT, WRONG, fields
 
 pytestmark = pytest.mark.interop

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.serving.process import running
 
 MODELS = ("half_plus_two", "half_plus_three", "function", "signatures", "keras", "distributed")

@@ -19,7 +19,7 @@ from headrace.serving.engines.choice import difference_of
 from headrace.serving.engines.litert import LiteRtEngine
 from headrace.serving.engines.options import EngineOptions
 from headrace.serving.engines.selection import ServingEngine
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.serving.engine_models import chosen
 from tests.serving.process import serving
 

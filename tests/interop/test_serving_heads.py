@@ -22,7 +22,7 @@ from headrace.serving.inference import Task, classify, multi_inference, regress
 from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.models import ModelSpec
 from headrace.serving.servable import State
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.serving.process import serving
 from tests.serving.toy import Service, wait_until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headrace.serving.routing.split import pick, place_of
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.serving.toy_traffic import FAILS, Site, variant
 
 HALVES = (variant("stable", 1, 50), variant("canary", 2, 50))

@@ -16,7 +16,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.proto.messages import SavedModel, parse, serialize
 from headrace.serving.engines.native import NativeEngine
 from headrace.serving.servable import State
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers import defaults
 from tests.serving.toy import Service, wait_until
 

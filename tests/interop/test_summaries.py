@@ -19,7 +19,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import headrace as tf
 from tests.interop import browser
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers import summaries
 from tests.interop.tensorboard import Board, board
 

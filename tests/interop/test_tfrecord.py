@@ -10,7 +10,7 @@ import pytest
 
 from headrace.data import tfrecord
 from headrace.data.example import BytesList, Example, Feature, Features, FixedLenFeature, FloatList, Int64List, parse_arrays
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 
 COMPRESSIONS = ["", "GZIP", "ZLIB"]
 FEATURES = {

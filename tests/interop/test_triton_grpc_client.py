@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.serving.toy import write_version
 from tests.serving.toy_grpc import GrpcService
 from tests.serving.toy_v2 import NUMPY, EchoEngine

@@ -16,7 +16,7 @@ from headrace.core.errors import DataLossError, InvalidArgumentError, NotFoundEr
 from headrace.proto.messages import SavedModel, parse, serialize
 from headrace.serving.engines.native import NativeEngine
 from tests.fuzz.runs import assert_nothing_found
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.v1_zoo import MODELS, SAVED_AGAIN, TABLE
 from tests.interop.zoo_page import PAGE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.interop.environments import PEERS
+from tests.interop.peer_runs import PEERS
 
 
 def _declared() -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import headrace as tf
 from headrace.core.errors import HeadraceError
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.interop.peers import zoo_case
 
 SECONDS = 3000.0

@@ -14,7 +14,8 @@ from headrace.cli.monitor import monitor
 from headrace.monitoring.dashboards import grafana
 from headrace.monitoring.files import dashboards
 from headrace.monitoring.rules.objectives import Objectives
-from tests.interop.environments import ensure, run_peer
+from tests.interop.environments import ensure
+from tests.interop.peer_runs import run_peer
 
 BOARDS = {board.uid: board for board in dashboards(Objectives())}
 
