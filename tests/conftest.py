@@ -74,12 +74,6 @@ def _resident_bytes() -> int:
         return 0
 
 
-def pytest_collection_finish() -> None:
-    """What is imported and collected stays: the collector need not look at it again."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks the tests in `interop/`, and takes marked ones out when HEADRACE_NO_INTEROP=1."""
