@@ -186,8 +186,9 @@ class BlobIndex:
         return len(lacking), len(gone)
 
     def close(self) -> None:
-        """Gives back the database."""
-        self._database.close()
+        """Gives back the database, once nobody is about it."""
+        with self._lock:
+            self._database.close()
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

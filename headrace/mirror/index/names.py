@@ -6,7 +6,7 @@ import re
 
 from headrace.core.errors import InvalidArgumentError
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 _RUNS = re.compile(r"[-_.]+")
 _MAX_CHARACTERS = 200
 _MAX_FILENAME = 255
@@ -23,6 +23,11 @@ def normalize(name: str) -> str:
             f"{name[:80]!r} is no project name; expected letters, digits, '.', '_' and '-', the first and last a letter or digit"
         )
     return _RUNS.sub("-", name).lower()
+
+
+def normal_pattern(pattern: str) -> str:
+    """A pattern of names, such as `Acme_*`, so that it fits normal names."""
+    return _RUNS.sub("-", pattern).lower()
 
 
 def check_filename(filename: str) -> str:

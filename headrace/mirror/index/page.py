@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from headrace.core.errors import DataLossError
+from headrace.core.errors import DataLossError, InvalidArgumentError
 from headrace.mirror.index.names import check_filename, normalize
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -20,6 +20,9 @@ API_VERSION = "1.4"
 
 Document = dict[str, Any]
 """A project's page, PEP 691."""
+
+_MAX_DEPTH = 32
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes, content_type: str, url: str, project: str) -> Document:
@@ -41,23 +44,58 @@ def parse(body: bytes, content_type: str, url: str, project: str) -> Document:
         document = _from_html(body, project)
     else:
         raise DataLossError(f"the page of {project} came as {content_type[:80]!r}; expected {JSON_TYPE} or HTML")
-    _check_files(document, url, project)
+    try:
+        _check_files(document, url, project)
+    except InvalidArgumentError as error:
+        raise DataLossError(f"the page of {project} is damaged: {error.message}") from None
     return document
+
+
+def _load(body: bytes) -> Any:
+    """What JSON says, if it can be said again: no numbers that are none, no halves of characters, and no deep nesting.
+
+    Raises:
+        ValueError: it is no JSON, or not such.
+    """
+    document = json.loads(body, parse_constant=_no_number)
+    _check_depth(document, _MAX_DEPTH)
+    if _SURROGATE.search(body):
+        json.dumps(document, ensure_ascii=False).encode()
+    return document
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if left == 0:
+        raise ValueError(f"it is nested more than {_MAX_DEPTH} deep")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(each, (dict, list)):
+            _check_depth(each, left - 1)
 
 
 def _from_json(body: bytes, project: str) -> Document:
     try:
-        document = json.loads(body)
+        document = _load(body)
     except (ValueError, RecursionError) as error:
         raise DataLossError(f"the page of {project} is no JSON: {error}") from None
     if not isinstance(document, dict) or not isinstance(document.get("files"), list):
         raise DataLossError(f'the page of {project} is no JSON object with a list "files"')
     name = document.get("name")
-    if not isinstance(name, str) or normalize(name) != project:
-        raise DataLossError(f"the page of {project} says that it is that of {name!r}")
-    major = str(document.get("meta", {}).get("api-version", "1.0")).partition(".")[0]
+    try:
+        right = isinstance(name, str) and normalize(name) == project
+    except InvalidArgumentError:
+        right = False
+    if not right:
+        raise DataLossError(f"the page of {project} says that it is that of {str(name)[:80]!r}")
+    meta = document.setdefault("meta", {})
+    if not isinstance(meta, dict):
+        raise DataLossError(f'the page of {project} has a "meta" that is no JSON object')
+    major = str(meta.get("api-version", "1.0")).partition(".")[0]
     if major != "1":
-        raise DataLossError(f"the page of {project} has API version {major}; only 1 is known")
+        raise DataLossError(f"the page of {project} has API version {major[:20]}; only 1 is known")
     return document
 
 
@@ -71,12 +109,23 @@ def _check_files(document: Document, url: str, project: str) -> None:
         if not isinstance(file, dict) or not isinstance(file.get("url"), str) or not isinstance(file.get("filename"), str):
             raise DataLossError(f"the page of {project} lists a file without name or URL")
         check_filename(file["filename"])
-        file["url"] = urljoin(url, file["url"])
+        file["url"] = _absolute(url, file["url"], project)
         if isinstance(file.get("provenance"), str):
-            file["provenance"] = urljoin(url, file["provenance"])
+            file["provenance"] = _absolute(url, file["provenance"], project)
         hashes = file.setdefault("hashes", {})
         if not isinstance(hashes, dict):
             raise DataLossError(f"the page of {project} has damaged hashes for {file['filename']!r}")
+
+
+def _absolute(base: str, url: str, project: str) -> str:
+    try:
+        found = urljoin(base, url)
+        path = unquote(urlsplit(found).path)
+    except ValueError as error:
+        raise DataLossError(f"the page of {project} has {url[:200]!r}, which is no URL: {error}") from None
+    if {".", ".."} & set(path.split("/")):  # clients would take them out of the mirror's URL, and ask for something else
+        raise DataLossError(f"the page of {project} has {url[:200]!r}, a path that leads elsewhere")
+    return found
 
 
 def sha256_of(file: Document) -> str | None:
@@ -94,6 +143,10 @@ def metadata_sha256(file: Document) -> str | None:
     return None
 
 
+_STATUS = {"pypi:project-status": "status", "pypi:project-status-reason": "reason"}
+"""PEP 792."""
+
+
 class _Links(html.parser.HTMLParser):
     """The anchors of a page of PEP 503."""
 
@@ -101,12 +154,15 @@ class _Links(html.parser.HTMLParser):
         super().__init__()
         self.files: list[Document] = []
         self.base: str | None = None
+        self.status: dict[str, str] = {}
         self._open: tuple[dict[str, str], list[str]] | None = None
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         found = {key: value or "" for key, value in attributes}
         if tag == "base" and self.base is None:
             self.base = found.get("href")
+        elif tag == "meta" and found.get("name") in _STATUS:
+            self.status[_STATUS[found["name"]]] = found.get("content", "")
         elif tag == "a" and "href" in found:
             self._open = (found, [])
 
@@ -145,9 +201,13 @@ def _from_anchor(attributes: dict[str, str], text: list[str]) -> Document:
 
 def _from_html(body: bytes, project: str) -> Document:
     links = _Links()
-    links.feed(body.decode("utf-8", "replace"))
-    links.close()
+    try:
+        links.feed(body.decode("utf-8", "replace"))
+        links.close()
+    except (AssertionError, ValueError) as error:  # the parser gives up in these ways
+        raise DataLossError(f"the page of {project} is no HTML: {error}") from None
     if links.base:
         for file in links.files:
-            file["url"] = urljoin(links.base, file["url"])
-    return {"meta": {"api-version": "1.0"}, "name": project, "files": links.files}
+            file["url"] = _absolute(links.base, file["url"], project)
+    document = {"meta": {"api-version": "1.0"}, "name": project, "files": links.files}
+    return {**document, "project-status": links.status} if links.status else document

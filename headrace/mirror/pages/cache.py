@@ -171,7 +171,7 @@ class PageCache:
             fresh = known.at(now)
         elif answer.status == 404:
             fresh = StoredPage(None, "", None, now, now)
-        elif known is not None and _goes_back(known.serial, answer.serial):
+        elif known is not None and self._goes_back(upstream, known, answer.serial):
             self._metrics.page("serial_went_back")
             logger.error(
                 "upstream %s went back from serial %s of %s to %s; the later page stays",
@@ -186,10 +186,16 @@ class PageCache:
             for _ in keep_contents(known.document if known is not None else None, document):
                 self._metrics.page("file_changed")
             fresh = StoredPage(document, answer.etag, answer.serial, now, now)
-        await asyncio.to_thread(self._files.write, *key, fresh)
+        try:
+            await asyncio.to_thread(self._files.write, *key, fresh)
+        except OSError as error:  # what upstream says can be given out even if the disk is full
+            self._metrics.page("not_kept")
+            logger.error("the page of %s cannot be kept: %s", project, error)
         self._remember(key, fresh, self._files.modified(*key))
         return fresh
 
-
-def _goes_back(known: int | None, answered: int | None) -> bool:
-    return known is not None and answered is not None and answered < known
+    def _goes_back(self, upstream: Upstream, known: StoredPage, answered: int | None) -> bool:
+        """True for an earlier serial than the known one. After a while it is taken nevertheless: upstream may have begun anew."""
+        if known.serial is None or answered is None or answered >= known.serial:
+            return False
+        return 0 <= self._clock() - known.fetched <= upstream.options.error_seconds

@@ -1,14 +1,18 @@
-"""Pages on disk: one JSON file for each project of each upstream, replaced in one step."""
+"""Pages on disk: one JSON file for each project of each upstream, replaced in one step, with the sha256 of what is in it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+import logging
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from headrace.core import durable
 from headrace.mirror.index.names import normalize
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,9 @@ class StoredPage:
         return replace(self, checked=now)
 
 
+_HEAD, _MIDDLE, _END = b'{"sha256":"', b'","page":', b"}"
+
+
 class PageFiles:
     """The folder of the pages."""
 
@@ -43,15 +50,20 @@ class PageFiles:
     def read(self, upstream: str, project: str) -> StoredPage | None:
         """The page that is kept; None when there is none, or a damaged one, which will be fetched anew."""
         try:
-            return StoredPage(**json.loads(self._path(upstream, project).read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
+            return StoredPage(**json.loads(_checked(self._path(upstream, project).read_bytes())))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, RecursionError) as error:
+            logger.error("the page of %s that is kept of %s is damaged: %s", project, upstream, error)
             return None
 
     def write(self, upstream: str, project: str, page: StoredPage) -> None:
         """Keeps a page."""
         path = self._path(upstream, project)
         path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write(path, json.dumps(asdict(page), separators=(",", ":"), ensure_ascii=False).encode())
+        values = {each.name: getattr(page, each.name) for each in fields(page)}
+        body = json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
+        durable.write(path, b"".join((_HEAD, hashlib.sha256(body).hexdigest().encode(), _MIDDLE, body, _END)))
 
     def upstreams(self) -> list[str]:
         """The upstreams of which pages are kept."""
@@ -66,3 +78,16 @@ class PageFiles:
 
     def _path(self, upstream: str, project: str) -> Path:
         return self._folder / normalize(upstream) / f"{normalize(project)}.json"
+
+
+def _checked(data: bytes) -> bytes:
+    """The page in a file.
+
+    Raises:
+        ValueError: it is not what was written.
+    """
+    start = len(_HEAD) + 64 + len(_MIDDLE)
+    body = data[start : -len(_END)]
+    if data[:start] != b"".join((_HEAD, hashlib.sha256(body).hexdigest().encode(), _MIDDLE)) or not data.endswith(_END):
+        raise ValueError("its content does not have its sha256")
+    return body

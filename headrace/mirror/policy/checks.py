@@ -89,8 +89,15 @@ def _old(days: float, found: Candidate, now: float) -> Verdict | None:
     until = uploaded + days * _DAY_SECONDS
     if now >= until:
         return None
-    when = datetime.fromtimestamp(until).astimezone().isoformat(timespec="minutes")
+    when = _told(until)
     return Verdict(f"{found.name} is too new: this mirror gives out files after {days:g} days, this one from {when} on", until)
+
+
+def _told(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="minutes")
+    except (ValueError, OverflowError, OSError):  # upstream names a year that no calendar has
+        return "a time that never comes"
 
 
 def upload_time(file: Document) -> float | None:

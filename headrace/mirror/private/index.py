@@ -12,10 +12,11 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from headrace.core.errors import AlreadyExistsError, NotFoundError, PermissionDeniedError
+from headrace.core.errors import AlreadyExistsError, DataLossError, NotFoundError, PermissionDeniedError
+from headrace.mirror.index.names import normal_pattern
 from headrace.mirror.index.page import API_VERSION, Document, sha256_of
 from headrace.mirror.pages.stored import PageFiles, StoredPage
-from headrace.mirror.private.packages import Package
+from headrace.mirror.private.packages import Package, identity
 from headrace.mirror.upstream.source import FilePart
 from headrace.store.blobs import BlobStore
 from headrace.store.index import BlobIndex
@@ -47,7 +48,7 @@ class PrivateIndex:
         locks: Path,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._patterns = tuple(patterns)
+        self._patterns = tuple(map(normal_pattern, patterns))
         self._files = files
         self._store = store
         self._index = index
@@ -69,10 +70,19 @@ class PrivateIndex:
         known = self._known.get(project)
         if known is not None and known[0] == modified:
             return known[1]
-        page = self._files.read(NAME, project)
+        page = self._read(project)
         if page is None:
             raise NotFoundError(f"the private project {project} has no files here; private names are not looked for elsewhere")
         self._known[project] = (modified, page)
+        return page
+
+    def _read(self, project: str) -> StoredPage | None:
+        """The page that is kept. Nobody else has it, so a damaged one is not taken for none."""
+        page = self._files.read(NAME, project)
+        if page is None and self._files.modified(NAME, project):
+            raise DataLossError(
+                f"the list of the files of {project} is damaged; put it back from a backup, or remove it and upload again"
+            )
         return page
 
     def add(self, package: Package, filename: str, digest: str, size: int) -> bool:
@@ -88,13 +98,17 @@ class PrivateIndex:
             )
         with self._locked(package.project):
             now = self._clock()
-            known = self._files.read(NAME, package.project)
+            known = self._read(package.project)
             document = known.document if known is not None and known.document is not None else _empty(package.project)
             for file in document["files"]:
                 if file["filename"] == filename:
                     if sha256_of(file) == digest:
                         return False
                     raise AlreadyExistsError(f"{filename} is here with another content; give the new one another version")
+                if identity(file["filename"]) == identity(filename):
+                    raise AlreadyExistsError(
+                        f"{filename} is here as {file['filename']}, which means the same; give it another version"
+                    )
             document["files"].append(self._entry(package, filename, digest, size, now))
             document["versions"] = sorted({*document["versions"], package.version})
             self._index.add(digest, size)

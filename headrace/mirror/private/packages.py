@@ -5,17 +5,19 @@ from __future__ import annotations
 import email.parser
 import tarfile
 import zipfile
+import zlib
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from headrace.core.errors import InvalidArgumentError
 from headrace.mirror.index.names import check_filename, normalize
+from headrace.mirror.private.members import BoundedGzip, Members
 
 _MAX_METADATA_BYTES = 4 << 20
-_MAX_MEMBERS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,27 @@ def inspect(filename: str, path: Path) -> Package:
         raise InvalidArgumentError(f"{filename} is no name of a wheel or of a source archive: {error}") from None
     try:
         metadata = _of_wheel(filename, path) if wheel else _of_archive(filename, path)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise InvalidArgumentError(f"{filename} cannot be opened: {error}") from None
     fields = email.parser.BytesParser().parsebytes(metadata, headersonly=True)
     _check_same(filename, name, version, str(fields["Name"] or ""), str(fields["Version"] or ""))
-    return Package(str(name), str(version), str(fields["Requires-Python"] or ""), metadata if wheel else None)
+    python = " ".join(str(fields["Requires-Python"] or "").split())
+    try:
+        SpecifierSet(python)
+    except InvalidSpecifier:
+        raise InvalidArgumentError(
+            f"{filename} asks for Python {python[:80]!r}, which is no range of versions, such as '>=3.9'"
+        ) from None
+    return Package(str(name), str(version), python, metadata if wheel else None)
 
 
 def _check_same(filename: str, name: str, version: Version, inner_name: str, inner_version: str) -> None:
@@ -70,9 +88,8 @@ def _check_same(filename: str, name: str, version: Version, inner_name: str, inn
 
 def _of_wheel(filename: str, path: Path) -> bytes:
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        _check_members(filename, names)
-        found = [each for each in names if each.endswith(".dist-info/METADATA") and each.count("/") == 1]
+        Members(filename, path.stat().st_size).zip(archive)
+        found = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA") and each.count("/") == 1]
         if len(found) != 1:
             raise InvalidArgumentError(f"{filename} has {len(found)} METADATA files; a wheel has one")
         with archive.open(found[0]) as file:
@@ -80,21 +97,19 @@ def _of_wheel(filename: str, path: Path) -> bytes:
 
 
 def _of_archive(filename: str, path: Path) -> bytes:
+    members = Members(filename, path.stat().st_size)
     if filename.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            _check_members(filename, names)
-            found = [each for each in names if each.endswith("/PKG-INFO") and each.count("/") == 1]
+            members.zip(archive)
+            found = [each for each in archive.namelist() if each.endswith("/PKG-INFO") and each.count("/") == 1]
             if not found:
                 raise InvalidArgumentError(f"{filename} has no PKG-INFO")
             with archive.open(found[0]) as file:
                 return _bounded(filename, file.read(_MAX_METADATA_BYTES + 1))
     metadata = None
-    with tarfile.open(path, "r:gz") as tar:
-        for count, member in enumerate(tar):
-            if count >= _MAX_MEMBERS:
-                raise InvalidArgumentError(f"{filename} has more than {_MAX_MEMBERS} members")
-            _check_members(filename, [member.name])
+    with path.open("rb") as packed, BoundedGzip(packed, members.limit) as raw, tarfile.open(fileobj=raw, mode="r:") as tar:
+        for member in tar:
+            members.tar(tar, member)
             if member.isfile() and member.name.endswith("/PKG-INFO") and member.name.count("/") == 1:
                 inner = tar.extractfile(member)
                 assert inner is not None
@@ -104,15 +119,19 @@ def _of_archive(filename: str, path: Path) -> bytes:
     return metadata
 
 
-def _check_members(filename: str, names: list[str]) -> None:
-    if len(names) > _MAX_MEMBERS:
-        raise InvalidArgumentError(f"{filename} has more than {_MAX_MEMBERS} members")
-    for name in names:
-        if name.startswith(("/", "\\")) or ".." in PurePosixPath(name.replace("\\", "/")).parts or ":" in name.split("/")[0]:
-            raise InvalidArgumentError(f"{filename} has a member {name[:100]!r}, which leads out of where it is unpacked")
-
-
 def _bounded(filename: str, data: bytes) -> bytes:
     if len(data) > _MAX_METADATA_BYTES:
         raise InvalidArgumentError(f"the metadata of {filename} has more than {_MAX_METADATA_BYTES} bytes")
     return data
+
+
+def identity(filename: str) -> tuple[object, ...]:
+    """What a file's name means. Two names that mean the same are the same file to an installer."""
+    try:
+        if filename.endswith(".whl"):
+            name, version, build, tags = parse_wheel_filename(filename)
+            return name, version, build, tags
+        project, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+        return (filename,)
+    return project, version, filename.endswith(".zip")

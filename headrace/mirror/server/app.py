@@ -30,6 +30,8 @@ _METADATA = ".metadata"
 _KINDS = {"simple": "page", "files": "file", "provenance": "provenance", "legacy": "upload", "v2": "oci"}
 """What metrics call requests, by the first part of their path."""
 _MAX_PROVENANCE_BYTES = 16 << 20
+_JSON = ("application/json", "application/vnd.pypi.integrity.v1+json")
+"""What a provenance is; other types are of no use to clients, and a browser might run them."""
 
 
 class MirrorApp:
@@ -81,7 +83,7 @@ class MirrorApp:
     async def _counted(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        kind = _KINDS.get(request.path.split("/", 2)[1], "other")
+        kind = _KINDS.get(request.path.lstrip("/").partition("/")[0], "other")
         try:
             response = await handler(request)
         except web.HTTPException as error:
@@ -148,7 +150,8 @@ class MirrorApp:
         for file in offered(found.page.document or {"files": []}):
             if file["filename"] == filename and isinstance(file.get("provenance"), str):
                 body, kind = await found.source.document(file["provenance"], _MAX_PROVENANCE_BYTES)
-                return web.Response(body=body, headers={"Content-Type": kind, "X-Content-Type-Options": "nosniff"})
+                shown = kind if kind.partition(";")[0].strip().lower() in _JSON else "application/octet-stream"
+                return web.Response(body=body, headers={"Content-Type": shown, "X-Content-Type-Options": "nosniff"})
         raise NotFoundError(f"project {project} has no provenance for {filename!r}")
 
     async def _project(self, request: web.Request) -> tuple[str, Found]:

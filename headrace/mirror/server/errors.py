@@ -30,5 +30,5 @@ def http_status(error: errors.OpError) -> int:
 def response(error: errors.OpError) -> web.Response:
     """The answer that tells of an error: in its body, and in its reason phrase, which pip shows."""
     line = " ".join(error.message.split())
-    reason = line.encode("ascii", "replace").decode()[:_MAX_REASON]
+    reason = "".join(each if " " <= each <= "~" else "?" for each in line)[:_MAX_REASON]
     return web.Response(text=f"{error.message}\n", status=http_status(error), reason=reason)

@@ -28,13 +28,13 @@ from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.server.app import MirrorApp
 from headrace.mirror.server.files import FileSender
 from headrace.mirror.server.uploads import Uploads
+from headrace.mirror.upkeep import Upkeep
 from headrace.mirror.upstream.client import Upstream
 from headrace.store.blobs import BlobStore
-from headrace.store.index import BlobIndex, evict, open_index
+from headrace.store.index import BlobIndex, open_index
 
 logger = logging.getLogger(__name__)
 
-_EVICTION_SECONDS = 60.0
 _GRACE_SECONDS = 25.0
 
 
@@ -109,12 +109,14 @@ async def running(options: MirrorOptions) -> AsyncIterator[str]:
         UnavailableError: the address cannot be listened on.
     """
     async with assembled(options) as parts:
-        evicting = asyncio.create_task(_evict(parts.store, parts.index, options))
+        upkeep = Upkeep(options.root, parts.store, parts.index, parts.downloads, options.high_bytes, options.low_bytes)
+        looking_after = asyncio.create_task(upkeep.run())
         try:
             async with listening(parts.app, options) as url:
                 yield url
         finally:
-            evicting.cancel()
+            looking_after.cancel()
+            await upkeep.end()
 
 
 @contextlib.asynccontextmanager
@@ -157,11 +159,3 @@ async def _listen(runner: web.AppRunner, options: MirrorOptions) -> str:
         ) from None
     host, port = runner.addresses[0][:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-async def _evict(store: BlobStore, index: BlobIndex, options: MirrorOptions) -> None:
-    while True:
-        freed = await asyncio.to_thread(evict, store, index, options.high_bytes, options.low_bytes)
-        if freed:
-            logger.info("made room: %d bytes that were used longest ago are gone", freed)
-        await asyncio.sleep(_EVICTION_SECONDS)

@@ -32,11 +32,12 @@ class RenderedPage:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A page that was made of a document, and is good `until` then, and while the policy stamps it so."""
+    """A page that was made of a document; good from `since` to `until`, for clocks are put back, too, and while the stamp holds."""
 
     document: Document
     stamp: Stamp
     page: RenderedPage
+    since: float
     until: float
 
 
@@ -60,13 +61,13 @@ class Renderer:
         kept = self._kept.get(key)
         now, stamp = self._clock(), self._judge.stamp(project)
         document = found.page.document
-        if kept is not None and kept.document is document and kept.stamp == stamp and now < kept.until:
+        if kept is not None and kept.document is document and kept.stamp == stamp and kept.since <= now < kept.until:
             self._kept.move_to_end(key)
             return kept.page
         assert document is not None
         seen = await asyncio.to_thread(view, self._judge, project, document, now)
         made = await asyncio.to_thread(_render, seen.document, found.source.name, project, media_type)
-        self._keep(key, _Kept(document, stamp, made, seen.until))
+        self._keep(key, _Kept(document, stamp, made, now, seen.until))
         return made
 
     def _keep(self, key: tuple[str, str, str], kept: _Kept) -> None:

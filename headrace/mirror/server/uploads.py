@@ -127,7 +127,10 @@ class Uploads:
                 if size > self._max_file_bytes:
                     raise ResourceExhaustedError(f"the file has more than {self._max_file_bytes} bytes")
                 state.update(piece)
-                await asyncio.to_thread(file.write, piece)
+                try:
+                    await asyncio.to_thread(file.write, piece)
+                except OSError as error:
+                    raise ResourceExhaustedError(f"the file cannot be kept: {error.strerror}") from None
         return state.hexdigest()
 
     def _check(self, uploader: Uploader, sent: dict[str, str], filename: str, digest: str, work: Path) -> Package:
