@@ -7,9 +7,8 @@ the mirror, monitoring and deployment are.
 import sys as _sys
 
 from headrace.core.distribution import IS_WHOLE as _IS_WHOLE
+from headrace.core.distribution import VERSION as __version__
 from headrace.core.facades import explain_absence as _explain_absence
-
-__version__ = "0.1.0"
 
 if _IS_WHOLE:
     from headrace import audio as audio

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from headrace import __version__
 from headrace.cli.lazy import Entry, LazyGroup
+from headrace.core.distribution import VERSION
 
 COMMANDS = {
     "demo": Entry("headrace.cli.demo", "Train, export, serve and swap a model on real images.", extra="serving"),
@@ -26,6 +26,6 @@ COMMANDS = {
 
 
 @click.group(cls=LazyGroup, table=COMMANDS)
-@click.version_option(__version__)
+@click.version_option(VERSION)
 def main() -> None:
     """Headrace: from a training script to a served model."""

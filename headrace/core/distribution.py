@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+VERSION = "0.1.0"
+"""Of Headrace."""
+
 COMPUTING = ("google_crc32c", "jax", "malt", "ml_dtypes", "numpy", "scipy")
 """What `headrace` needs to compute, as it is imported."""
 

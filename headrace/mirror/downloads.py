@@ -12,12 +12,14 @@ import contextlib
 import functools
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
 from headrace.core.errors import AbortedError, DataLossError, ResourceExhaustedError, UnavailableError
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.segments import in_order
+from headrace.mirror.status.state import Transfer
 from headrace.mirror.upstream.source import FilePart, NoPartsError, PartedSource, Source
 from headrace.mirror.upstream.wording import shown
 from headrace.store import digests
@@ -59,10 +61,14 @@ class Wanted:
 
 @dataclass(slots=True)
 class _Fetch:
-    """A file that is coming. `moved` is set when more has come, and another event takes its place."""
+    """A file that is coming: `size` bytes of it are here. `moved` is set when more has come, and another event takes its place."""
 
     task: asyncio.Task[None]
+    wanted: Wanted
     total: int | None = None
+    size: int = 0
+    answered: bool = False
+    begun: float = field(default_factory=time.monotonic)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self) -> None:
@@ -92,9 +98,30 @@ class Downloads:
         self._parallel = 0
 
     @property
+    def metrics(self) -> MirrorMetrics:
+        """What is told of what happens."""
+        return self._metrics
+
+    @property
     def coming(self) -> int:
         """How many files are on their way."""
         return len(self._coming)
+
+    @property
+    def transfers(self) -> tuple[Transfer, ...]:
+        """The files on their way, the oldest first. May be asked for in another thread."""
+        now = time.monotonic()
+        return tuple(
+            Transfer(
+                shown(each.wanted.url),
+                each.wanted.source.name,
+                each.size,
+                each.total if each.wanted.size is None else each.wanted.size,
+                now - each.begun,
+                not each.answered,
+            )
+            for each in list(self._coming.values())
+        )
 
     async def size(self, wanted: Wanted) -> int:
         """The size of a file; it begins to come when it is not there.
@@ -204,7 +231,7 @@ class Downloads:
     def _begin(self, wanted: Wanted) -> _Fetch:
         fetch = self._coming.get(wanted.digest)
         if fetch is None or fetch.task.done():
-            fetch = _Fetch(asyncio.create_task(self._run(wanted)))
+            fetch = _Fetch(asyncio.create_task(self._run(wanted)), wanted)
             self._coming[wanted.digest] = fetch
             fetch.task.add_done_callback(functools.partial(self._ended, wanted.digest, fetch))
         return fetch
@@ -258,6 +285,7 @@ class Downloads:
                 return False
             await self._check_size(wanted, part)
             self._coming[wanted.digest].total = part.total
+            self._coming[wanted.digest].answered = True
             await self._take(wanted, reception, part.pieces())
         if part.total is not None and reception.size < part.total:
             raise UnavailableError(f"{shown(wanted.url)} broke off after {reception.size} of {part.total} bytes")
@@ -295,6 +323,7 @@ class Downloads:
                 await asyncio.to_thread(reception.write, piece)
             except OSError as error:
                 raise self._unkept(wanted, reception, error) from None
+            fetch.size, fetch.answered = reception.size, True
             fetch.tell()
 
     def _unkept(self, wanted: Wanted, reception: Reception, error: OSError) -> ResourceExhaustedError:
@@ -311,7 +340,8 @@ class Downloads:
             raise DataLossError(f"{shown(wanted.url)} is not what its page says: {error.message}") from None
         except OSError as error:
             raise self._unkept(wanted, reception, error) from None
-        self._metrics.fetched(reception.size)
+        fetch = self._coming.get(wanted.digest)
+        self._metrics.fetched(reception.size, time.monotonic() - fetch.begun if fetch is not None else 0.0)
         try:
             await asyncio.to_thread(self._index.add, wanted.digest, reception.size)
         except sqlite3.Error as error:  # the file is there; the index finds it when it is read anew

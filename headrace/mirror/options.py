@@ -57,6 +57,7 @@ class MirrorOptions:
         low_bytes: until it is this large.
         max_file_bytes: of one file.
         max_page_bytes: of one page.
+        drain_seconds: between the word to end and the end of taking requests, in which load balancers learn of it.
     """
 
     root: Path
@@ -71,3 +72,4 @@ class MirrorOptions:
     low_bytes: int = 80 << 30
     max_file_bytes: int = 8 << 30
     max_page_bytes: int = 128 << 20
+    drain_seconds: float = 0.0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
 
 from headrace.cli.mirror.options import ROOT
+from headrace.mirror.status import check
 from headrace.store.blobs import BlobStore
 from headrace.store.index import open_index
 
@@ -32,6 +34,7 @@ def fsck(context: click.Context, root: Path, repair: bool) -> None:
             lacking, gone = index.rebuild()
             click.echo(f"index: {lacking} files added, {gone} removed")
         usage = index.usage()
+        check.write(root, check.Check(time.time(), usage.files, damaged, repair))
     finally:
         index.close()
     click.echo(f"{usage.files} files, {usage.bytes} bytes; {damaged} damaged")

@@ -39,6 +39,7 @@ _GIB = 1 << 30
 @click.option("--error_hours", type=click.FloatRange(0), default=168.0, show_default=True, help="While upstream fails.")
 @click.option("--high_gib", type=click.FloatRange(0), default=100.0, show_default=True, help="Above it the oldest files go.")
 @click.option("--low_gib", type=click.FloatRange(0), default=80.0, show_default=True, help="Until so much is left.")
+@click.option("--drain_seconds", type=click.FloatRange(0, 600), default=0.0, help="Not ready, before requests are refused.")
 def serve(
     root: Path,
     upstreams: tuple[str, ...],
@@ -52,6 +53,7 @@ def serve(
     error_hours: float,
     high_gib: float,
     low_gib: float,
+    drain_seconds: float,
 ) -> None:
     """Answer pip, uv and all others that speak the Simple repository API."""
     log_lines.configure()
@@ -74,6 +76,7 @@ def serve(
             port,
             high_bytes=int(high_gib * _GIB),
             low_bytes=int(low_gib * _GIB),
+            drain_seconds=drain_seconds,
         )
         asyncio.run(run_mirror(options))
     except OpError as error:

@@ -69,6 +69,10 @@ class PageFiles:
         """The upstreams of which pages are kept."""
         return sorted(path.name for path in self._folder.glob("*") if path.is_dir())
 
+    def projects(self, upstream: str) -> list[str]:
+        """The projects of which a page of this upstream is kept, among them some that it does not have."""
+        return [path.stem for path in (self._folder / normalize(upstream)).glob("*.json")]
+
     def modified(self, upstream: str, project: str) -> int:
         """Changes when another process has written the page; 0 when there is none."""
         try:

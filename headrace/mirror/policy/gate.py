@@ -51,6 +51,7 @@ class Gate:
         if refusal is not None:
             self._note("refused", refusal, project, file, caller)
             self._metrics.refused(refusal.rule)
+            self._metrics.refusals.note(project, file["filename"], refusal.rule, refusal.reason)
             raise PermissionDeniedError(refusal.reason)
         for verdict in verdicts:
             self._note("excepted", verdict, project, file, caller)

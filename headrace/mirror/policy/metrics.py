@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from headrace.core.exposition import Counter, Gauge, render
+from headrace.core.exposition import Counter, Family, Gauge, render
 from headrace.mirror.policy.advisories.database import Status
+from headrace.mirror.status.refusals import Refusals
 
 
 class PolicyMetrics:
-    """The metric families of the policy, and the events that feed them."""
+    """The metric families of the policy, and the events that feed them.
+
+    Attributes:
+        refusals: the last ones.
+    """
 
     def __init__(self) -> None:
         self._refusals = Counter("headrace_mirror_refusals_total", "Requests for files that a rule refused.", ["rule"])
@@ -18,10 +23,15 @@ class PolicyMetrics:
         self._age = Gauge("headrace_mirror_advisories_age_seconds", "Time since the newest imported advisory was changed.")
         self._audit.add((), 0.0)  # so that the first failure is seen as a change
         self._outdated.replace({(): 0.0})
+        self.refusals = Refusals()
 
     def refused(self, rule: str) -> None:
         """A rule refused a file that was asked for."""
         self._refusals.add((rule,))
+
+    def refused_by_rule(self) -> dict[str, float]:
+        """How many requests each rule refused."""
+        return {rule: value for (rule,), value in self._refusals.values().items()}
 
     def event(self, name: str) -> None:
         """Something happened, such as "reloaded" or "publisher_changed"."""
@@ -39,4 +49,4 @@ class PolicyMetrics:
         """The part of the page that Prometheus reads; `status` is that of the advisories."""
         self._advisories.replace({(): float(status.advisories if status is not None else 0)})
         self._age.replace({(): now - status.newest} if status is not None else {})
-        return render(list(vars(self).values()))
+        return render([each for each in vars(self).values() if isinstance(each, Family)])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from aiohttp import web
 
@@ -27,11 +28,30 @@ from headrace.store.blobs import BlobStore
 logger = logging.getLogger(__name__)
 
 _METADATA = ".metadata"
-_KINDS = {"simple": "page", "files": "file", "provenance": "provenance", "legacy": "upload", "v2": "oci"}
+_KINDS = {
+    "simple": "page",
+    "files": "file",
+    "provenance": "provenance",
+    "legacy": "upload",
+    "v2": "oci",
+    "status": "status",
+    "status.json": "status",
+    "metrics": "status",
+    "livez": "status",
+    "readyz": "status",
+    "": "status",
+}
 """What metrics call requests, by the first part of their path."""
 _MAX_PROVENANCE_BYTES = 16 << 20
 _JSON = ("application/json", "application/vnd.pypi.integrity.v1+json")
 """What a provenance is; other types are of no use to clients, and a browser might run them."""
+
+
+class Room(Protocol):
+    """A part of the mirror that answers requests."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """What it answers."""
 
 
 class MirrorApp:
@@ -45,6 +65,7 @@ class MirrorApp:
         uploads: takes packages of one's own; None takes none.
         metrics: told of every answer.
         metrics_page: makes the page that Prometheus reads.
+        rooms: what has routes of its own.
     """
 
     def __init__(
@@ -56,7 +77,9 @@ class MirrorApp:
         uploads: Uploads | None,
         metrics: MirrorMetrics,
         metrics_page: Callable[[], str],
+        rooms: Sequence[Room] = (),
     ) -> None:
+        self._rooms = tuple(rooms)
         self._metrics = metrics
         self._metrics_page = metrics_page
         self._pages = pages
@@ -77,6 +100,8 @@ class MirrorApp:
         app.router.add_get("/simple/{project}/", self._page)
         app.router.add_get("/files/{upstream}/{project}/{path:.+}", self._file)
         app.router.add_get("/provenance/{upstream}/{project}/{filename}", self._provenance)
+        for room in self._rooms:
+            app.router.add_routes(room.routes())
         return app
 
     @web.middleware

@@ -83,7 +83,9 @@ class FileSender:
         try:
             file = await asyncio.to_thread(self._store.path(wanted.digest).open, "rb")
         except FileNotFoundError:  # not here yet, or no longer
+            self._downloads.metrics.sent("upstream", stop - start)
             return await self._relay(request, response, wanted, start, stop)
+        self._downloads.metrics.sent("store", stop - start)
         with file, _whole_or_broken(request):
             return await self._send(request, response, file, start, stop)
 

@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from headrace.core.distribution import VERSION
 from headrace.core.errors import InvalidArgumentError, UnavailableError
 from headrace.mirror.downloads import Downloads
 from headrace.mirror.index.names import normalize
+from headrace.mirror.index.page import Document
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.models.oci.registry import Registry
 from headrace.mirror.models.oci.routes import OciRoutes
@@ -23,11 +26,17 @@ from headrace.mirror.options import MirrorOptions
 from headrace.mirror.pages.cache import PageCache
 from headrace.mirror.pages.stored import PageFiles
 from headrace.mirror.policy.enforcement import enforced
+from headrace.mirror.policy.judge import Judge
+from headrace.mirror.policy.view import view
 from headrace.mirror.private.index import NAME as PRIVATE
 from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.server.app import MirrorApp
 from headrace.mirror.server.files import FileSender
 from headrace.mirror.server.uploads import Uploads
+from headrace.mirror.status.readiness import Readiness
+from headrace.mirror.status.routes import StatusRoutes
+from headrace.mirror.status.search import Search
+from headrace.mirror.status.watch import Watch
 from headrace.mirror.upkeep import Upkeep
 from headrace.mirror.upstream.client import Upstream
 from headrace.store.blobs import BlobStore
@@ -47,6 +56,7 @@ class Parts:
         index: what is known of them.
         downloads: fetches those that are missing.
         pages: the projects' pages.
+        readiness: says whether requests should come.
         app: answers requests.
     """
 
@@ -54,6 +64,7 @@ class Parts:
     index: BlobIndex
     downloads: Downloads
     pages: PageCache
+    readiness: Readiness
     app: web.Application
 
 
@@ -68,7 +79,7 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     store = BlobStore(options.root)
     index = await asyncio.to_thread(open_index, options.root)
     upstreams = [Upstream(each) for each in options.upstreams]
-    metrics = MirrorMetrics()
+    metrics = MirrorMetrics(VERSION)
     downloads = Downloads(store, index, options.max_file_bytes, metrics)
     files = PageFiles(options.root / "pages")
     private = PrivateIndex(options.private, files, store, index, options.root / "locks") if options.private else None
@@ -81,17 +92,18 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     pages = PageCache(files, upstreams, private, options.max_page_bytes, metrics)
 
     def metrics_page() -> str:
-        left_alone = {each.options.name: each.breaker.is_open for each in upstreams}
-        return metrics.text(index.usage(), downloads.coming, left_alone) + policy.metrics_text()
+        return metrics.text(watch.look()) + policy.metrics_text()
 
-    app = MirrorApp(pages, store, downloads, policy, uploads, metrics, metrics_page).build()
     published = await asyncio.to_thread(Published, options.root, store, index)
     registry = await asyncio.to_thread(Registry, options.root, store, index, published)
     oci_uploads = OciUploads(options.root / "oci" / ".uploads")
     oci = OciRoutes(registry, oci_uploads, FileSender(store, downloads), options.uploaders, options.max_file_bytes)
-    app.router.add_routes(oci.routes())
+    watch = Watch(options.root, index, downloads, upstreams, options.high_bytes)
+    readiness = Readiness(options.root)
+    status = StatusRoutes(watch, metrics, policy.metrics, Search(files, store, _reasons(policy.judge)), lambda _: None)
+    app = MirrorApp(pages, store, downloads, policy, uploads, metrics, metrics_page, [oci, status, readiness]).build()
     try:
-        yield Parts(store, index, downloads, pages, app)
+        yield Parts(store, index, downloads, pages, readiness, app)
     finally:
         await stack.aclose()
         await downloads.close()
@@ -114,6 +126,7 @@ async def running(options: MirrorOptions) -> AsyncIterator[str]:
         try:
             async with listening(parts.app, options) as url:
                 yield url
+                await parts.readiness.drain(options.drain_seconds)
         finally:
             looking_after.cancel()
             await upkeep.end()
@@ -139,6 +152,15 @@ async def serve(options: MirrorOptions) -> None:
     async with running(options) as url:
         print(f"Headrace mirrors {', '.join(each.name for each in options.upstreams)} on {url}/simple/", flush=True)
         await ended.wait()
+
+
+def _reasons(judge: Judge) -> Callable[[str, Document], dict[str, str]]:
+    """What says why files of a project's page are not given out, by their names."""
+
+    def reasons(project: str, page: Document) -> dict[str, str]:
+        return {name: verdict.reason for name, verdict in view(judge, project, page, time.time()).refused.items()}
+
+    return reasons
 
 
 def _check(options: MirrorOptions) -> None:

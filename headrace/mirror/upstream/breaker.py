@@ -26,6 +26,23 @@ class Breaker:
         self._failures = 0
         self._until = 0.0
         self._reason = ""
+        self._failing_since = 0.0
+        self._answered: float | None = None
+
+    @property
+    def failures(self) -> int:
+        """In a row, up to now."""
+        return self._failures
+
+    @property
+    def failing_seconds(self) -> float:
+        """Since the first of the failures in a row; 0 without one."""
+        return self._clock() - self._failing_since if self._failures else 0.0
+
+    @property
+    def answered(self) -> float | None:
+        """When upstream last answered, in seconds since 1970; None when it has not since the start."""
+        return self._answered
 
     @property
     def is_open(self) -> bool:
@@ -49,15 +66,20 @@ class Breaker:
         """Upstream has answered."""
         self._failures = 0
         self._reason = ""
+        self._answered = time.time()
 
     def rest(self, seconds: float) -> None:
         """Upstream asks to be left alone for so long."""
+        if not self._failures:
+            self._failing_since = self._clock()
         self._failures = max(self._failures, self._limit)
         self._until = max(self._until, self._clock() + seconds)
         self._reason = "asks to be left alone"
 
     def failed(self) -> None:
         """Upstream has not answered, or with a fault of its own."""
+        if not self._failures:
+            self._failing_since = self._clock()
         self._failures += 1
         if self._failures >= self._limit:
             self._until = self._clock() + self._seconds
