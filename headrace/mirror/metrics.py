@@ -37,6 +37,7 @@ class MirrorMetrics:
     def __init__(self, version: str = "") -> None:
         self._requests = Counter("headrace_mirror_requests_total", "Answers by kind of request.", ["kind", "status"])
         self._pages = Counter("headrace_mirror_pages_total", "What became of asks for pages.", ["event"])
+        self._models = Counter("headrace_mirror_models_total", "What became of asks for models' revisions.", ["protocol", "event"])
         self._downloads = Counter("headrace_mirror_downloads_total", "What became of transfers from upstream.", ["event"])
         self._bytes = Counter("headrace_mirror_fetched_bytes_total", "Bytes of files fetched from upstream.")
         self._age = Histogram("headrace_mirror_page_age_seconds", "Age of the pages given out.", ["upstream"], _AGE_BOUNDS)
@@ -87,6 +88,10 @@ class MirrorMetrics:
     def page(self, event: str) -> None:
         """Something happened to a page, such as a "hit"."""
         self._pages.add((event,))
+
+    def model(self, protocol: str, event: str) -> None:
+        """Something happened to a model's revision, such as a "hit"."""
+        self._models.add((protocol, event))
 
     def given(self, upstream: str, age: float) -> None:
         """A page of this age, in seconds, was given out."""

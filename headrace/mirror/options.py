@@ -41,6 +41,19 @@ class UpstreamOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """The model hubs that are mirrored.
+
+    Attributes:
+        huggingface: a hub of Hugging Face's protocol; None for none.
+        huggingface_token: the mirror's own, for repositories that want one. What it opens is open to all who may ask the mirror.
+    """
+
+    huggingface: UpstreamOptions | None = None
+    huggingface_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class MirrorOptions:
     """A mirror.
 
@@ -51,6 +64,7 @@ class MirrorOptions:
         policy_file: is looked at while the mirror runs, for another policy; None when there is none.
         private: patterns of names that are private: they are looked for here only, and only they can be uploaded.
         uploaders: who may upload.
+        models: the model hubs.
         host: the address to listen on.
         port: 0 takes a free one.
         high_bytes: when the store is larger, what was used longest ago makes room.
@@ -66,10 +80,11 @@ class MirrorOptions:
     policy_file: Path | None = None
     private: tuple[str, ...] = ()
     uploaders: tuple[Uploader, ...] = ()
+    models: ModelOptions = field(default_factory=ModelOptions)
     host: str = "127.0.0.1"
     port: int = 8466
     high_bytes: int = 100 << 30
     low_bytes: int = 80 << 30
-    max_file_bytes: int = 8 << 30
+    max_file_bytes: int = 64 << 30
     max_page_bytes: int = 128 << 20
     drain_seconds: float = 0.0

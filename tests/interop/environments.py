@@ -25,6 +25,7 @@ PACKAGES = {
     "kubernetes-validate": "1.37.0",
     "schemathesis": "4.32.5",
     "oras": "0.2.43",
+    "huggingface-hub": "2.4.0",
 }
 """The peers: an environment of this name holds the package of this name in this version."""
 BESIDE = {

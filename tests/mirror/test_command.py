@@ -34,5 +34,11 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     assert "holds no mirror" in run(mirror, ["fsck", f"--root={tmp_path}"]).output
     assert "is no URL of a Simple API" in run(mirror, ["serve", f"--root={tmp_path}", "--upstream=ftp://x/"]).output
     assert "is above --high_gib=1" in run(mirror, ["serve", "--low_gib=2", "--high_gib=1"]).output
+    assert "name the hub that the token is for" in run(mirror, ["serve", "--upstream=http://x/", "--hf_token_file=x"]).output
+    token = tmp_path / "token"
+    token.write_text("two words")
+    hub = ["serve", f"--root={tmp_path}", "--upstream=http://x/", "--hf_upstream=http://y/"]
+    assert "holds no token" in run(mirror, [*hub, f"--hf_token_file={token}"]).output
+    assert "is no URL of a hub" in run(mirror, [*hub[:3], "--hf_upstream=ftp://y/"]).output
     twice = run(mirror, ["serve", f"--root={tmp_path}", "--port=0", "--upstream=a=http://x/", "--upstream=a=http://y/"])
     assert "two upstreams have the same name" in twice.output

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from headrace.cli.mirror.models import model_options
 from headrace.cli.mirror.options import ROOT
 from headrace.core import log_lines
 from headrace.core.errors import OpError
@@ -32,6 +33,8 @@ _GIB = 1 << 30
 @click.option(
     "--uploaders", type=click.Path(path_type=Path), help="A TOML file: who may upload packages of private names, and models."
 )
+@click.option("--hf_upstream", help="URL of a hub of Hugging Face's protocol, which clients ask at /hf.")
+@click.option("--hf_token_file", type=click.Path(path_type=Path), help="The mirror's own token for that hub.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8466, show_default=True, help="0 takes a free one.")
 @click.option("--fresh_minutes", type=click.FloatRange(0), default=10.0, show_default=True, help="Pages so old are not asked for.")
@@ -40,12 +43,15 @@ _GIB = 1 << 30
 @click.option("--high_gib", type=click.FloatRange(0), default=100.0, show_default=True, help="Above it the oldest files go.")
 @click.option("--low_gib", type=click.FloatRange(0), default=80.0, show_default=True, help="Until so much is left.")
 @click.option("--drain_seconds", type=click.FloatRange(0, 600), default=0.0, help="Not ready, before requests are refused.")
+@click.option("--max_file_gib", type=click.FloatRange(0), default=64.0, show_default=True, help="Larger files are not taken.")
 def serve(
     root: Path,
     upstreams: tuple[str, ...],
     policy: Path | None,
     private: tuple[str, ...],
     uploaders: Path | None,
+    hf_upstream: str | None,
+    hf_token_file: Path | None,
     host: str,
     port: int,
     fresh_minutes: float,
@@ -54,6 +60,7 @@ def serve(
     high_gib: float,
     low_gib: float,
     drain_seconds: float,
+    max_file_gib: float,
 ) -> None:
     """Answer pip, uv and all others that speak the Simple repository API."""
     log_lines.configure()
@@ -72,11 +79,13 @@ def serve(
             policy,
             private,
             known,
+            model_options(hf_upstream, hf_token_file, patience),
             host,
             port,
             high_bytes=int(high_gib * _GIB),
             low_bytes=int(low_gib * _GIB),
             drain_seconds=drain_seconds,
+            max_file_bytes=int(max_file_gib * _GIB),
         )
         asyncio.run(run_mirror(options))
     except OpError as error:

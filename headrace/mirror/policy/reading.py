@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace.core.errors import InvalidArgumentError
 from headrace.mirror.policy.rules import Policy
-from headrace.mirror.policy.sections import read_advisories, read_licences, read_publishers
+from headrace.mirror.policy.sections import read_advisories, read_licences, read_models, read_publishers
 from headrace.mirror.policy.table import Table
 
 _KEYS = (
@@ -24,6 +24,7 @@ _KEYS = (
     "publishers",
     "publisher_changes",
     "require_attestations",
+    "models",
 )
 _MAX_BYTES = 16 << 20
 
@@ -60,6 +61,7 @@ def parse_policy(found: dict[str, Any], where: str) -> Policy:
         advisories=read_advisories(table),
         licences=read_licences(table),
         publishers=read_publishers(table),
+        models=read_models(table),
     )
     for key in ("licences", "publishers", "publisher_changes", "require_attestations"):
         if key in found:

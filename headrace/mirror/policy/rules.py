@@ -12,6 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from headrace.core.errors import InvalidArgumentError
+from headrace.mirror.policy.models import ModelPolicy
 
 _SELECTOR = re.compile(r"((?:(?!!=)[^<>=~\s])+)\s*(.*)")
 
@@ -159,6 +160,7 @@ class Policy:
         advisories: what is known of vulnerabilities and malice.
         licences: None looks at no licence.
         publishers: who must have published a file.
+        models: the rules for model hubs.
     """
 
     allow: tuple[str, ...] = ("*",)
@@ -171,6 +173,7 @@ class Policy:
     advisories: AdvisoryRules = field(default_factory=AdvisoryRules)
     licences: LicenceRules | None = None
     publishers: PublisherRules = field(default_factory=PublisherRules)
+    models: ModelPolicy = field(default_factory=ModelPolicy)
 
 
 def first_pattern(patterns: Iterable[str], project: str) -> str | None:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from headrace.mirror.policy.attestations.identities import mistake_of
+from headrace.mirror.policy.models import ModelPolicy
 from headrace.mirror.policy.rules import AdvisoryException, AdvisoryRules, LicenceRules, PublisherRules
 from headrace.mirror.policy.table import Table
 
@@ -78,3 +79,18 @@ def read_publishers(policy: Table) -> PublisherRules:
             pinned[pattern] = tuple(identities)
     changes = policy.choice("publisher_changes", ("ignore", "report", "block"))
     return PublisherRules(pinned, policy.patterns("require_attestations"), "" if changes == "ignore" else changes)
+
+
+def read_models(policy: Table) -> ModelPolicy:
+    """`[models]`."""
+    table = policy.inner("models", ("allow", "deny", "licenses", "deny_tags", "deny_gated", "deny_files"))
+    if table is None:
+        return ModelPolicy()
+    return ModelPolicy(
+        allow=table.patterns("allow", ("*",)),
+        deny=table.patterns("deny"),
+        licenses=table.patterns("licenses"),
+        deny_tags=table.patterns("deny_tags"),
+        deny_gated=table.flag("deny_gated"),
+        deny_files=table.patterns("deny_files"),
+    )

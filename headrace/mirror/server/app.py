@@ -40,6 +40,8 @@ _KINDS = {
     "livez": "status",
     "readyz": "status",
     "": "status",
+    "hf": "huggingface",
+    "tfhub": "tfhub",
 }
 """What metrics call requests, by the first part of their path."""
 _MAX_PROVENANCE_BYTES = 16 << 20

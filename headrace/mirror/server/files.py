@@ -47,20 +47,20 @@ class FileSender:
             request: for it.
             wanted: the file.
             filename: says what type of content it is.
-            more: headers of the answer beside the usual ones.
+            more: headers of the answer beside the usual ones, or in place of one of them.
 
         Raises:
             OpError: as Downloads.stream.
         """
-        etag = f'"{wanted.digest}"'
         headers = {
-            "ETag": etag,
+            "ETag": f'"{wanted.digest}"',
             "Accept-Ranges": "bytes",
             "Cache-Control": _FOREVER,
             "Content-Type": _content_type(filename),
             "X-Content-Type-Options": "nosniff",
             **(more or {}),
         }
+        etag = headers["ETag"]
         if etag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
             return web.Response(status=304, headers=headers)
         await self._downloads.mend(wanted)

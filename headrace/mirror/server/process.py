@@ -18,6 +18,7 @@ from headrace.mirror.downloads import Downloads
 from headrace.mirror.index.names import normalize
 from headrace.mirror.index.page import Document
 from headrace.mirror.metrics import MirrorMetrics
+from headrace.mirror.models.assembly import model_hubs
 from headrace.mirror.models.oci.registry import Registry
 from headrace.mirror.models.oci.routes import OciRoutes
 from headrace.mirror.models.oci.uploads import Uploads as OciUploads
@@ -98,15 +99,16 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     registry = await asyncio.to_thread(Registry, options.root, store, index, published)
     oci_uploads = OciUploads(options.root / "oci" / ".uploads")
     oci = OciRoutes(registry, oci_uploads, FileSender(store, downloads), options.uploaders, options.max_file_bytes)
-    watch = Watch(options.root, index, downloads, upstreams, options.high_bytes)
+    hubs = await stack.enter_async_context(model_hubs(options, store, index, downloads, policy, metrics))
+    watch = Watch(options.root, index, downloads, [*upstreams, *hubs.upstreams], options.high_bytes)
     readiness = Readiness(options.root)
     status = StatusRoutes(watch, metrics, policy.metrics, Search(files, store, _reasons(policy.judge)), lambda _: None)
-    app = MirrorApp(pages, store, downloads, policy, uploads, metrics, metrics_page, [oci, status, readiness]).build()
+    app = MirrorApp(pages, store, downloads, policy, uploads, metrics, metrics_page, [oci, status, readiness, *hubs.rooms]).build()
     try:
         yield Parts(store, index, downloads, pages, readiness, app)
     finally:
-        await stack.aclose()
         await downloads.close()
+        await stack.aclose()
         for upstream in upstreams:
             await upstream.close()
         index.close()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -43,6 +43,7 @@ _LONGEST_WAIT_SECONDS = 2.0
 """For an upstream that asks to be left alone for longer, nobody is kept waiting."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MISSING = (404, 410)
+_FORBIDDEN = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,19 @@ class Upstream:
 
     Args:
         options: where it is and how patient the mirror is with it.
+        authorization: a header for this upstream alone: where it redirects elsewhere, it is not sent along.
+        refusal: makes the error of an answer with status 401, 403, 404 or 410, which say more in some protocols.
     """
 
-    def __init__(self, options: UpstreamOptions) -> None:
+    def __init__(
+        self,
+        options: UpstreamOptions,
+        authorization: str = "",
+        refusal: Callable[[aiohttp.ClientResponse], OpError] | None = None,
+    ) -> None:
         self.options = options
+        self._authorization = authorization
+        self._refusal = refusal
         self.name = options.name
         self.breaker = Breaker(options.name)
         self._base = URL(options.url if options.url.endswith("/") else f"{options.url}/")
@@ -108,10 +118,10 @@ class Upstream:
             PermissionDeniedError: upstream refuses, or sends the mirror where it does not go.
         """
         headers = {"Accept": _ACCEPT, "Cache-Control": "max-age=0", **({"If-None-Match": etag} if etag else {})}
-        async with self._small(self._base / project / "", headers) as response:
+        async with self.small(self._base / project / "", headers) as response:
             if response.status == 304 or response.status in _MISSING:
                 return PageAnswer(304 if response.status == 304 else 404)
-            body = await self._read(response, max_bytes, f"the page of {project}")
+            body = await self.read(response, max_bytes, f"the page of {project}")
             content_type, etag = response.headers.get("Content-Type", ""), response.headers.get("ETag", "")
             return PageAnswer(200, body, content_type, str(response.url), etag, _serial(response.headers))
 
@@ -136,10 +146,10 @@ class Upstream:
 
     async def document(self, url: str, max_bytes: int) -> tuple[bytes, str]:
         """A small document that may change, such as a provenance, and its Content-Type; raises as `file` does."""
-        async with self._small(self._hosts.check(url), {}) as response:
+        async with self.small(self._hosts.check(url), {}) as response:
             if response.status in _MISSING:
                 raise NotFoundError(f"upstream {self.options.name!r} does not have {shown(url)}")
-            body = await self._read(response, max_bytes, shown(url))
+            body = await self.read(response, max_bytes, shown(url))
             return body, response.headers.get("Content-Type", "application/octet-stream")
 
     async def close(self) -> None:
@@ -157,8 +167,8 @@ class Upstream:
             yield UpstreamPart(response, offset, self.options.name, self.options.timeout_seconds)
 
     @contextlib.asynccontextmanager
-    async def _small(self, url: URL, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer that is read at once."""
+    async def small(self, url: URL, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer that is to be read at once; raises as `page` does."""
         async with self._pages, self._answer(url, headers, decompress=True) as response:
             yield response
 
@@ -230,12 +240,14 @@ class Upstream:
         proxy = self._proxies.of(url)
         if (proxy is not None or url.host in self._proxies.hosts) and url.host is not None:
             await self._resolver.check(url.host)
+        ours = {"Authorization": self._authorization} if self._authorization and url.origin() == self._base.origin() else {}
         async with asyncio.timeout(self.options.timeout_seconds):
             return await self._open_session().get(
-                url, headers=headers, allow_redirects=False, proxy=proxy, auto_decompress=decompress
+                url, headers={**headers, **ours}, allow_redirects=False, proxy=proxy, auto_decompress=decompress
             )
 
-    async def _read(self, response: aiohttp.ClientResponse, max_bytes: int, what: str) -> bytes:
+    async def read(self, response: aiohttp.ClientResponse, max_bytes: int, what: str) -> bytes:
+        """The body of an answer; raises ResourceExhaustedError when it has more than `max_bytes` bytes."""
         pieces = bytearray()
         async with asyncio.timeout(_PAGE_TIMEOUTS * self.options.timeout_seconds):
             async for piece in paced(response.content, self.options.timeout_seconds):
@@ -245,10 +257,13 @@ class Upstream:
         return bytes(pieces)
 
     async def _accepted(self, response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+        if self._refusal is not None and response.status in (*_FORBIDDEN, *_MISSING):
+            response.release()
+            raise self._refusal(response)
         if response.status in (200, 206, 304, 416, *_MISSING):
             return response
         response.release()
-        if response.status in (401, 403):
+        if response.status in _FORBIDDEN:
             raise PermissionDeniedError(f"upstream {self.options.name!r} refuses {shown(response.url)}: status {response.status}")
         raise UnavailableError(f"upstream {self.options.name!r} answers {shown(response.url)} with status {response.status}")
 
