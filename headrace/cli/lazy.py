@@ -14,18 +14,22 @@ from headrace.core.distribution import IS_WHOLE, SLIM_EXTRAS
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a command stands, what it is for, and the optional extra that it needs."""
+    """Where a command stands, what it is for, and the optional extra that it needs.
+
+    `attribute` is the name of the object in the module; by default the command's, with `_` for `-`.
+    """
 
     module: str
     help_text: str
     extra: str = ""
+    attribute: str = ""
 
 
 class LazyGroup(click.Group):
     """Imports a command's module when it is called, so that one extra is not needed for the commands of another.
 
     Args:
-        table: the commands by name; a command is the object of its module that has its name, with `_` for `-`.
+        table: the commands by name.
     """
 
     def __init__(self, *args: Any, table: Mapping[str, Entry], **kwargs: Any) -> None:
@@ -45,7 +49,7 @@ class LazyGroup(click.Group):
             if (error.name or "").startswith("headrace") or (IS_WHOLE and not entry.extra):
                 raise
             raise click.ClickException(_told(f"`{ctx.command_path} {cmd_name}`", error.name or "", entry.extra)) from error
-        command = getattr(module, cmd_name.replace("-", "_"))
+        command = getattr(module, entry.attribute or cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -72,6 +72,7 @@ class MirrorOptions:
         max_file_bytes: of one file.
         max_page_bytes: of one page.
         drain_seconds: between the word to end and the end of taking requests, in which load balancers learn of it.
+        offline: nobody is asked, and what is here is given out; upstreams then say whose pages count.
     """
 
     root: Path
@@ -88,3 +89,4 @@ class MirrorOptions:
     max_file_bytes: int = 64 << 30
     max_page_bytes: int = 128 << 20
     drain_seconds: float = 0.0
+    offline: bool = False

@@ -67,6 +67,13 @@ async def mirroring(
     """A mirror of an index that runs; `mirror` and `upstream` are settings other than the usual ones."""
     options = UpstreamOptions("main", index.url, timeout_seconds=30.0)
     settings = MirrorOptions(root, (replace(options, **upstream),), policy or Policy(), port=0, **(mirror or {}))
+    async with serving(settings, index) as setting:
+        yield setting
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: MirrorOptions, index: IndexServer) -> AsyncIterator[Setting]:
+    """A mirror that runs."""
     async with (
         running(settings) as url,
         aiohttp.ClientSession(skip_auto_headers=["Accept-Encoding"], auto_decompress=False) as session,

@@ -8,8 +8,12 @@ from headrace.cli.lazy import Entry, LazyGroup
 
 COMMANDS = {
     "advisories": Entry("headrace.cli.mirror.advisories", "Import what is known to be wrong with packages.", extra="mirror"),
+    "bundle": Entry("headrace.cli.mirror.bundle", "Pack what is here into a signed archive to be imported elsewhere.", "mirror"),
     "explain": Entry("headrace.cli.mirror.explain", "Say of each file what each rule of the policy says.", extra="mirror"),
     "fsck": Entry("headrace.cli.mirror.fsck", "Read all files again, and say which are damaged."),
+    "import": Entry("headrace.cli.mirror.import_bundle", "Verify a bundle, and give out what it holds.", "mirror", "import_bundle"),
+    "keygen": Entry("headrace.cli.mirror.keygen", "Make a pair of keys for bundles.", extra="mirror"),
+    "pull": Entry("headrace.cli.mirror.pull", "Bring what requirements resolve to, for other machines too.", extra="mirror"),
     "serve": Entry("headrace.cli.mirror.serve", "Answer pip, uv and others that speak the Simple API.", extra="mirror"),
 }
 

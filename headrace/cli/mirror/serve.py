@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
 from headrace.cli.mirror.models import model_options
-from headrace.cli.mirror.options import ROOT
+from headrace.cli.mirror.options import ROOT, UPSTREAMS, upstreams_of
 from headrace.core import log_lines
 from headrace.core.errors import OpError
 from headrace.mirror.options import MirrorOptions, UpstreamOptions
@@ -25,9 +24,7 @@ _GIB = 1 << 30
 
 @click.command()
 @ROOT
-@click.option(
-    "--upstream", "upstreams", multiple=True, help="[NAME=]URL of a Simple API, in order; else the one that pip is set to."
-)
+@UPSTREAMS
 @click.option("--policy", type=click.Path(path_type=Path), help="A TOML file: what is given out.")
 @click.option("--private", multiple=True, help="A pattern of private names, such as acme-*: never looked for upstream.")
 @click.option(
@@ -44,6 +41,7 @@ _GIB = 1 << 30
 @click.option("--low_gib", type=click.FloatRange(0), default=80.0, show_default=True, help="Until so much is left.")
 @click.option("--drain_seconds", type=click.FloatRange(0, 600), default=0.0, help="Not ready, before requests are refused.")
 @click.option("--max_file_gib", type=click.FloatRange(0), default=64.0, show_default=True, help="Larger files are not taken.")
+@click.option("--offline", is_flag=True, help="Ask nobody: give out what is here, as pulled or imported.")
 def serve(
     root: Path,
     upstreams: tuple[str, ...],
@@ -61,13 +59,14 @@ def serve(
     low_gib: float,
     drain_seconds: float,
     max_file_gib: float,
+    offline: bool,
 ) -> None:
     """Answer pip, uv and all others that speak the Simple repository API."""
     log_lines.configure()
     if low_gib > high_gib:
         raise click.UsageError(f"--low_gib={low_gib:g} is above --high_gib={high_gib:g}; it is what is left when room was made")
     try:
-        found = [_upstream(place, text) for place, text in enumerate(upstreams or (configured_index(),))]
+        found = upstreams_of(upstreams) if upstreams or offline else upstreams_of((configured_index(),))
         known = read_uploaders(uploaders) if uploaders is not None else ()
         if any(each.projects for each in known) and not private:
             raise click.UsageError("--uploaders names projects without --private; only packages of private names can be uploaded")
@@ -86,17 +85,8 @@ def serve(
             low_bytes=int(low_gib * _GIB),
             drain_seconds=drain_seconds,
             max_file_bytes=int(max_file_gib * _GIB),
+            offline=offline,
         )
         asyncio.run(run_mirror(options))
     except OpError as error:
         raise click.ClickException(error.message) from error
-
-
-def _upstream(place: int, text: str) -> tuple[str, str]:
-    """The name and URL in `NAME=URL`."""
-    name, parted, url = text.partition("=")
-    if not parted or ":" in name:
-        name, url = ("main" if place == 0 else f"main{place + 1}"), text
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise click.UsageError(f"--upstream={text} is no URL of a Simple API, such as http://127.0.0.1:3141/simple/")
-    return name, url

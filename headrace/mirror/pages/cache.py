@@ -14,6 +14,7 @@ from headrace.mirror.index import page
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.pages.changes import keep_contents
 from headrace.mirror.pages.freshness import Freshness, freshness
+from headrace.mirror.pages.local import LocalPages
 from headrace.mirror.pages.stored import PageFiles, StoredPage
 from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.upstream.client import Upstream
@@ -55,6 +56,7 @@ class PageCache:
         upstreams: those to be asked, in order. The first one that has a project is the only one for it: a project of the same
             name further on is another one.
         private: the mirror's own index, whose names are looked for nowhere else; None when there is none.
+        local: pages that are here, in order; upstreams are asked for other projects only.
         max_page_bytes: of one page.
         metrics: told of what happens.
         clock: seconds since 1970.
@@ -65,6 +67,7 @@ class PageCache:
         files: PageFiles,
         upstreams: Sequence[Upstream],
         private: PrivateIndex | None,
+        local: Sequence[LocalPages],
         max_page_bytes: int,
         metrics: MirrorMetrics,
         clock: Callable[[], float] = time.time,
@@ -72,6 +75,7 @@ class PageCache:
         self._files = files
         self._upstreams = list(upstreams)
         self._private = private
+        self._local = list(local)
         self._max_page_bytes = max_page_bytes
         self._clock = clock
         self._known: dict[tuple[str, str], _Known] = {}
@@ -88,6 +92,10 @@ class PageCache:
         """
         if self._private is not None and self._private.owns(project):
             return Found(self._private, await asyncio.to_thread(self._private.page, project), 0.0)
+        for local in self._local:
+            here = await asyncio.to_thread(local.find, project)
+            if here is not None:
+                return Found(*here, max(0.0, self._clock() - here[1].checked))
         for upstream in self._upstreams:
             if not any(fnmatch.fnmatchcase(project, pattern) for pattern in upstream.options.projects):
                 continue
@@ -96,6 +104,8 @@ class PageCache:
                 age = max(0.0, self._clock() - found.checked)
                 self._metrics.given(upstream.options.name, age)
                 return Found(upstream, found, age)
+        if not self._upstreams:
+            raise NotFoundError(f"nothing of the project {project!r} is here, and this mirror asks nobody; bring it with a bundle")
         raise NotFoundError(f"no upstream has a project {project!r}")
 
     async def _of(self, upstream: Upstream, project: str) -> StoredPage:

@@ -23,10 +23,11 @@ from headrace.mirror.models.oci.registry import Registry
 from headrace.mirror.models.oci.routes import OciRoutes
 from headrace.mirror.models.oci.uploads import Uploads as OciUploads
 from headrace.mirror.models.published import Published
+from headrace.mirror.offline.assembly import local_pages
 from headrace.mirror.options import MirrorOptions
 from headrace.mirror.pages.cache import PageCache
 from headrace.mirror.pages.stored import PageFiles
-from headrace.mirror.policy.enforcement import enforced
+from headrace.mirror.policy.enforcement import Enforcement, enforced
 from headrace.mirror.policy.judge import Judge
 from headrace.mirror.policy.view import view
 from headrace.mirror.private.index import NAME as PRIVATE
@@ -57,6 +58,7 @@ class Parts:
         index: what is known of them.
         downloads: fetches those that are missing.
         pages: the projects' pages.
+        policy: what is given out.
         readiness: says whether requests should come.
         app: answers requests.
     """
@@ -65,6 +67,7 @@ class Parts:
     index: BlobIndex
     downloads: Downloads
     pages: PageCache
+    policy: Enforcement
     readiness: Readiness
     app: web.Application
 
@@ -79,7 +82,7 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     _check(options)
     store = BlobStore(options.root)
     index = await asyncio.to_thread(open_index, options.root)
-    upstreams = [Upstream(each) for each in options.upstreams]
+    upstreams = [] if options.offline else [Upstream(each) for each in options.upstreams]
     metrics = MirrorMetrics(VERSION)
     downloads = Downloads(store, index, options.max_file_bytes, metrics)
     files = PageFiles(options.root / "pages")
@@ -90,7 +93,8 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     if private is not None and options.uploaders:
         folder = options.root / "uploads"
         uploads = Uploads(private, store, options.uploaders, folder, options.max_file_bytes, policy.audit)
-    pages = PageCache(files, upstreams, private, options.max_page_bytes, metrics)
+    local = local_pages(options, files, store)
+    pages = PageCache(files, upstreams, private, local, options.max_page_bytes, metrics)
 
     def metrics_page() -> str:
         return metrics.text(watch.look()) + policy.metrics_text()
@@ -105,7 +109,7 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     status = StatusRoutes(watch, metrics, policy.metrics, Search(files, store, _reasons(policy.judge)), lambda _: None)
     app = MirrorApp(pages, store, downloads, policy, uploads, metrics, metrics_page, [oci, status, readiness, *hubs.rooms]).build()
     try:
-        yield Parts(store, index, downloads, pages, readiness, app)
+        yield Parts(store, index, downloads, pages, policy, readiness, app)
     finally:
         await downloads.close()
         await stack.aclose()
@@ -152,7 +156,8 @@ async def serve(options: MirrorOptions) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     async with running(options) as url:
-        print(f"Headrace mirrors {', '.join(each.name for each in options.upstreams)} on {url}/simple/", flush=True)
+        what = "what is here" if options.offline else ", ".join(each.name for each in options.upstreams)
+        print(f"Headrace mirrors {what} on {url}/simple/", flush=True)
         await ended.wait()
 
 
@@ -167,8 +172,8 @@ def _reasons(judge: Judge) -> Callable[[str, Document], dict[str, str]]:
 
 def _check(options: MirrorOptions) -> None:
     names = [*(normalize(each.name) for each in options.upstreams), *([PRIVATE] if options.private else [])]
-    if not names:
-        raise InvalidArgumentError("no upstream to mirror; name one, or configure pip's index on this machine")
+    if not names and not options.offline:
+        raise InvalidArgumentError("no upstream to mirror; name one, configure pip's index on this machine, or use --offline")
     if len(set(names)) < len(names):
         raise InvalidArgumentError(f"two upstreams have the same name: {', '.join(names)}; their files would be confused")
 

@@ -1,0 +1,1 @@
+"""What a mirror has without asking anybody."""

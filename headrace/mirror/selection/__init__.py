@@ -1,0 +1,1 @@
+"""What a pull takes: requirements resolved for pythons and platforms, and the files of the answer."""
