@@ -54,6 +54,21 @@ class ModelOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """The files of TLS, in PEM.
+
+    Attributes:
+        certificate: the mirror's, with the chain behind it.
+        key: its private key; None when it stands in the same file.
+        client_ca: whose certificates clients must show; None asks for none.
+    """
+
+    certificate: Path
+    key: Path | None = None
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MirrorOptions:
     """A mirror.
 
@@ -63,10 +78,15 @@ class MirrorOptions:
         policy: what is given out at first.
         policy_file: is looked at while the mirror runs, for another policy; None when there is none.
         private: patterns of names that are private: they are looked for here only, and only they can be uploaded.
-        uploaders: who may upload.
+        uploaders: who may upload, read and manage private projects.
+        private_read: "anyone", or "token": private projects are read with a token only.
         models: the model hubs.
         host: the address to listen on.
         port: 0 takes a free one.
+        tls: None speaks plain HTTP.
+        url: under which clients reach it, when a proxy stands before it; a path in it is known to the routes. "" without one.
+        trusted_proxies: addresses and networks whose X-Forwarded headers are believed.
+        insecure_tokens: takes tokens over plain HTTP from other machines.
         high_bytes: when the store is larger, what was used longest ago makes room.
         low_bytes: until it is this large.
         max_file_bytes: of one file.
@@ -82,8 +102,13 @@ class MirrorOptions:
     private: tuple[str, ...] = ()
     uploaders: tuple[Uploader, ...] = ()
     models: ModelOptions = field(default_factory=ModelOptions)
+    private_read: str = "anyone"
     host: str = "127.0.0.1"
     port: int = 8466
+    tls: TlsOptions | None = None
+    url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    insecure_tokens: bool = False
     high_bytes: int = 100 << 30
     low_bytes: int = 80 << 30
     max_file_bytes: int = 64 << 30

@@ -50,6 +50,7 @@ class IndexServer:
         corrupt: changes a byte in the middle of every file.
         ranges: whether it can send parts.
         pause: seconds between two pieces of a file.
+        as_html: the list of projects comes as HTML.
         asked: counts requests by method and path.
     """
 
@@ -63,6 +64,7 @@ class IndexServer:
     ranges: bool = True
     pause: float = 0.0
     redirect: str = ""
+    as_html: bool = False
     asked: Counter[str] = field(default_factory=Counter)
 
     def add(self, project: str, version: str, size: int = 0, requires: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
@@ -93,6 +95,7 @@ class IndexServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application()
+        app.router.add_get("/simple/", self._list)
         app.router.add_get("/simple/{project}/", self._page)
         app.router.add_get("/packages/{path:.+}", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -103,6 +106,21 @@ class IndexServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        self.asked[f"{request.method} {request.path}"] += 1
+        if self.down:
+            return web.Response(status=503)
+        etag = f'"{len(self.documents)}-{self.serial}"'
+        headers = {"ETag": etag, "X-PyPI-Last-Serial": str(self.serial)}
+        if request.headers.get("If-None-Match") == etag:
+            return web.Response(status=304, headers=headers)
+        if self.as_html:
+            text = "".join(f'<a href="/simple/{name}/">{name}</a><br/>\n' for name in self.documents)
+            return web.Response(text=f"<!DOCTYPE html><html><body>{text}</body></html>", content_type="text/html", headers=headers)
+        projects = [{"name": page["name"], "_last-serial": self.serial} for page in self.documents.values()]
+        listed = {"projects": projects, "meta": {"api-version": "1.4", "_last-serial": self.serial}}
+        return web.json_response(listed, headers=headers, content_type=JSON_TYPE)
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         self.asked[f"{request.method} {request.path}"] += 1

@@ -155,7 +155,7 @@ def test_wheels_with_members_that_lead_out_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("[[uploader]]\nname = 'a'\n", "must have name, token_sha256, and projects, models or both"),
+        ("[[uploader]]\nname = 'a'\n", "one or more of projects, read, manage and models"),
         ("[[uploader]]\nname = 'a'\ntoken_sha256 = 'abc'\nprojects = []\n", "is no sha256 in hex"),
         (f"[[uploader]]\nname = ''\ntoken_sha256 = '{'0' * 64}'\nprojects = []\n", "has the name ''"),
         (f"[[uploader]]\nname = 'a'\ntoken_sha256 = '{'0' * 64}'\nprojects = 'acme-*'\n", "expected a list of patterns"),

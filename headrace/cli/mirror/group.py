@@ -14,7 +14,10 @@ COMMANDS = {
     "import": Entry("headrace.cli.mirror.import_bundle", "Verify a bundle, and give out what it holds.", "mirror", "import_bundle"),
     "keygen": Entry("headrace.cli.mirror.keygen", "Make a pair of keys for bundles.", extra="mirror"),
     "pull": Entry("headrace.cli.mirror.pull", "Bring what requirements resolve to, for other machines too.", extra="mirror"),
+    "remove": Entry("headrace.cli.mirror.manage", "Forget the files of NAME==VERSION of your own."),
     "serve": Entry("headrace.cli.mirror.serve", "Answer pip, uv and others that speak the Simple API.", extra="mirror"),
+    "unyank": Entry("headrace.cli.mirror.manage", "Take back a yank."),
+    "yank": Entry("headrace.cli.mirror.manage", "Mark NAME==VERSION of your own as one that is not to be installed."),
 }
 
 

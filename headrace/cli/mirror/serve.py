@@ -11,7 +11,7 @@ from headrace.cli.mirror.models import model_options
 from headrace.cli.mirror.options import ROOT, UPSTREAMS, upstreams_of
 from headrace.core import log_lines
 from headrace.core.errors import OpError
-from headrace.mirror.options import MirrorOptions, UpstreamOptions
+from headrace.mirror.options import MirrorOptions, TlsOptions, UpstreamOptions
 from headrace.mirror.policy.reading import read_policy
 from headrace.mirror.policy.rules import Policy
 from headrace.mirror.private.uploaders import read_uploaders
@@ -32,8 +32,15 @@ _GIB = 1 << 30
 )
 @click.option("--hf_upstream", help="URL of a hub of Hugging Face's protocol, which clients ask at /hf.")
 @click.option("--hf_token_file", type=click.Path(path_type=Path), help="The mirror's own token for that hub.")
+@click.option("--private_read", type=click.Choice(["anyone", "token"]), default="anyone", help="Who reads private projects.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8466, show_default=True, help="0 takes a free one.")
+@click.option("--tls_certificate", type=click.Path(path_type=Path), help="A PEM file: speak TLS; read again when it changes.")
+@click.option("--tls_key", type=click.Path(path_type=Path), help="Its private key, unless that is in the same file.")
+@click.option("--tls_client_ca", type=click.Path(path_type=Path), help="Take only clients with a certificate of this authority.")
+@click.option("--url", default="", help="Under which clients reach it, where a proxy stands before it.")
+@click.option("--trusted_proxy", "trusted_proxies", multiple=True, help="Address or network whose X-Forwarded headers hold.")
+@click.option("--insecure_tokens", is_flag=True, help="Take tokens over plain HTTP from other machines.")
 @click.option("--fresh_minutes", type=click.FloatRange(0), default=10.0, show_default=True, help="Pages so old are not asked for.")
 @click.option("--stale_minutes", type=click.FloatRange(0), default=60.0, show_default=True, help="Then, while they are asked for.")
 @click.option("--error_hours", type=click.FloatRange(0), default=168.0, show_default=True, help="While upstream fails.")
@@ -50,8 +57,15 @@ def serve(
     uploaders: Path | None,
     hf_upstream: str | None,
     hf_token_file: Path | None,
+    private_read: str,
     host: str,
     port: int,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+    url: str,
+    trusted_proxies: tuple[str, ...],
+    insecure_tokens: bool,
     fresh_minutes: float,
     stale_minutes: float,
     error_hours: float,
@@ -65,6 +79,10 @@ def serve(
     log_lines.configure()
     if low_gib > high_gib:
         raise click.UsageError(f"--low_gib={low_gib:g} is above --high_gib={high_gib:g}; it is what is left when room was made")
+    if tls_certificate is None and (tls_key or tls_client_ca):
+        raise click.UsageError("--tls_key and --tls_client_ca are given without --tls_certificate")
+    if url and urlsplit(url).scheme not in ("http", "https"):
+        raise click.UsageError(f"--url={url} is no URL, such as https://mirror.example/packages")
     try:
         found = upstreams_of(upstreams) if upstreams or offline else upstreams_of((configured_index(),))
         known = read_uploaders(uploaders) if uploaders is not None else ()
@@ -73,14 +91,19 @@ def serve(
         patience = (fresh_minutes * _MINUTE, stale_minutes * _MINUTE, error_hours * 60 * _MINUTE)
         options = MirrorOptions(
             root,
-            tuple(UpstreamOptions(name, url, *patience) for name, url in found),
+            tuple(UpstreamOptions(name, address, *patience) for name, address in found),
             read_policy(policy) if policy is not None else Policy(),
             policy,
             private,
             known,
             model_options(hf_upstream, hf_token_file, patience),
+            private_read,
             host,
             port,
+            TlsOptions(tls_certificate, tls_key, tls_client_ca) if tls_certificate is not None else None,
+            url,
+            trusted_proxies,
+            insecure_tokens,
             high_bytes=int(high_gib * _GIB),
             low_bytes=int(low_gib * _GIB),
             drain_seconds=drain_seconds,

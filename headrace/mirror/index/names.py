@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
+from collections.abc import Iterable
 
 from headrace.core.errors import InvalidArgumentError
 
@@ -28,6 +30,11 @@ def normalize(name: str) -> str:
 def normal_pattern(pattern: str) -> str:
     """A pattern of names, such as `Acme_*`, so that it fits normal names."""
     return _RUNS.sub("-", pattern).lower()
+
+
+def matches(project: str, patterns: Iterable[str]) -> bool:
+    """True when a normal name fits one of the patterns, such as `acme-*`."""
+    return any(pattern == "*" or fnmatch.fnmatchcase(project, pattern) for pattern in patterns)
 
 
 def check_filename(filename: str) -> str:

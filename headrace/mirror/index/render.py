@@ -29,7 +29,7 @@ def document(page: Document, file_url: Address, provenance_url: Address) -> Docu
         if isinstance(file.get("provenance"), str):
             copy["provenance"] = provenance_url(file)
         for key in ("core-metadata", "dist-info-metadata"):
-            if key in copy and metadata_sha256(file) is None:
+            if copy.get(key) and metadata_sha256(file) is None:
                 del copy[key]  # a metadata file that nothing can be checked against is not handed on
         files.append(copy)
     return {**page, "meta": {**page.get("meta", {}), "api-version": API_VERSION}, "files": files}

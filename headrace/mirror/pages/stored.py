@@ -71,7 +71,7 @@ class PageFiles:
 
     def projects(self, upstream: str) -> list[str]:
         """The projects of which a page of this upstream is kept, among them some that it does not have."""
-        return [path.stem for path in (self._folder / normalize(upstream)).glob("*.json")]
+        return sorted(path.stem for path in (self._folder / normalize(upstream)).glob("[a-z0-9]*.json"))
 
     def modified(self, upstream: str, project: str) -> int:
         """Changes when another process has written the page; 0 when there is none."""

@@ -77,6 +77,14 @@ def inspect(filename: str, path: Path) -> Package:
     return Package(str(name), str(version), python, metadata if wheel else None)
 
 
+def version_of(filename: str) -> Version | None:
+    """The version that the name of a wheel or source archive says; None when it says none."""
+    try:
+        return parse_wheel_filename(filename)[1] if filename.endswith(".whl") else parse_sdist_filename(filename)[1]
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+        return None
+
+
 def _check_same(filename: str, name: str, version: Version, inner_name: str, inner_version: str) -> None:
     try:
         same = normalize(inner_name) == name and Version(inner_version) == version

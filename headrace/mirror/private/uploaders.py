@@ -1,4 +1,4 @@
-"""Who may upload what."""
+"""Who may read, upload and manage which private projects, and publish which models."""
 
 from __future__ import annotations
 
@@ -16,30 +16,39 @@ from headrace.core.errors import InvalidArgumentError, PermissionDeniedError, Un
 from headrace.core.tokens import token_hash, token_of
 
 _KEYS = {"name", "token_sha256"}
-_PATTERNS = {"projects", "models"}
+_PATTERNS = {"projects", "read", "manage", "models"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """Somebody who may upload.
+    """Somebody who may upload, or read, or manage.
 
     Attributes:
         name: for the log.
         token_sha256: of the token, in hex.
         projects: patterns of the normal names that it may upload.
         models: patterns of the names of models that it may publish.
+        read: of private projects that it may read, beside those that it may upload or manage.
+        manage: of those whose files it may yank and remove.
     """
 
     name: str
     token_sha256: str
     projects: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    manage: tuple[str, ...] = ()
 
-    def check(self, project: str) -> None:
-        """Raises PermissionDeniedError for a project that it may not upload."""
-        if not any(fnmatch.fnmatchcase(project, pattern) for pattern in self.projects):
-            raise PermissionDeniedError(f"{self.name} may not upload {project}; ask who runs this mirror")
+    def may(self, project: str, role: str) -> bool:
+        """True when it has a role, "read", "upload" or "manage", for a project."""
+        patterns = {"upload": self.projects, "manage": self.manage, "read": (*self.read, *self.projects, *self.manage)}[role]
+        return any(fnmatch.fnmatchcase(project, pattern) for pattern in patterns)
+
+    def check(self, project: str, role: str = "upload") -> None:
+        """Raises PermissionDeniedError for a project for which it has not this role."""
+        if not self.may(project, role):
+            raise PermissionDeniedError(f"{self.name} may not {role} {project}; ask who runs this mirror")
 
     def check_model(self, model: str) -> None:
         """Raises PermissionDeniedError for a model that it may not publish."""
@@ -55,7 +64,7 @@ def identify(uploaders: Sequence[Uploader], authorization: str) -> Uploader:
     """
     token = token_of(authorization) or _password(authorization)
     if token is None:
-        raise UnauthenticatedError("an upload needs a token: as password of any user name, or as a bearer token")
+        raise UnauthenticatedError("a token is needed: as password of any user name, or as a bearer token")
     given = token_hash(token)
     found = [each for each in uploaders if hmac.compare_digest(each.token_sha256, given)]  # all are compared, whatever comes out
     if not found:
@@ -75,7 +84,8 @@ def _password(authorization: str) -> str | None:
 
 
 def read_uploaders(path: Path) -> tuple[Uploader, ...]:
-    """Those in a TOML file: tables `[[uploader]]` with `name`, `token_sha256`, and `projects`, `models` or both.
+    """Those in a TOML file: tables `[[uploader]]` with `name`, `token_sha256`, and patterns in
+    `projects`, `read`, `manage` or `models`.
 
     Raises:
         InvalidArgumentError: the file cannot be read, or has mistakes.
@@ -93,13 +103,15 @@ def read_uploaders(path: Path) -> tuple[Uploader, ...]:
 def _uploader(path: Path, place: int, table: object) -> Uploader:
     where = f"uploader {place} of {path}"
     if not isinstance(table, dict) or not _KEYS < set(table) <= _KEYS | _PATTERNS:
-        raise InvalidArgumentError(f"{where} must have name, token_sha256, and projects, models or both, and nothing else")
+        raise InvalidArgumentError(
+            f"{where} must have name, token_sha256, one or more of projects, read, manage and models, and nothing else"
+        )
     name, known = table["name"], table["token_sha256"]
     if not isinstance(name, str) or not name:
         raise InvalidArgumentError(f"{where} has the name {name!r}; expected a text")
     if not isinstance(known, str) or _HASH.fullmatch(known) is None:
         raise InvalidArgumentError(f"{where}: token_sha256 is no sha256 in hex; `headrace serve-token` makes a token and its hash")
-    return Uploader(name, known, _patterns(where, table, "projects"), _patterns(where, table, "models"))
+    return Uploader(name, known, **{key: _patterns(where, table, key) for key in _PATTERNS})
 
 
 def _patterns(where: str, table: dict[str, object], key: str) -> tuple[str, ...]:

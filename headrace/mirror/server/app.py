@@ -12,17 +12,19 @@ from aiohttp import web
 from headrace.core.errors import InternalError, NotFoundError, OpError
 from headrace.core.exposition import CONTENT_TYPE
 from headrace.mirror.downloads import Downloads, Wanted
-from headrace.mirror.index import names, negotiation
+from headrace.mirror.index import names
 from headrace.mirror.index.page import Document, metadata_sha256, sha256_of
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.pages.cache import Found, PageCache
 from headrace.mirror.policy.enforcement import Enforcement
 from headrace.mirror.server import errors
-from headrace.mirror.server.callers import caller_of
+from headrace.mirror.server.access import Access
+from headrace.mirror.server.callers import ORIGIN, caller_of
+from headrace.mirror.server.conditions import is_known
 from headrace.mirror.server.files import FileSender
 from headrace.mirror.server.lookup import FileLookup, offered
+from headrace.mirror.server.negotiated import media_type_of, page_headers
 from headrace.mirror.server.simple import Renderer
-from headrace.mirror.server.uploads import Uploads
 from headrace.store.blobs import BlobStore
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ _KINDS = {
     "files": "file",
     "provenance": "provenance",
     "legacy": "upload",
+    "manage": "manage",
     "v2": "oci",
     "status": "status",
     "status.json": "status",
@@ -64,10 +67,10 @@ class MirrorApp:
         store: the files.
         downloads: fetches files that are missing.
         policy: says what is given out.
-        uploads: takes packages of one's own; None takes none.
+        access: says who may read private projects.
+        rooms: what has routes of its own.
         metrics: told of every answer.
         metrics_page: makes the page that Prometheus reads.
-        rooms: what has routes of its own.
     """
 
     def __init__(
@@ -76,41 +79,53 @@ class MirrorApp:
         store: BlobStore,
         downloads: Downloads,
         policy: Enforcement,
-        uploads: Uploads | None,
+        access: Access,
+        rooms: Sequence[Room],
         metrics: MirrorMetrics,
         metrics_page: Callable[[], str],
-        rooms: Sequence[Room] = (),
     ) -> None:
-        self._rooms = tuple(rooms)
         self._metrics = metrics
         self._metrics_page = metrics_page
         self._pages = pages
         self._files = FileSender(store, downloads)
         self._gate = policy.gate
-        self._uploads = uploads
+        self._access = access
+        self._rooms = tuple(rooms)
         self._renderer = Renderer(policy.judge)
         self._lookup = FileLookup()
+        self._prefix = ""
 
-    def build(self) -> web.Application:
-        """The application."""
+    def routes(self) -> list[web.RouteDef]:
+        """What it answers itself."""
+        return [
+            web.get("/metrics", self._read_metrics),
+            web.get("/livez", _live),
+            web.get("/simple/{project}", self._slash),
+            web.get("/simple/{project}/", self._page),
+            web.get("/files/{upstream}/{project}/{path:.+}", self._file),
+            web.get("/provenance/{upstream}/{project}/{filename}", self._provenance),
+        ]
+
+    def build(self, prefix: str = "") -> web.Application:
+        """The application.
+
+        Args:
+            prefix: its routes are there with this before their paths, too, such as "/mirror": a proxy may leave it, or take it off.
+        """
         app = web.Application(middlewares=[self._counted, _errors], client_max_size=1 << 20)
-        if self._uploads is not None:
-            app.router.add_post("/legacy/", self._uploads.answer)
-        app.router.add_get("/metrics", self._read_metrics)
-        app.router.add_get("/livez", _live)
-        app.router.add_get("/simple/{project}", self._slash)
-        app.router.add_get("/simple/{project}/", self._page)
-        app.router.add_get("/files/{upstream}/{project}/{path:.+}", self._file)
-        app.router.add_get("/provenance/{upstream}/{project}/{filename}", self._provenance)
-        for room in self._rooms:
-            app.router.add_routes(room.routes())
+        for room in (self, *self._rooms):
+            for route in room.routes():
+                for before in dict.fromkeys(("", prefix)):
+                    app.add_routes([web.RouteDef(route.method, before + route.path, route.handler, route.kwargs)])
+        self._prefix = prefix
         return app
 
     @web.middleware
     async def _counted(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        kind = _KINDS.get(request.path.lstrip("/").partition("/")[0], "other")
+        kind = _KINDS.get(request.path.removeprefix(self._prefix).lstrip("/").partition("/")[0], "other")
+        request[ORIGIN] = self._access.proxies.origin(request)
         try:
             response = await handler(request)
         except web.HTTPException as error:
@@ -132,28 +147,17 @@ class MirrorApp:
         project = names.normalize(asked)
         if project != asked:
             return web.Response(status=301, headers={"Location": f"../{project}/"})
-        media_type = negotiation.choose(", ".join(request.headers.getall("Accept", [])))
-        if media_type is None:
-            return web.Response(status=406, text="no form of the page suits the request's Accept header\n")
+        media_type, coding = media_type_of(request)
+        self._access.check_read(request, project)
         found = await self._pages.get(project)
-        page = await self._renderer.page(project, found, media_type)
-        zipped = "gzip" in request.headers.get("Accept-Encoding", "").lower()
-        etag = f'"{page.etag}{"-gzip" if zipped else ""}"'
-        headers = {
-            "Content-Type": media_type if "html" not in media_type else f"{media_type}; charset=utf-8",
-            "ETag": etag,
-            "Vary": "Accept, Accept-Encoding",
-            "Cache-Control": "no-cache",
-            "X-Headrace-Staleness": f"{found.age:.0f}",
-            "X-Headrace-Upstream": found.source.name,
-        }
+        page = await self._renderer.page(project, found, media_type, coding)
+        headers = page_headers(media_type, coding, page.etag, found.age, self._access.is_protected(project))
+        headers["X-Headrace-Upstream"] = found.source.name
         if found.page.serial is not None:
             headers["X-PyPI-Last-Serial"] = str(found.page.serial)
-        if etag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
+        if is_known(request, headers["ETag"]):
             return web.Response(status=304, headers=headers)
-        if zipped:
-            headers["Content-Encoding"] = "gzip"
-        return web.Response(body=page.compressed if zipped else page.body, headers=headers)
+        return web.Response(body=page.body, headers=headers)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         project, found = await self._project(request)
@@ -162,13 +166,14 @@ class MirrorApp:
         digest = sha256_of(file) if file is not None else None
         if file is not None and digest is not None:
             await self._gate.check(found.source, project, file, caller_of(request))
-            return await self._files.answer(request, Wanted(found.source, digest, file["url"], _size(file)), file["filename"])
+            wanted = Wanted(found.source, digest, file["url"], _size(file))
+            return await self._files.answer(request, wanted, file["filename"], self._access.file_headers(project))
         file = self._lookup.find(project, found, path.removesuffix(_METADATA)) if path.endswith(_METADATA) else None
         digest = metadata_sha256(file) if file is not None else None
         if file is not None and digest is not None:
             await self._gate.check(found.source, project, file, caller_of(request))
             wanted = Wanted(found.source, digest, file["url"] + _METADATA, None)
-            return await self._files.answer(request, wanted, file["filename"] + _METADATA)
+            return await self._files.answer(request, wanted, file["filename"] + _METADATA, self._access.file_headers(project))
         raise NotFoundError(f"project {project} has no file {path.rpartition('/')[2]!r}; it may have been removed upstream")
 
     async def _provenance(self, request: web.Request) -> web.StreamResponse:
@@ -184,6 +189,7 @@ class MirrorApp:
     async def _project(self, request: web.Request) -> tuple[str, Found]:
         """The project that a path names, if it is still this upstream's."""
         project = names.normalize(request.match_info["project"])
+        self._access.check_read(request, project)
         found = await self._pages.get(project)
         if found.source.name != request.match_info["upstream"]:
             raise NotFoundError(f"project {project} comes from upstream {found.source.name!r}, not from this one")

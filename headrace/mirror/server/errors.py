@@ -31,4 +31,6 @@ def response(error: errors.OpError) -> web.Response:
     """The answer that tells of an error: in its body, and in its reason phrase, which pip shows."""
     line = " ".join(error.message.split())
     reason = "".join(each if " " <= each <= "~" else "?" for each in line)[:_MAX_REASON]
-    return web.Response(text=f"{error.message}\n", status=http_status(error), reason=reason)
+    status = http_status(error)
+    headers = {"WWW-Authenticate": 'Basic realm="headrace mirror"'} if status == 401 else {}
+    return web.Response(text=f"{error.message}\n", status=status, reason=reason, headers=headers)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from headrace.core.errors import OpError
 from headrace.mirror.downloads import Downloads, Wanted
+from headrace.mirror.server.conditions import is_known
 from headrace.mirror.server.ranges import Unsatisfiable, part
 from headrace.store.blobs import BlobStore
 
@@ -61,12 +62,13 @@ class FileSender:
             **(more or {}),
         }
         etag = headers["ETag"]
-        if etag in [each.strip() for each in request.headers.get("If-None-Match", "").split(",")]:
+        if is_known(request, etag):
             return web.Response(status=304, headers=headers)
         await self._downloads.mend(wanted)
         size = await self._downloads.size(wanted)
         try:
-            asked = part(request.headers.get("Range", ""), request.headers.get("If-Range", ""), etag, size)
+            header = request.headers.get("Range", "") if request.method == "GET" else ""  # ranges are of GET only
+            asked = part(header, request.headers.get("If-Range", ""), etag, size)
         except Unsatisfiable:
             return web.Response(status=416, headers={"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"})
         start, stop = asked or (0, size)

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -32,8 +33,16 @@ from headrace.mirror.policy.judge import Judge
 from headrace.mirror.policy.view import view
 from headrace.mirror.private.index import NAME as PRIVATE
 from headrace.mirror.private.index import PrivateIndex
-from headrace.mirror.server.app import MirrorApp
+from headrace.mirror.projects.cache import ListCache
+from headrace.mirror.projects.forms import Forms
+from headrace.mirror.projects.stored import ListFiles
+from headrace.mirror.server.access import Access
+from headrace.mirror.server.app import MirrorApp, Room
 from headrace.mirror.server.files import FileSender
+from headrace.mirror.server.forwarding import Proxies, is_loopback
+from headrace.mirror.server.management import Management
+from headrace.mirror.server.project_list import ProjectList
+from headrace.mirror.server.tls import Certificate
 from headrace.mirror.server.uploads import Uploads
 from headrace.mirror.status.readiness import Readiness
 from headrace.mirror.status.routes import StatusRoutes
@@ -89,10 +98,14 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     private = PrivateIndex(options.private, files, store, index, options.root / "locks") if options.private else None
     stack = contextlib.AsyncExitStack()
     policy = await stack.enter_async_context(enforced(options.root, options.policy, options.policy_file))
-    uploads = None
+    proxies = Proxies(options.trusted_proxies)
+    access = Access(private, options.uploaders, options.private_read == "token", proxies, options.insecure_tokens)
+    lists = ListCache(ListFiles(options.root / "lists"), upstreams, metrics)
+    stack.push_async_callback(lists.close)
+    rooms: list[Room] = [ProjectList(lists, Forms(options.root / "lists" / "forms"), private, access, policy.judge)]
     if private is not None and options.uploaders:
-        folder = options.root / "uploads"
-        uploads = Uploads(private, store, options.uploaders, folder, options.max_file_bytes, policy.audit)
+        rooms.append(Uploads(private, store, access, options.root / "uploads", options.max_file_bytes, policy.audit))
+        rooms.append(Management(private, access, policy.audit))
     local = local_pages(options, files, store)
     pages = PageCache(files, upstreams, private, local, options.max_page_bytes, metrics)
 
@@ -102,12 +115,14 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     published = await asyncio.to_thread(Published, options.root, store, index)
     registry = await asyncio.to_thread(Registry, options.root, store, index, published)
     oci_uploads = OciUploads(options.root / "oci" / ".uploads")
-    oci = OciRoutes(registry, oci_uploads, FileSender(store, downloads), options.uploaders, options.max_file_bytes)
+    rooms.append(OciRoutes(registry, oci_uploads, FileSender(store, downloads), options.uploaders, options.max_file_bytes))
     hubs = await stack.enter_async_context(model_hubs(options, store, index, downloads, policy, metrics))
     watch = Watch(options.root, index, downloads, [*upstreams, *hubs.upstreams], options.high_bytes)
     readiness = Readiness(options.root)
-    status = StatusRoutes(watch, metrics, policy.metrics, Search(files, store, _reasons(policy.judge)), lambda _: None)
-    app = MirrorApp(pages, store, downloads, policy, uploads, metrics, metrics_page, [oci, status, readiness, *hubs.rooms]).build()
+    search = Search(files, store, _reasons(policy.judge))
+    rooms += [StatusRoutes(watch, metrics, policy.metrics, search, access.check_known), readiness, *hubs.rooms]
+    prefix = urlsplit(options.url).path.rstrip("/")
+    app = MirrorApp(pages, store, downloads, policy, access, rooms, metrics, metrics_page).build(prefix)
     try:
         yield Parts(store, index, downloads, pages, policy, readiness, app)
     finally:
@@ -142,10 +157,14 @@ async def running(options: MirrorOptions) -> AsyncIterator[str]:
 async def listening(app: web.Application, options: MirrorOptions) -> AsyncIterator[str]:
     """Lets an application answer until the block ends; gives its URL. Raises as `running`."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
+    certificate = Certificate(options.tls) if options.tls is not None else None
+    watching = asyncio.create_task(certificate.watch()) if certificate is not None else None
     try:
         await runner.setup()
-        yield await _listen(runner, options)
+        yield await _listen(runner, options, certificate)
     finally:
+        if watching is not None:
+            watching.cancel()
         await runner.cleanup()
 
 
@@ -157,7 +176,7 @@ async def serve(options: MirrorOptions) -> None:
         loop.add_signal_handler(number, ended.set)
     async with running(options) as url:
         what = "what is here" if options.offline else ", ".join(each.name for each in options.upstreams)
-        print(f"Headrace mirrors {what} on {url}/simple/", flush=True)
+        print(f"Headrace mirrors {what} on {options.url.rstrip('/') or url}/simple/", flush=True)
         await ended.wait()
 
 
@@ -176,10 +195,18 @@ def _check(options: MirrorOptions) -> None:
         raise InvalidArgumentError("no upstream to mirror; name one, configure pip's index on this machine, or use --offline")
     if len(set(names)) < len(names):
         raise InvalidArgumentError(f"two upstreams have the same name: {', '.join(names)}; their files would be confused")
+    if options.private_read == "token" and not (options.private and options.uploaders):
+        raise InvalidArgumentError("private projects are to be read with a token, but there are no private names, or no uploaders")
+    safe = options.tls is not None or options.trusted_proxies or options.insecure_tokens or is_loopback(options.host)
+    if options.uploaders and not safe:
+        raise InvalidArgumentError(
+            f"uploaders' tokens would go over plain HTTP to {options.host}, where others can read them; give a certificate"
+            " (--tls_certificate), name the proxy that speaks TLS (--trusted_proxy), or accept the risk (--insecure_tokens)"
+        )
 
 
-async def _listen(runner: web.AppRunner, options: MirrorOptions) -> str:
-    site = web.TCPSite(runner, options.host, options.port)
+async def _listen(runner: web.AppRunner, options: MirrorOptions, certificate: Certificate | None) -> str:
+    site = web.TCPSite(runner, options.host, options.port, ssl_context=certificate.context if certificate is not None else None)
     try:
         await site.start()
     except OSError as error:
@@ -187,4 +214,4 @@ async def _listen(runner: web.AppRunner, options: MirrorOptions) -> str:
             f"cannot listen on {options.host}:{options.port}: {error.strerror}; choose another address or port"
         ) from None
     host, port = runner.addresses[0][:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{'http' if certificate is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hashlib
 import time
 from collections import OrderedDict
@@ -12,21 +11,21 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from headrace.mirror.index import render
+from headrace.mirror.index.packing import pack
 from headrace.mirror.index.page import JSON_TYPE, Document
 from headrace.mirror.pages.cache import Found
 from headrace.mirror.policy.judge import Judge, Stamp
 from headrace.mirror.policy.view import view
-from headrace.mirror.server.lookup import file_path
+from headrace.mirror.server.lookup import file_path, offered
 
 _MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedPage:
-    """A page in one form. `etag` is that of `body`, without quotes."""
+    """A page in one form, packed in one coding. `etag` is that of the page before it was packed, without quotes."""
 
     body: bytes
-    compressed: bytes
     etag: str
 
 
@@ -52,12 +51,12 @@ class Renderer:
     def __init__(self, judge: Judge, clock: Callable[[], float] = time.time) -> None:
         self._judge = judge
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
         self._bytes = 0
 
-    async def page(self, project: str, found: Found, media_type: str) -> RenderedPage:
-        """The page of a project in the form `media_type`."""
-        key = (found.source.name, project, media_type)
+    async def page(self, project: str, found: Found, media_type: str, coding: str) -> RenderedPage:
+        """The page of a project in the form `media_type`, packed in `coding`."""
+        key = (found.source.name, project, media_type, coding)
         kept = self._kept.get(key)
         now, stamp = self._clock(), self._judge.stamp(project)
         document = found.page.document
@@ -66,32 +65,28 @@ class Renderer:
             return kept.page
         assert document is not None
         seen = await asyncio.to_thread(view, self._judge, project, document, now)
-        made = await asyncio.to_thread(_render, seen.document, found.source.name, project, media_type)
+        made = await asyncio.to_thread(_render, seen.document, found.source.name, project, media_type, coding)
         self._keep(key, _Kept(document, stamp, made, now, seen.until))
         return made
 
-    def _keep(self, key: tuple[str, str, str], kept: _Kept) -> None:
+    def _keep(self, key: tuple[str, ...], kept: _Kept) -> None:
         before = self._kept.pop(key, None)
         if before is not None:
-            self._bytes -= _size(before.page)
+            self._bytes -= len(before.page.body)
         self._kept[key] = kept
-        self._bytes += _size(kept.page)
+        self._bytes += len(kept.page.body)
         while self._bytes > _MAX_BYTES and len(self._kept) > 1:
             _, oldest = self._kept.popitem(last=False)
-            self._bytes -= _size(oldest.page)
+            self._bytes -= len(oldest.page.body)
 
 
-def _size(page: RenderedPage) -> int:
-    return len(page.body) + len(page.compressed)
-
-
-def _render(document: Document, upstream: str, project: str, media_type: str) -> RenderedPage:
+def _render(document: Document, upstream: str, project: str, media_type: str, coding: str) -> RenderedPage:
     def file_url(file: Document) -> str:
         return f"../../files/{upstream}/{project}/{quote(file_path(file))}"
 
     def provenance_url(file: Document) -> str:
         return f"../../provenance/{upstream}/{project}/{quote(file['filename'])}"
 
-    page = render.document(document, file_url, provenance_url)
+    page = render.document({**document, "files": offered(document)}, file_url, provenance_url)
     body = render.to_json(page) if media_type == JSON_TYPE else render.to_html(page)
-    return RenderedPage(body, gzip.compress(body, 6, mtime=0), hashlib.sha256(body).hexdigest()[:32])
+    return RenderedPage(pack(body, coding), hashlib.sha256(body).hexdigest()[:32])

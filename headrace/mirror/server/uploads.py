@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -16,9 +15,11 @@ from headrace.core.errors import DataLossError, InvalidArgumentError, OpError, R
 from headrace.core.log_lines import fields
 from headrace.mirror.audit import AuditLog
 from headrace.mirror.index.names import check_filename, normalize
+from headrace.mirror.private.attestations import provenance
 from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.private.packages import Package, inspect
-from headrace.mirror.private.uploaders import Uploader, identify
+from headrace.mirror.private.uploaders import Uploader
+from headrace.mirror.server.access import Access
 from headrace.mirror.server.callers import caller_of
 from headrace.store.blobs import BlobStore
 
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 _PIECE_BYTES = 256 << 10
 _MAX_FIELD_BYTES = 1 << 20
 _MAX_FIELDS = 500
-_KEPT = (":action", "name", "version", "sha256_digest")
+_KEPT = (":action", "name", "version", "sha256_digest", "attestations")
 
 
 class Uploads:
@@ -36,7 +37,7 @@ class Uploads:
     Args:
         private: the index.
         store: takes the files.
-        uploaders: who may upload.
+        access: says who may upload.
         folder: for files on their way.
         max_file_bytes: of one file.
         audit: told of uploads, and of those that are refused.
@@ -46,19 +47,23 @@ class Uploads:
         self,
         private: PrivateIndex,
         store: BlobStore,
-        uploaders: Sequence[Uploader],
+        access: Access,
         folder: Path,
         max_file_bytes: int,
         audit: AuditLog,
     ) -> None:
         self._private = private
         self._store = store
-        self._uploaders = tuple(uploaders)
+        self._access = access
         self._folder = folder
         self._max_file_bytes = max_file_bytes
         self._audit = audit
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    def routes(self) -> list[web.RouteDef]:
+        """What it answers."""
+        return [web.post("/legacy/", self._answer)]
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         """The answer to an upload.
 
         Raises:
@@ -70,7 +75,7 @@ class Uploads:
             ResourceExhaustedError: it is too large.
         """
         try:
-            uploader = identify(self._uploaders, request.headers.get("Authorization", ""))
+            uploader = self._access.uploader(request)
         except OpError as error:
             self._audit.record("upload", "refused", caller_of(request), reason=error.message)
             raise
@@ -86,9 +91,10 @@ class Uploads:
         try:
             sent, filename, digest = await self._receive(request, work)
             package = await asyncio.to_thread(self._check, uploader, sent, filename, digest, work)
+            about = provenance(sent["attestations"], filename, digest, uploader.name) if sent.get("attestations") else None
             size = work.stat().st_size
             await asyncio.to_thread(self._store.adopt, work, digest)
-            fresh = await asyncio.to_thread(self._private.add, package, filename, digest, size)
+            fresh = await asyncio.to_thread(self._private.add, package, filename, digest, size, about)
         finally:
             work.unlink(missing_ok=True)
         logger.info("uploaded", extra=fields(uploader=uploader.name, file=filename, sha256=digest, new=fresh))

@@ -126,6 +126,13 @@ class Upstream:
             return PageAnswer(200, body, content_type, str(response.url), etag, _serial(response.headers))
 
     @contextlib.asynccontextmanager
+    async def projects(self, etag: str) -> AsyncIterator[ListAnswer]:
+        """Asks for the list of all projects; `etag` is that of the one which is known, or "". Raises what `page` does."""
+        headers = {"Accept": _ACCEPT, "Cache-Control": "max-age=0", **({"If-None-Match": etag} if etag else {})}
+        async with self.small(self._base, headers) as response:
+            yield ListAnswer(response, self.options.timeout_seconds)
+
+    @contextlib.asynccontextmanager
     async def file(self, url: str, offset: int) -> AsyncIterator[UpstreamPart]:
         """The rest of a file from `offset` on. Where upstream cannot do that, it comes from the start.
 
@@ -276,6 +283,27 @@ class Upstream:
                 headers={"User-Agent": "headrace-mirror"},
             )
         return self._session
+
+
+class ListAnswer:
+    """What upstream says of its projects.
+
+    Attributes:
+        status: 200, 304 when the list is still the one that is known, or 404 when there is none.
+        content_type, etag, serial: as of PageAnswer.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, timeout_seconds: float) -> None:
+        self._content = response.content
+        self._timeout_seconds = timeout_seconds
+        self.status = 404 if response.status in _MISSING else response.status
+        self.content_type = response.headers.get("Content-Type", "")
+        self.etag = response.headers.get("ETag", "")
+        self.serial = _serial(response.headers)
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The bytes of the list."""
+        return paced(self._content, self._timeout_seconds)
 
 
 def _serial(headers: Mapping[str, str]) -> int | None:
