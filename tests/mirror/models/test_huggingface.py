@@ -159,11 +159,11 @@ def test_one_transfer_for_all_who_ask(tmp_path: Path) -> None:
         async with HubServer() as hub:
             hub.commit(NAME, FILES, LARGE)
             async with hub_mirroring(tmp_path, hub) as one, hub_mirroring(tmp_path, hub) as two:
-                for path in ("model.safetensors", "config.json"):
+                for path in ("model.safetensors", "config.json", "README.md", "onnx/deep/vocab.txt"):
                     answers = await asyncio.gather(*(each.get(f"{NAME}/resolve/main/{path}") for each in (one, two) * 8))
                     assert {answer.body == FILES[path] for answer in answers} == {True}
             assert hub.total(hashlib.sha256(WEIGHTS).hexdigest()) == 1
-            assert hub.total("config.json") == 1
+            assert [hub.total(path) for path in ("config.json", "README.md", "deep/vocab.txt")] == [1, 1, 1]
 
     asyncio.run(asyncio.wait_for(work(), 60))
 

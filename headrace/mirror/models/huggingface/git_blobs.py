@@ -12,7 +12,9 @@ import fcntl
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from headrace.core import durable
 from headrace.core.errors import DataLossError, ResourceExhaustedError, UnavailableError
@@ -22,6 +24,7 @@ from headrace.mirror.models.together import Together
 from headrace.mirror.upstream.source import Source
 from headrace.store.blobs import BlobStore
 from headrace.store.index import BlobIndex
+from headrace.store.reception import is_at
 
 _LOOK_SECONDS = 0.05
 _TRIES = 3
@@ -79,29 +82,21 @@ class GitBlobs:
             raise ResourceExhaustedError(f"{url} has {entry.size} bytes; at most {self._max_file_bytes} are taken")
         path = self._path(entry.oid)
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        work = path.with_name(f"{path.name}.part")
         while True:
-            known = await asyncio.to_thread(self._known, entry.oid)
-            if known is not None:
-                return known
-            handle = os.open(work, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    await asyncio.sleep(_LOOK_SECONDS)
-                    continue
-                if work.exists() and os.path.samestat(os.fstat(handle), work.stat()):
-                    return await self._receive(source, url, entry, work, handle)
-            finally:
-                os.close(handle)
+            with _locked(path.with_name(f"{path.name}.lock")) as mine:
+                known = await asyncio.to_thread(self._known, entry.oid)
+                if known is not None:
+                    return known
+                if mine:
+                    return await self._receive(source, url, entry, path.with_name(f"{path.name}.part"))
+            await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _receive(self, source: Source, url: str, entry: Entry, work: Path, handle: int) -> str:
+    async def _receive(self, source: Source, url: str, entry: Entry, work: Path) -> str:
         began = time.monotonic()
         try:
             for left in reversed(range(_TRIES)):
                 try:
-                    digest = await self._once(source, url, entry, handle)
+                    digest = await self._once(source, url, entry, work)
                     break
                 except UnavailableError:
                     if not left:
@@ -114,35 +109,54 @@ class GitBlobs:
             self._metrics.download("wrong_digest")
             raise
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                work.unlink()
+            work.unlink(missing_ok=True)
         self._metrics.fetched(entry.size, time.monotonic() - began)
         return digest
 
-    async def _once(self, source: Source, url: str, entry: Entry, handle: int) -> str:
+    async def _once(self, source: Source, url: str, entry: Entry, work: Path) -> str:
         """Writes the file; its sha256 once its sha1 is right."""
-        os.ftruncate(handle, 0)
-        os.lseek(handle, 0, os.SEEK_SET)
         git, sha256, size = hashlib.sha1(b"blob %d\0" % entry.size, usedforsecurity=False), hashlib.sha256(), 0
-        async with source.file(url, 0) as part:
-            async for piece in part.pieces():
-                size += len(piece)
-                if size > entry.size:
-                    raise DataLossError(f"{url} goes on after {entry.size} bytes, which is its size in the tree")
-                git.update(piece)
-                sha256.update(piece)
-                try:
-                    await asyncio.to_thread(_write, handle, piece)
-                except OSError as error:
-                    raise ResourceExhaustedError(f"{url} cannot be kept: {error}") from None
-            if part.total is not None and size < min(part.total, entry.size):
-                raise UnavailableError(f"{url} broke off after {size} of {entry.size} bytes")
+        with await asyncio.to_thread(work.open, "wb") as file:
+            async with source.file(url, 0) as part:
+                async for piece in part.pieces():
+                    size += len(piece)
+                    if size > entry.size:
+                        raise DataLossError(f"{url} goes on after {entry.size} bytes, which is its size in the tree")
+                    git.update(piece)
+                    sha256.update(piece)
+                    try:
+                        await asyncio.to_thread(_write, file, piece)
+                    except OSError as error:
+                        raise ResourceExhaustedError(f"{url} cannot be kept: {error}") from None
+                if part.total is not None and size < min(part.total, entry.size):
+                    raise UnavailableError(f"{url} broke off after {size} of {entry.size} bytes")
         if git.hexdigest() != entry.oid:
             raise DataLossError(f"{url} is not what the tree says: its git id is {git.hexdigest()}, not {entry.oid}")
         return sha256.hexdigest()
 
 
-def _write(handle: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
+def _write(file: BinaryIO, data: bytes) -> None:
+    """Writes and flushes, so that a full disk shows here."""
+    file.write(data)
+    file.flush()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Takes a lock of the operating system for the block, where nobody has it; gives whether it did."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        if not is_at(handle, path):  # who had it before has removed it meanwhile
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            path.unlink()
+    finally:
+        os.close(handle)
