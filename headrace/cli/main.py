@@ -10,6 +10,7 @@ from headrace.core.distribution import VERSION
 COMMANDS = {
     "demo": Entry("headrace.cli.demo", "Train, export, serve and swap a model on real images.", extra="serving"),
     "graph": Entry("headrace.cli.graph", "Show a graph, what the optimizer changes, and draw it."),
+    "hub": Entry("headrace.cli.hub", "Push models to a registry such as the mirror, and pull them."),
     "inspect": Entry("headrace.cli.inspect", "Show what a SavedModel holds, or how two versions differ."),
     "k8s": Entry("headrace.cli.k8s", "Write Kubernetes manifests of the model server."),
     "mirror": Entry("headrace.cli.mirror.group", "Mirror package indexes, verified to the last byte.", extra="mirror"),
