@@ -1,11 +1,11 @@
 """The models that were fetched, laid out as tensorflow_hub does, so that both find each other's.
 
-    KEY/                      a model; KEY is the sha1 of its handle, or of its manifest's digest
-    KEY.descriptor.txt        tensorflow_hub's note of where it came from
-    KEY.headrace.json         the sha256 of each of its files
-    KEY.headrace.lock         locked by the one process that fetches it; the lock goes with the process
-    KEY.headrace.parts/       what has come so far, gone on with by the next
-    KEY.headrace.tmp/         the model, before it is whole
+KEY/                      a model; KEY is the sha1 of its handle, or of its manifest's digest
+KEY.descriptor.txt        tensorflow_hub's note of where it came from
+KEY.headrace.json         the sha256 of each of its files
+KEY.headrace.lock         locked by the one process that fetches it; the lock goes with the process
+KEY.headrace.parts/       what has come so far, gone on with by the next
+KEY.headrace.tmp/         the model, before it is whole
 """
 
 from __future__ import annotations

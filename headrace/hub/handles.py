@@ -1,10 +1,10 @@
 """Handles: what a model is called.
 
-    ./exported/digits                                   a folder
-    acme/digits:3   acme/digits:latest   acme/digits    a version in the registry HEADRACE_HUB_URL; without one, the highest
-    acme/digits:3@sha256:...                            the same, and it must have this manifest
-    https://models.example/acme/digits/3                an archive, as TensorFlow Hub's protocol gives it
-    https://models.example/digits.tar.gz@sha256:...     the same, and the archive must have this digest
+./exported/digits                                   a folder
+acme/digits:3   acme/digits:latest   acme/digits    a version in the registry HEADRACE_HUB_URL; without one, the highest
+acme/digits:3@sha256:...                            the same, and it must have this manifest
+https://models.example/acme/digits/3                an archive, as TensorFlow Hub's protocol gives it
+https://models.example/digits.tar.gz@sha256:...     the same, and the archive must have this digest
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 _keras: Any = bind()
 
 
-@_keras.saving.register_keras_serializable(package="hub")  # type: ignore[untyped-decorator]
+@_keras.utils.register_keras_serializable(package="hub")
 class KerasLayer(_keras.layers.Layer):  # type: ignore[misc]
     """Calls a SavedModel, or any callable, on its inputs.
 
@@ -117,7 +117,9 @@ class KerasLayer(_keras.layers.Layer):  # type: ignore[misc]
         try:
             json.dumps(found)
         except TypeError as error:
-            raise InvalidArgumentError(f"the arguments of this hub.KerasLayer cannot be saved as a configuration: {error}") from None
+            raise InvalidArgumentError(
+                f"the arguments of this hub.KerasLayer cannot be saved as a configuration: {error}"
+            ) from None
         return {**super().get_config(), **found}
 
     @property

@@ -35,4 +35,5 @@ def transfer(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     try:
         yield told
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()

@@ -92,7 +92,9 @@ def push(
     total = sum(each.size for each in lacking.values())
     with transfer(f"{name}:{version}", total) as told:
         for file in lacking.values():
-            memory = cache / f"{hashlib.sha1(f'{url} {name} {file.digest}'.encode(), usedforsecurity=False).hexdigest()}.headrace.upload"
+            memory = (
+                cache / f"{hashlib.sha1(f'{url} {name} {file.digest}'.encode(), usedforsecurity=False).hexdigest()}.headrace.upload"
+            )
             _send(registry, name, file, paths[file.path], memory, told, tries)
     _send_config(registry, name, config)
     registry.put_manifest(name, version, manifest)

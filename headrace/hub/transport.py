@@ -77,9 +77,7 @@ class Transport:
         if token and not (urlsplit(origin).scheme == "https" or _is_loopback(urlsplit(origin).hostname or "")):
             raise PermissionDeniedError(f"a token is not sent to {origin}, where all on the way can read it; expected https://")
 
-    def ask(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, max_bytes: int = 1 << 20
-    ) -> Reply:
+    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, max_bytes: int = 1 << 20) -> Reply:
         """One request, and one try.
 
         Raises:
@@ -166,7 +164,9 @@ class Transport:
             if size is not None and whole != size:
                 raise DataLossError(f"{_shown(url)} has {whole} bytes; {size} were promised")
             if (whole or 0) > max_bytes:
-                raise ResourceExhaustedError(f"{_shown(url)} has {whole} bytes; at most {max_bytes} are taken (HEADRACE_HUB_MAX_GIB)")
+                raise ResourceExhaustedError(
+                    f"{_shown(url)} has {whole} bytes; at most {max_bytes} are taken (HEADRACE_HUB_MAX_GIB)"
+                )
             for piece in self._pieces(content, url):
                 if file.tell() + len(piece) > (max_bytes if whole is None else whole):
                     raise ResourceExhaustedError(f"{_shown(url)} goes on behind its end, or is larger than {max_bytes} bytes")
@@ -198,9 +198,7 @@ class Transport:
                 since, came = time.monotonic(), 0
 
     @contextlib.contextmanager
-    def _opened(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Iterator[tuple[int, Message, Any]]:
+    def _opened(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Iterator[tuple[int, Message, Any]]:
         """An answer, redirects followed: its status, its headers and its content."""
         for _ in range(_MAX_REDIRECTS + 1):
             request = urllib.request.Request(url, body, {"User-Agent": "headrace-hub", **headers}, method=method)
