@@ -1,4 +1,4 @@
-"""The name `tensorflow`: an import hook under which TensorFlow programs and libraries get Headrace."""
+"""The names `tensorflow` and `tensorflow_hub`: an import hook under which TensorFlow programs and libraries get Headrace."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ from headrace.core.facades import PAGE
 
 NAME = "tensorflow"
 OURS = "headrace"
+HUB = "tensorflow_hub"
+BEHIND = {NAME: OURS, HUB: f"{OURS}.hub"}
+"""The packages that we stand in for, and the modules that they are."""
 VERSION = "2.21.0"
 """What `tf.__version__` says: the TensorFlow whose behaviour is the measure. Libraries decide by it what they may use."""
+VERSIONS = {NAME: VERSION, HUB: "0.16.1"}
 
 
 class Alias(ModuleType):
@@ -57,11 +61,11 @@ class Alias(ModuleType):
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Finds `tensorflow` and what is below it."""
+    """Finds `tensorflow`, `tensorflow_hub`, and what is below them."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """A spec for the names that are ours to give."""
-        if fullname != NAME and not fullname.startswith(f"{NAME}."):
+        if fullname.partition(".")[0] not in BEHIND:
             return None
         return ModuleSpec(fullname, self, is_package=True)
 
@@ -73,8 +77,9 @@ class _Finder(MetaPathFinder, Loader):
         """
         if modules.is_internal(spec.name):
             return _internal(spec.name)
-        module = importlib.import_module(OURS)
-        for part in spec.name.split(".")[1:]:
+        package, *parts = spec.name.split(".")
+        module = importlib.import_module(BEHIND[package])
+        for part in parts:
             found = getattr(module, part, None)
             if not isinstance(found, ModuleType):
                 raise ModuleNotFoundError(
@@ -83,8 +88,8 @@ class _Finder(MetaPathFinder, Loader):
                 )
             module = found
         alias = Alias(spec.name, module)
-        if spec.name == NAME:
-            alias.__dict__["__version__"] = VERSION
+        if not parts:
+            alias.__dict__["__version__"] = VERSIONS[package]
         return alias
 
     def exec_module(self, module: ModuleType) -> None:
@@ -101,7 +106,8 @@ _finder = _Finder()
 
 
 def install() -> None:
-    """Makes `import tensorflow`, here and in every library imported from now on, give Headrace. Calling it again does nothing.
+    """Makes `import tensorflow`, here and in every library imported from now on, give Headrace, and `import tensorflow_hub`
+    `headrace.hub`. Calling it again does nothing.
 
     Raises:
         FailedPreconditionError: real TensorFlow is imported already.

@@ -70,6 +70,21 @@ def test_modules_and_what_is_in_them() -> None:
 
 
 @pytest.mark.usefixtures("installed")
+def test_tensorflow_hub_is_ours_too(tmp_path: Path) -> None:
+    import tensorflow_hub
+    from tensorflow_hub import KerasLayer
+
+    from headrace import hub
+
+    assert (tensorflow_hub.__version__, tensorflow_hub.load, KerasLayer) == ("0.16.1", hub.load, hub.KerasLayer)
+    assert tensorflow_hub.resolve(str(tmp_path)) == str(tmp_path)
+    with pytest.raises(AttributeError, match=r"tensorflow_hub\.Module is not there"):
+        tensorflow_hub.Module  # noqa: B018
+    with pytest.raises(ModuleNotFoundError, match="no module named 'tensorflow_hub.no_such_module'"):
+        import tensorflow_hub.no_such_module
+
+
+@pytest.mark.usefixtures("installed")
 def test_what_is_not_there_is_named() -> None:
     import tensorflow
 

@@ -17,7 +17,7 @@ from headrace.modelpack.files import ModelFile
 from headrace.store.blobs import BlobStore
 from headrace.store.index import open_index
 from tests.interop import debian
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.mirror.index_server import IndexServer
 from tests.mirror.setting import mirroring
 from tests.mirror.test_clients import run
