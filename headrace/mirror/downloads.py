@@ -246,7 +246,7 @@ class Downloads:
 
     async def _run(self, wanted: Wanted) -> None:
         """Brings a file into the store, or waits until another process has."""
-        failures = restarts = 0
+        failures = 0
         while wanted.digest not in self._store:
             reception = await asyncio.to_thread(self._store.receive, wanted.digest)
             if reception is None:
@@ -255,42 +255,40 @@ class Downloads:
             with reception:
                 before = reception.size
                 try:
-                    whole = await self._receive(wanted, reception)
+                    await self._receive(wanted, reception)
                 except UnavailableError:
                     failures = 0 if reception.size - before >= _PROGRESS_BYTES else failures + 1
                     if failures >= _TRIES:
                         raise
                     self._metrics.download("resumed")
-                    whole = True
-            if not whole:
-                restarts += 1
-                if restarts >= _TRIES:
-                    raise UnavailableError(f"{shown(wanted.url)} breaks off again and again, and cannot be gone on with")
-                self._metrics.download("restarted")
             if failures:
                 await asyncio.sleep(_FIRST_WAIT_SECONDS * 2**failures)
 
-    async def _receive(self, wanted: Wanted, reception: Reception) -> bool:
-        """Takes in what is missing of a file; False when it must come from the start, and what there was is thrown away."""
+    async def _receive(self, wanted: Wanted, reception: Reception) -> None:
+        """Takes in what is missing of a file."""
         if wanted.size is not None and wanted.size > self._max_file_bytes:
             raise ResourceExhaustedError(f"{shown(wanted.url)} has {wanted.size} bytes; at most {self._max_file_bytes} are taken")
         if wanted.size is not None and reception.size >= wanted.size:  # a receiver died between the last byte and the check
             await self._finish(wanted, reception)
-            return True
-        if await self._receive_parallel(wanted, reception):
-            return True
-        async with wanted.source.file(wanted.url, reception.size) as part:
-            if part.offset != reception.size:
+        elif not await self._receive_parallel(wanted, reception):
+            try:
+                await self._receive_rest(wanted, reception, reception.size)
+            except NoPartsError:
+                await self._receive_rest(wanted, reception, 0)
+
+    async def _receive_rest(self, wanted: Wanted, reception: Reception, offset: int) -> None:
+        """Takes in a file from `offset` on. What is here already is left out, so that those who follow it do not notice."""
+        async with wanted.source.file(wanted.url, offset) as part:
+            if part.offset > reception.size or (part.total is not None and part.total < reception.size):
                 reception.discard()
-                return False
+                raise DataLossError(f"{shown(wanted.url)} has no {reception.size} bytes, which are here; they are thrown away")
             await self._check_size(wanted, part)
             self._coming[wanted.digest].total = part.total
             self._coming[wanted.digest].answered = True
-            await self._take(wanted, reception, part.pieces())
+            await self._take(wanted, reception, _behind(part.pieces(), reception.size - part.offset))
         if part.total is not None and reception.size < part.total:
             raise UnavailableError(f"{shown(wanted.url)} broke off after {reception.size} of {part.total} bytes")
         await self._finish(wanted, reception)
-        return True
 
     async def _receive_parallel(self, wanted: Wanted, reception: Reception) -> bool:
         """Takes in a large file over several connections; False where that is not done."""
@@ -369,3 +367,11 @@ class Downloads:
         self.note_uses()
         used = self._index.usage().bytes
         return evict(self._store, self._index, used - 1, max(0, used - lacking)) if used else 0
+
+
+async def _behind(pieces: AsyncIterator[bytes], count: int) -> AsyncIterator[bytes]:
+    """Without the first `count` bytes."""
+    async for piece in pieces:
+        if count < len(piece):
+            yield piece[count:]
+        count = max(0, count - len(piece))

@@ -145,6 +145,8 @@ def metadata_sha256(file: Document) -> str | None:
 
 _STATUS = {"pypi:project-status": "status", "pypi:project-status-reason": "reason"}
 """PEP 792."""
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".egg", ".exe", ".msi", ".rpm")
+"""What names of files end in."""
 
 
 class _Links(html.parser.HTMLParser):
@@ -155,12 +157,15 @@ class _Links(html.parser.HTMLParser):
         self.files: list[Document] = []
         self.base: str | None = None
         self.status: dict[str, str] = {}
+        self.versioned = False
         self._open: tuple[dict[str, str], list[str]] | None = None
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         found = {key: value or "" for key, value in attributes}
         if tag == "base" and self.base is None:
             self.base = found.get("href")
+        elif tag == "meta" and found.get("name") == "pypi:repository-version":
+            self.versioned = True
         elif tag == "meta" and found.get("name") in _STATUS:
             self.status[_STATUS[found["name"]]] = found.get("content", "")
         elif tag == "a" and "href" in found:
@@ -206,6 +211,8 @@ def _from_html(body: bytes, project: str) -> Document:
         links.close()
     except (AssertionError, ValueError) as error:  # the parser gives up in these ways
         raise DataLossError(f"the page of {project} is no HTML: {error}") from None
+    if not links.versioned and not any(file["filename"].lower().endswith(_ARCHIVES) for file in links.files):
+        raise DataLossError(f"the page of {project} is HTML, but no list of files; perhaps a proxy asks for a login")
     if links.base:
         for file in links.files:
             file["url"] = _absolute(links.base, file["url"], project)

@@ -26,6 +26,7 @@ class Breaker:
         self._failures = 0
         self._until = 0.0
         self._reason = ""
+        self._problem = ""
         self._failing_since = 0.0
         self._answered: float | None = None
 
@@ -57,7 +58,7 @@ class Breaker:
         """
         if self.is_open:
             wait = max(1, round(self._until - self._clock()))
-            reason = self._reason or f"failed {self._failures} times in a row"
+            reason = self._reason or f"failed {self._failures} times in a row, at last: {self._problem}"
             raise UnavailableError(f"upstream {self._name!r} {reason}; it is asked again in {wait} s")
         if self._failures >= self._limit:
             self._until = self._clock() + self._seconds  # this request is the test; the others wait for what comes of it
@@ -76,8 +77,9 @@ class Breaker:
         self._until = max(self._until, self._clock() + seconds)
         self._reason = "asks to be left alone"
 
-    def failed(self) -> None:
-        """Upstream has not answered, or with a fault of its own."""
+    def failed(self, problem: str = "no answer") -> None:
+        """Upstream has not answered, or with a fault of its own; `problem` says which."""
+        self._problem = problem
         if not self._failures:
             self._failing_since = self._clock()
         self._failures += 1

@@ -187,7 +187,7 @@ class Upstream:
             try:
                 yield response
             except (aiohttp.ClientError, TimeoutError) as error:
-                self.breaker.failed()
+                self.breaker.failed(told(error))
                 raise UnavailableError(f"upstream {self.options.name!r} broke off: {told(error)}") from None
 
     async def _ask(self, url: URL, headers: Mapping[str, str], decompress: bool) -> aiohttp.ClientResponse:
@@ -210,7 +210,7 @@ class Upstream:
                     return await self._accepted(response)
                 problem, pause = f"status {response.status}", retry_after(response.headers)
                 response.release()
-            self.breaker.failed()
+            self.breaker.failed(problem)
             if pause > _LONGEST_WAIT_SECONDS:
                 self.breaker.rest(pause)
                 break

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 
 from headrace.core.errors import DataLossError, UnavailableError
+from headrace.mirror.upstream.source import NoPartsError
 
 _PIECE_BYTES = 256 << 10
 _LEAST_BYTES_PER_SECOND = 1 << 10
@@ -27,6 +28,7 @@ class UpstreamPart:
     Raises:
         DataLossError: the answer contradicts itself.
         UnavailableError: it is no file.
+        NoPartsError: there is no part at `asked`, upstream says.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, asked: int, upstream: str, seconds: float) -> None:
@@ -39,7 +41,9 @@ class UpstreamPart:
             self.offset, self.total = _content_range(response.headers.get("Content-Range", ""), upstream)
             if self.offset not in (0, asked):
                 raise DataLossError(f"upstream {upstream!r} sends a file from byte {self.offset} on; asked for was {asked}")
-        elif response.status != 200 and not (response.status == 416 and asked):
+        elif response.status == 416 and asked:
+            raise NoPartsError
+        elif response.status != 200:
             raise UnavailableError(f"upstream {upstream!r} answers with status {response.status} instead of a file")
 
     async def pieces(self) -> AsyncIterator[bytes]:

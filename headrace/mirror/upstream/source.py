@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 
 class NoPartsError(Exception):
-    """A source sends whole files only."""
+    """A source sends whole files only, or says that there is no such part."""
 
 
 class FilePart(Protocol):
@@ -37,6 +37,7 @@ class Source(Protocol):
         """The rest of a file from `offset` on. Where that cannot be done, it comes from the start; see FilePart.
 
         Raises:
+            NoPartsError: nothing comes, because of the offset; it may be asked for from the start.
             NotFoundError: there is no such file.
             UnavailableError: nobody answers, or with an error.
             PermissionDeniedError: it is refused, or leads where the mirror does not go.

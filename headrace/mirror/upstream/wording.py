@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from yarl import URL
 
+_MAX_CHARACTERS = 200
+
 
 def shown(url: URL | str) -> str:
     """A URL without the secrets that may be in it: user, password and query."""
@@ -15,5 +17,6 @@ def shown(url: URL | str) -> str:
 
 
 def told(error: BaseException) -> str:
-    """What an error says, or its name."""
-    return str(error) or type(error).__name__
+    """What an error says, or its name; what is in it of upstream's bytes, as far as they fit into a line."""
+    text = " ".join(str(error).split())
+    return text[:_MAX_CHARACTERS] or type(error).__name__
