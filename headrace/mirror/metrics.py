@@ -61,17 +61,9 @@ class MirrorMetrics:
         self.ages = RecentAges()
         self.version = version
         self.started = time.time()
-        for event in (
-            "hit",
-            "miss",
-            "stale_while_revalidate",
-            "stale_if_error",
-            "upstream_error",
-            "serial_went_back",
-            "file_changed",
-        ):
+        for event in _PAGE_EVENTS:
             self._pages.add((event,), 0)  # a series that is there from the start shows its first event as a rise
-        for event in ("fetched", "resumed", "failed", "wrong_digest"):
+        for event in _DOWNLOAD_EVENTS:
             self._downloads.add((event,), 0)
         for source in ("store", "upstream"):
             self._sent.add((source,), 0)

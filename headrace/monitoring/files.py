@@ -14,12 +14,19 @@ from headrace.monitoring.dashboards.governance import governance
 from headrace.monitoring.dashboards.models import models
 from headrace.monitoring.dashboards.panels import Dashboard
 from headrace.monitoring.dashboards.requests import requests
+from headrace.monitoring.mirror import alerts as mirror_alerts
+from headrace.monitoring.mirror.board import mirror
 from headrace.monitoring.rules import alerts, groups, objectives
 from headrace.monitoring.rules.groups import Group
 from headrace.monitoring.rules.objectives import Objectives
 
 KINDS = ("dashboards", "rules", "scrape", "adapter", "operator")
 RULES_FILE = "headrace.rules.yml"
+MIRROR_KINDS = ("dashboards", "rules", "scrape", "operator")
+MIRROR_RULES_FILE = "headrace-mirror.rules.yml"
+MIRROR_JOB = "headrace-mirror"
+MIRROR_TARGET = "127.0.0.1:8466"
+MIRROR_PATH = "/metrics"
 
 _LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9./-]{0,200})=([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)")
 _JOB = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,99}")
@@ -89,5 +96,31 @@ def render(kinds: Sequence[str], options: Options) -> dict[str, str]:
         files["prometheus-adapter.yml"] = scrape.adapter()
     if "operator" in kinds:
         labels = dict(label.split("=") for label in options.labels)
-        files["operator.yml"] = operator.render(rule_groups(options.objectives), dashboards(options.objectives), labels)
+        files["operator.yml"] = operator.render("headrace", rule_groups(options.objectives), dashboards(options.objectives), labels)
+    return files
+
+
+def render_mirror(kinds: Sequence[str], options: Options) -> dict[str, str]:
+    """The texts of files about the mirror, by their paths; of the objectives only the job's name counts.
+
+    Args:
+        kinds: of `MIRROR_KINDS`.
+        options: what is written.
+
+    Raises:
+        InvalidArgumentError: an option makes no sense.
+    """
+    job = options.objectives.job
+    files: dict[str, str] = {}
+    if "dashboards" in kinds:
+        files[f"dashboards/{mirror().uid}.json"] = grafana.render(mirror())
+    if "rules" in kinds:
+        files[MIRROR_RULES_FILE] = groups.render(mirror_alerts.groups(job))
+    if "scrape" in kinds:
+        files["prometheus.yml"] = scrape.prometheus(
+            job, options.targets, options.interval, [MIRROR_RULES_FILE], options.token_file, MIRROR_PATH
+        )
+    if "operator" in kinds:
+        labels = dict(label.split("=") for label in options.labels)
+        files["operator.yml"] = operator.render("headrace-mirror", mirror_alerts.groups(job), [mirror()], labels)
     return files

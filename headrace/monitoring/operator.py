@@ -13,10 +13,13 @@ SIDECAR_LABEL = {"grafana_dashboard": "1"}
 """By which the sidecar of Grafana's chart finds ConfigMaps."""
 
 
-def objects(groups: Sequence[Group], dashboards: Sequence[Dashboard], labels: Mapping[str, str]) -> list[dict[str, Value]]:
+def objects(
+    name: str, groups: Sequence[Group], dashboards: Sequence[Dashboard], labels: Mapping[str, str]
+) -> list[dict[str, Value]]:
     """A PrometheusRule, and a ConfigMap for each dashboard, in the namespace that they are applied to.
 
     Args:
+        name: of the PrometheusRule.
         groups: the rules.
         dashboards: the dashboards.
         labels: of the PrometheusRule, by which some Prometheus finds it.
@@ -24,15 +27,15 @@ def objects(groups: Sequence[Group], dashboards: Sequence[Dashboard], labels: Ma
     rule: dict[str, Value] = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": {"name": "headrace", "labels": dict(labels)},
+        "metadata": {"name": name, "labels": dict(labels)},
         "spec": content(groups),
     }
     return [rule, *(_config_map(each) for each in dashboards)]
 
 
-def render(groups: Sequence[Group], dashboards: Sequence[Dashboard], labels: Mapping[str, str]) -> str:
+def render(name: str, groups: Sequence[Group], dashboards: Sequence[Dashboard], labels: Mapping[str, str]) -> str:
     """The objects as `kubectl apply -f -` takes them; see `objects`."""
-    return dump(*objects(groups, dashboards, labels))
+    return dump(*objects(name, groups, dashboards, labels))
 
 
 def _config_map(dashboard: Dashboard) -> dict[str, Value]:

@@ -17,7 +17,14 @@ _INTERVAL = re.compile(r"[1-9][0-9]*(ms|s|m)")
 _TARGET = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
 
 
-def prometheus(job: str, targets: Sequence[str], interval: str, rule_files: Sequence[str], token_file: str = "") -> str:
+def prometheus(
+    job: str,
+    targets: Sequence[str],
+    interval: str,
+    rule_files: Sequence[str],
+    token_file: str = "",
+    path: str = DEFAULT_PATH,
+) -> str:
     """A configuration of Prometheus that reads the servers.
 
     Args:
@@ -26,6 +33,7 @@ def prometheus(job: str, targets: Sequence[str], interval: str, rule_files: Sequ
         interval: between two looks, such as `15s`.
         rule_files: their paths, from the configuration's place.
         token_file: holds the token by which Prometheus may read the metrics; empty where it needs none.
+        path: of the metrics.
 
     Raises:
         InvalidArgumentError: a target or the interval has another form.
@@ -35,7 +43,7 @@ def prometheus(job: str, targets: Sequence[str], interval: str, rule_files: Sequ
             raise InvalidArgumentError(f"{target!r} is no target; expected host:port, such as models.example:8501")
     if not _INTERVAL.fullmatch(interval):
         raise InvalidArgumentError(f"{interval!r} is no interval; expected such as 15s or 1m")
-    scrape: dict[str, Value] = {"job_name": job, "metrics_path": DEFAULT_PATH}
+    scrape: dict[str, Value] = {"job_name": job, "metrics_path": path}
     if token_file:
         scrape["authorization"] = {"credentials_file": token_file}
     return dump(

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from headrace.monitoring.dashboards.panels import Dashboard, Panel
-from headrace.monitoring.families import INFO, MODEL_AVAILABLE, VERSION_STATE, Family
+from headrace.monitoring.dashboards.panels import Dashboard, Panel, Variable
 
 SCHEMA_VERSION = 38
 """Grafana 10's; later ones migrate it when they read it."""
@@ -41,13 +40,13 @@ def render(dashboard: Dashboard) -> str:
                 "includeVars": True,
             }
         ],
-        "templating": {"list": list(_variables())},
+        "templating": {"list": list(_variables(dashboard))},
         "panels": list(_panels(dashboard)),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _variables() -> Iterator[dict[str, Any]]:
+def _variables(dashboard: Dashboard) -> Iterator[dict[str, Any]]:
     """What the reader chooses; each narrows those after it down."""
     yield {
         "type": "datasource",
@@ -58,20 +57,21 @@ def _variables() -> Iterator[dict[str, Any]]:
         "current": {},
         "hide": 0,
     }
-    yield _variable("job", "Job", INFO, "job", "")
-    yield _variable("instance", "Server", INFO, "instance", 'job=~"$job"')
-    yield _variable("model", "Model", MODEL_AVAILABLE, "model", 'job=~"$job", instance=~"$instance"')
-    yield _variable("version", "Version", VERSION_STATE, "version", 'job=~"$job", instance=~"$instance", model=~"$model"')
+    chosen: list[str] = []
+    for each in dashboard.variables:
+        yield _variable(each, ", ".join(chosen))
+        chosen.append(f'{each.name}=~"${each.name}"')
 
 
-def _variable(name: str, label: str, family: Family, source: str, matchers: str) -> dict[str, Any]:
-    query = f"label_values({family.name}{{{matchers}}}, {source})" if matchers else f"label_values({family.name}, {source})"
+def _variable(variable: Variable, matchers: str) -> dict[str, Any]:
+    series = f"{variable.family}{{{matchers}}}" if matchers else variable.family
+    query = f"label_values({series}, {variable.source})"
     return {
         "type": "query",
-        "name": name,
-        "label": label,
+        "name": variable.name,
+        "label": variable.label,
         "datasource": _SOURCE,
-        "query": {"query": query, "refId": name},
+        "query": {"query": query, "refId": variable.name},
         "refresh": 2,  # when the time range changes
         "sort": 7,  # as people order names with numbers
         "includeAll": True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from headrace.monitoring.families import INFO, MODEL_AVAILABLE, VERSION_STATE
 from headrace.monitoring.promql import Scope
 
 SELECTED = Scope(
@@ -55,6 +56,32 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """What the reader chooses at the top; each narrows those after it down.
+
+    Attributes:
+        name: stands in queries as `$name`.
+        label: what people see.
+        family: the name of the metric whose labels are offered.
+        source: which of them.
+    """
+
+    name: str
+    label: str
+    family: str
+    source: str
+
+
+SERVING = (
+    Variable("job", "Job", INFO.name, "job"),
+    Variable("instance", "Server", INFO.name, "instance"),
+    Variable("model", "Model", MODEL_AVAILABLE.name, "model"),
+    Variable("version", "Version", VERSION_STATE.name, "version"),
+)
+"""Those of the model server's dashboards."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dashboard:
     """Rows of panels.
 
@@ -63,12 +90,14 @@ class Dashboard:
         title: what people see.
         description: one sentence.
         rows: from top to bottom.
+        variables: what the reader chooses, the data source apart.
     """
 
     uid: str
     title: str
     description: str
     rows: tuple[Row, ...]
+    variables: tuple[Variable, ...] = SERVING
 
     @property
     def panels(self) -> list[Panel]:

@@ -1,0 +1,1 @@
+"""What watches a mirror: its dashboard and its alerts."""
