@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
+from headrace.cli.mirror.configuration import CONFIG, configured_upstreams
 from headrace.cli.mirror.models import model_options
-from headrace.cli.mirror.options import ROOT, UPSTREAMS, upstreams_of
+from headrace.cli.mirror.options import ROOT, UPSTREAMS
 from headrace.core import log_lines
 from headrace.core.errors import OpError
-from headrace.mirror.options import MirrorOptions, TlsOptions, UpstreamOptions
+from headrace.mirror.options import MirrorOptions, TlsOptions
 from headrace.mirror.policy.reading import read_policy
 from headrace.mirror.policy.rules import Policy
 from headrace.mirror.private.uploaders import read_uploaders
@@ -24,6 +26,7 @@ _GIB = 1 << 30
 
 
 @click.command()
+@CONFIG
 @ROOT
 @UPSTREAMS
 @click.option("--policy", type=click.Path(path_type=Path), help="A TOML file: what is given out.")
@@ -50,67 +53,59 @@ _GIB = 1 << 30
 @click.option("--drain_seconds", type=click.FloatRange(0, 600), default=0.0, help="Not ready, before requests are refused.")
 @click.option("--max_file_gib", type=click.FloatRange(0), default=64.0, show_default=True, help="Larger files are not taken.")
 @click.option("--offline", is_flag=True, help="Ask nobody: give out what is here, as pulled or imported.")
-def serve(
-    root: Path,
-    upstreams: tuple[str, ...],
-    policy: Path | None,
-    private: tuple[str, ...],
-    uploaders: Path | None,
-    hf_upstream: str | None,
-    hf_token_file: Path | None,
-    private_read: str,
-    host: str,
-    port: int,
-    tls_certificate: Path | None,
-    tls_key: Path | None,
-    tls_client_ca: Path | None,
-    url: str,
-    trusted_proxies: tuple[str, ...],
-    insecure_tokens: bool,
-    fresh_minutes: float,
-    stale_minutes: float,
-    error_hours: float,
-    high_gib: float,
-    low_gib: float,
-    drain_seconds: float,
-    max_file_gib: float,
-    offline: bool,
-) -> None:
+def serve(**given: Any) -> None:
     """Answer pip, uv and all others that speak the Simple repository API."""
     log_lines.configure()
-    if low_gib > high_gib:
-        raise click.UsageError(f"--low_gib={low_gib:g} is above --high_gib={high_gib:g}; it is what is left when room was made")
-    if tls_certificate is None and (tls_key or tls_client_ca):
+    _check(given)
+    try:
+        asyncio.run(run_mirror(_options(given)))
+    except OpError as error:
+        raise click.ClickException(error.message) from error
+
+
+def _check(given: dict[str, Any]) -> None:
+    """Raises UsageError for flags that do not go together."""
+    low, high, url = given["low_gib"], given["high_gib"], given["url"]
+    if low > high:
+        raise click.UsageError(f"--low_gib={low:g} is above --high_gib={high:g}; it is what is left when room was made")
+    if given["tls_certificate"] is None and (given["tls_key"] or given["tls_client_ca"]):
         raise click.UsageError("--tls_key and --tls_client_ca are given without --tls_certificate")
     if url and urlsplit(url).scheme not in ("http", "https"):
         raise click.UsageError(f"--url={url} is no URL, such as https://mirror.example/packages")
-    try:
-        found = upstreams_of(upstreams) if upstreams or offline else upstreams_of((configured_index(),))
-        known = read_uploaders(uploaders) if uploaders is not None else ()
-        if any(each.projects for each in known) and not private:
-            raise click.UsageError("--uploaders names projects without --private; only packages of private names can be uploaded")
-        patience = (fresh_minutes * _MINUTE, stale_minutes * _MINUTE, error_hours * 60 * _MINUTE)
-        options = MirrorOptions(
-            root,
-            tuple(UpstreamOptions(name, address, *patience) for name, address in found),
-            read_policy(policy) if policy is not None else Policy(),
-            policy,
-            private,
-            known,
-            model_options(hf_upstream, hf_token_file, patience),
-            private_read,
-            host,
-            port,
-            TlsOptions(tls_certificate, tls_key, tls_client_ca) if tls_certificate is not None else None,
-            url,
-            trusted_proxies,
-            insecure_tokens,
-            high_bytes=int(high_gib * _GIB),
-            low_bytes=int(low_gib * _GIB),
-            drain_seconds=drain_seconds,
-            max_file_bytes=int(max_file_gib * _GIB),
-            offline=offline,
-        )
-        asyncio.run(run_mirror(options))
-    except OpError as error:
-        raise click.ClickException(error.message) from error
+
+
+def _options(given: dict[str, Any]) -> MirrorOptions:
+    """The mirror that flags describe.
+
+    Raises:
+        UsageError, OpError: it cannot be.
+    """
+    patience = (given["fresh_minutes"] * _MINUTE, given["stale_minutes"] * _MINUTE, given["error_hours"] * 60 * _MINUTE)
+    upstreams = configured_upstreams(given["upstreams"], patience)
+    if not upstreams and not given["offline"]:
+        upstreams = configured_upstreams([configured_index()], patience)
+    known = read_uploaders(given["uploaders"]) if given["uploaders"] is not None else ()
+    if any(each.projects for each in known) and not given["private"]:
+        raise click.UsageError("--uploaders names projects without --private; only packages of private names can be uploaded")
+    certificate = given["tls_certificate"]
+    return MirrorOptions(
+        root=given["root"],
+        upstreams=tuple(upstreams),
+        policy=read_policy(given["policy"]) if given["policy"] is not None else Policy(),
+        policy_file=given["policy"],
+        private=given["private"],
+        uploaders=known,
+        private_read=given["private_read"],
+        models=model_options(given["hf_upstream"], given["hf_token_file"], patience),
+        host=given["host"],
+        port=given["port"],
+        tls=TlsOptions(certificate, given["tls_key"], given["tls_client_ca"]) if certificate is not None else None,
+        url=given["url"],
+        trusted_proxies=given["trusted_proxies"],
+        insecure_tokens=given["insecure_tokens"],
+        high_bytes=int(given["high_gib"] * _GIB),
+        low_bytes=int(given["low_gib"] * _GIB),
+        drain_seconds=given["drain_seconds"],
+        max_file_bytes=int(given["max_file_gib"] * _GIB),
+        offline=given["offline"],
+    )
