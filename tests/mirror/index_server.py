@@ -15,11 +15,11 @@ from aiohttp import web
 from headrace.mirror.index.page import JSON_TYPE
 
 
-def wheel(project: str, version: str, size: int = 0, requires: tuple[str, ...] = ()) -> tuple[str, bytes, bytes]:
-    """The name, content and METADATA of a wheel that pip can install; `size` bytes of data are in it."""
+def wheel(project: str, version: str, size: int = 0, requires: tuple[str, ...] = (), licence: str = "") -> tuple[str, bytes, bytes]:
+    """The name, content and METADATA of a wheel that pip can install; `size` bytes of data are in it, `licence` is a field."""
     name = f"{project.replace('-', '_')}-{version}"
     lines = ["Metadata-Version: 2.1", f"Name: {project}", f"Version: {version}", *(f"Requires-Dist: {each}" for each in requires)]
-    metadata = "\n".join([*lines, ""]).encode()
+    metadata = "\n".join([*lines, *([licence] if licence else []), ""]).encode()
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(f"{project.replace('-', '_')}.py", f"version = {version!r}\n")
@@ -67,17 +67,28 @@ class IndexServer:
     as_html: bool = False
     asked: Counter[str] = field(default_factory=Counter)
 
-    def add(self, project: str, version: str, size: int = 0, requires: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+    def add(
+        self, project: str, version: str, size: int = 0, requires: tuple[str, ...] = (), licence: str = "", **more: Any
+    ) -> dict[str, Any]:
         """Publishes a wheel; its entry in the page."""
-        filename, content, metadata = wheel(project, version, size, requires)
+        filename, content, metadata = wheel(project, version, size, requires, licence)
+        described = {"core-metadata": {"sha256": hashlib.sha256(metadata).hexdigest()}}
+        entry = self.publish(project, version, filename, content, **described, **more)
+        self.contents[f"{entry['url'].removeprefix('../..')}.metadata"] = metadata
+        return entry
+
+    def publish(self, project: str, version: str, filename: str, content: bytes, **more: Any) -> dict[str, Any]:
+        """Publishes a file; its entry in the page. A `provenance` is the document, which gets an address."""
         path = f"/packages/{hashlib.sha256(filename.encode()).hexdigest()[:8]}/{filename}"
-        self.contents[path], self.contents[f"{path}.metadata"] = content, metadata
+        self.contents[path] = content
+        if "provenance" in more:
+            self.contents[f"{path}.provenance"] = more["provenance"]
+            more["provenance"] = f"../..{path}.provenance"
         entry = {
             "filename": filename,
             "url": f"..{path}".replace("../", "../../", 1),
             "hashes": {"sha256": hashlib.sha256(content).hexdigest()},
             "size": len(content),
-            "core-metadata": {"sha256": hashlib.sha256(metadata).hexdigest()},
             "upload-time": "2026-01-02T03:04:05.000006Z",
             "yanked": False,
             **more,

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from headrace.mirror.policy.reading import parse_policy
 from headrace.mirror.policy.rules import Policy
 from tests.mirror.index_server import IndexServer
+from tests.mirror.policy.test_publishers import CIRCLE_IDENTITY, CIRCLE_PROJECT, attested
 from tests.mirror.setting import Setting, mirroring, with_mirror
 
 
@@ -100,3 +102,25 @@ def test_the_client_shows_why_it_is_refused(tmp_path: Path, pip: Path, installer
             assert "demo is denied by this mirror's policy" in said
 
     asyncio.run(asyncio.wait_for(work(), 60))
+
+
+def test_pip_shows_what_is_wrong_with_a_file(tmp_path: Path, pip: Path) -> None:
+    """A wheel that its publisher has attested is installed; one whose licence is not wanted, or that nobody attested, is not."""
+    rules = {
+        "licences": {"deny": ["AGPL-*"], "unknown": "allow"},
+        "publishers": {"circleci-*": CIRCLE_IDENTITY, "other": CIRCLE_IDENTITY},
+    }
+
+    async def work() -> None:
+        async with IndexServer() as index:
+            attested(index)
+            index.add("demo", "1.0", licence="License-Expression: AGPL-3.0-or-later")
+            index.add("other", "1.0")
+            async with mirroring(tmp_path / "mirror", index, parse_policy(rules, "this test")) as setting:
+                command = installers(pip, tmp_path / "target", setting.url, tmp_path / "cache")["pip"]
+                said = await asyncio.gather(*(run(*command, name) for name in (CIRCLE_PROJECT, "demo", "other")))
+        assert said[0].endswith("status 0"), said[0]
+        assert "demo-1.0-py3-none-any.whl has the licence AGPL-3.0-or-later" in said[1]
+        assert "other-1.0-py3-none-any.whl has no attestation of its publisher" in said[2]
+
+    asyncio.run(asyncio.wait_for(work(), 120))

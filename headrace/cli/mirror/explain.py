@@ -90,11 +90,17 @@ def _line(filename: str, verdicts: dict[str, Verdict | None]) -> str:
     return f"{filename}: given out{excepted}"
 
 
+def _word(verdict: Verdict) -> str:
+    if verdict.refused:
+        return "refused"
+    return "not looked at" if verdict.pending else "reported" if verdict.alert else "excepted"
+
+
 def _entry(filename: str, verdicts: dict[str, Verdict | None]) -> dict[str, Any]:
     rules = {
         rule: {"verdict": "nothing against it", "reason": ""}
         if verdict is None
-        else {"verdict": "refused" if verdict.refused else "excepted", "reason": verdict.reason}
+        else {"verdict": _word(verdict), "reason": verdict.reason}
         for rule, verdict in verdicts.items()
     }
     given = not any(verdict is not None and verdict.refused for verdict in verdicts.values())

@@ -14,6 +14,7 @@ COMMANDS = {
     "import": Entry("headrace.cli.mirror.import_bundle", "Verify a bundle, and give out what it holds.", "mirror", "import_bundle"),
     "keygen": Entry("headrace.cli.mirror.keygen", "Make a pair of keys for bundles.", extra="mirror"),
     "pull": Entry("headrace.cli.mirror.pull", "Bring what requirements resolve to, for other machines too.", extra="mirror"),
+    "publishers": Entry("headrace.cli.mirror.publishers", "Who published projects at first.", extra="mirror"),
     "remove": Entry("headrace.cli.mirror.manage", "Forget the files of NAME==VERSION of your own."),
     "serve": Entry("headrace.cli.mirror.serve", "Answer pip, uv and others that speak the Simple API.", extra="mirror"),
     "unyank": Entry("headrace.cli.mirror.manage", "Take back a yank."),

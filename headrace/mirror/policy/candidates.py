@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from datetime import datetime
 
 from packaging.version import InvalidVersion, Version
 
@@ -26,6 +27,7 @@ class Candidate:
         digest: its sha256; "" without one.
         version_text: as its name has it; "" when it cannot be told.
         version: None when it is none.
+        uploaded: when it came to be upstream, in seconds since 1970; None when its page does not say.
     """
 
     project: str
@@ -34,6 +36,7 @@ class Candidate:
     digest: str
     version_text: str
     version: Version | None
+    uploaded: float | None
 
     @property
     def is_wheel(self) -> bool:
@@ -45,7 +48,19 @@ def candidate(project: str, file: Document) -> Candidate:
     """A file of a project's page."""
     name = file["filename"]
     text = version_text(project, name)
-    return Candidate(project, file, name, sha256_of(file) or "", text, parsed(text))
+    return Candidate(project, file, name, sha256_of(file) or "", text, parsed(text), upload_time(file))
+
+
+def upload_time(file: Document) -> float | None:
+    """When a file came to be upstream, in seconds since 1970; None when its page does not say."""
+    text = file.get("upload-time")
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.timestamp() if found.tzinfo is not None else None
 
 
 def version_text(project: str, filename: str) -> str:

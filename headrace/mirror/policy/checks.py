@@ -9,7 +9,6 @@ import functools
 from collections.abc import Callable
 from datetime import datetime
 
-from headrace.mirror.index.page import Document
 from headrace.mirror.policy.candidates import Candidate
 from headrace.mirror.policy.rules import Policy, Selector, Verdict, first_pattern, selector
 
@@ -83,7 +82,7 @@ def age(policy: Policy, project: str) -> Check | None:
 
 
 def _old(days: float, found: Candidate, now: float) -> Verdict | None:
-    uploaded = upload_time(found.file)
+    uploaded = found.uploaded
     if uploaded is None:
         return Verdict(f"{found.name} has no upload time, so that this mirror cannot tell whether it is {days:g} days old")
     until = uploaded + days * _DAY_SECONDS
@@ -98,18 +97,6 @@ def _told(seconds: float) -> str:
         return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="minutes")
     except (ValueError, OverflowError, OSError):  # upstream names a year that no calendar has
         return "a time that never comes"
-
-
-def upload_time(file: Document) -> float | None:
-    """When a file came to be upstream, in seconds since 1970; None when its page does not say."""
-    text = file.get("upload-time")
-    if not isinstance(text, str):
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found.timestamp() if found.tzinfo is not None else None
 
 
 def _always(reason: str) -> Check:

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.mirror.audit import AuditLog
+from headrace.mirror.downloads import Downloads
 from headrace.mirror.policy.advisories.database import AdvisoryDatabase
 from headrace.mirror.policy.findings import open_findings
 from headrace.mirror.policy.gate import Gate
+from headrace.mirror.policy.inspection import Inspector
 from headrace.mirror.policy.judge import Judge
 from headrace.mirror.policy.metrics import PolicyMetrics
 from headrace.mirror.policy.places import ADVISORIES, AUDIT, FINDINGS
 from headrace.mirror.policy.rules import Policy
 from headrace.mirror.policy.watch import PolicyWatch
+from headrace.store.blobs import BlobStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +47,31 @@ class Enforcement:
 
 
 @contextlib.asynccontextmanager
-async def enforced(root: Path, policy: Policy, policy_file: Path | None) -> AsyncIterator[Enforcement]:
+async def enforced(
+    root: Path, policy: Policy, policy_file: Path | None, downloads: Downloads, store: BlobStore
+) -> AsyncIterator[Enforcement]:
     """A policy at work, until the block ends.
 
     Args:
         root: the mirror's folder.
         policy: the rules at first.
         policy_file: is looked at for others; None when there is none.
+        downloads: fetches what rules look at.
+        store: has it then.
     """
     metrics = PolicyMetrics()
     audit = AuditLog(root / AUDIT, metrics.audit_failed)
     database = await asyncio.to_thread(AdvisoryDatabase, root / ADVISORIES)
     findings = await asyncio.to_thread(open_findings, root / FINDINGS)
     judge = Judge(policy, database, findings)
+    inspector = Inspector(findings, downloads, store)
     watch = asyncio.create_task(PolicyWatch(policy_file, judge, database, audit, metrics).run())
     try:
-        yield Enforcement(judge, Gate(judge, audit, metrics), audit, metrics, database)
+        yield Enforcement(judge, Gate(judge, inspector, audit, metrics), audit, metrics, database)
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
+        await inspector.close()
         findings.close()
         database.close()
         audit.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
 import threading
 import time
@@ -25,10 +26,26 @@ CREATE TABLE IF NOT EXISTS publisher (
     WITHOUT ROWID;
 """
 _BUSY_SECONDS = 30.0
-_FOREVER = 9e99
 _MOST_PROJECTS = 2000
 
 Finding = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A finding.
+
+    Attributes:
+        value: what was found.
+        until: the time that it holds for, in seconds since 1970; infinite for good.
+    """
+
+    value: Finding
+    until: float
+
+    def holds(self, now: float) -> bool:
+        """True while it counts."""
+        return now < self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +79,30 @@ class Findings:
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.executescript(_SCHEMA)
         self._generations: dict[str, int] = {}
-        self._known: dict[tuple[str, str], tuple[tuple[int, int], dict[str, tuple[Finding, float]]]] = {}
+        self._known: dict[tuple[str, str], tuple[tuple[int, int], dict[str, Kept]]] = {}
 
     def generation(self, project: str) -> tuple[int, int]:
         """Changes when something is found out about a project's files, here or in another process."""
         with self._lock:
             return self._generation(project)
 
-    def of(self, project: str, kind: str) -> dict[str, Finding]:
-        """The findings of a kind about a project's files, by digest."""
-        now = self._clock()
+    def of(self, project: str, kind: str) -> dict[str, Kept]:
+        """The findings of a kind about a project's files, by digest; they are not to be changed."""
         with self._lock:
             generation = self._generation(project)
             known = self._known.get((project, kind))
             if known is None or known[0] != generation:
                 query = "SELECT digest, value, until FROM finding WHERE project = ? AND kind = ?"
                 rows = self._database.execute(query, (project, kind)).fetchall()
-                known = (generation, {digest: (json.loads(value), until) for digest, value, until in rows})
+                known = (generation, {digest: Kept(json.loads(value), until) for digest, value, until in rows})
                 if len(self._known) >= _MOST_PROJECTS:
                     del self._known[next(iter(self._known))]
                 self._known[project, kind] = known
-        return {digest: value for digest, (value, until) in known[1].items() if now < until}
+        return known[1]
 
     def note(self, project: str, digest: str, kind: str, value: Finding, seconds: float | None = None) -> None:
         """Keeps what was found out about a file: for good, or for so many seconds."""
-        until = _FOREVER if seconds is None else self._clock() + seconds
+        until = math.inf if seconds is None else self._clock() + seconds
         with self._lock:
             row = (digest, kind, project, json.dumps(value), until)
             self._database.execute("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?, ?)", row)
@@ -98,6 +114,13 @@ class Findings:
         with self._lock:
             row = self._database.execute(query, (project,)).fetchone()
         return FirstPublisher(json.loads(row[0]), row[1], row[2]) if row is not None else None
+
+    def publishers(self) -> list[tuple[str, FirstPublisher]]:
+        """The projects whose publishers are known, and who they were at first."""
+        query = "SELECT project, identity, filename, uploaded FROM publisher ORDER BY project"
+        with self._lock:
+            rows = self._database.execute(query).fetchall()
+        return [(row[0], FirstPublisher(json.loads(row[1]), row[2], row[3])) for row in rows]
 
     def meet(self, project: str, identity: Mapping[str, str], filename: str, uploaded: float) -> None:
         """Keeps who published a project's files, if it is the first that is met."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from headrace.core.errors import PermissionDeniedError
 from headrace.core.log_lines import fields
 from headrace.mirror.audit import AuditLog, Caller
 from headrace.mirror.index.page import Document, sha256_of
+from headrace.mirror.policy.inspection import Inspector
 from headrace.mirror.policy.judge import Judge
 from headrace.mirror.policy.metrics import PolicyMetrics
 from headrace.mirror.policy.rules import Verdict
@@ -23,13 +25,22 @@ class Gate:
 
     Args:
         judge: knows the rules.
+        inspector: finds out what they need to know.
         audit: told of files that are refused, and of those that an exception lets through.
         metrics: told of them too.
         clock: seconds since 1970.
     """
 
-    def __init__(self, judge: Judge, audit: AuditLog, metrics: PolicyMetrics, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        inspector: Inspector,
+        audit: AuditLog,
+        metrics: PolicyMetrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._judge = judge
+        self._inspector = inspector
         self._audit = audit
         self._metrics = metrics
         self._clock = clock
@@ -45,16 +56,31 @@ class Gate:
 
         Raises:
             PermissionDeniedError: with the reason.
+            OpError: what a rule needs to know cannot be found out now.
         """
-        verdicts = [each for each in self._judge.verdicts(project, file, self._clock()).values() if each is not None]
-        refusal = next((each for each in verdicts if each.refused), None)
-        if refusal is not None:
-            self._note("refused", refusal, project, file, caller)
-            self._metrics.refused(refusal.rule)
-            self._metrics.refusals.note(project, file["filename"], refusal.rule, refusal.reason)
-            raise PermissionDeniedError(refusal.reason)
+        if self._judge.is_ready(project):
+            verdicts = self._said(project, file)
+        else:
+            verdicts = await asyncio.to_thread(self._said, project, file)
+        waiting = [each.rule for each in verdicts if each.pending]
+        if waiting and not any(each.refused for each in verdicts):
+            await self._inspector.inspect(waiting, source, project, file)
+            verdicts = self._said(project, file)
         for verdict in verdicts:
-            self._note("excepted", verdict, project, file, caller)
+            if verdict.alert:
+                self._metrics.event(verdict.alert)
+                logger.error(verdict.alert, extra=fields(project=project, file=file["filename"], reason=verdict.reason))
+        against = [each for each in verdicts if each.refused] or [each for each in verdicts if each.pending]
+        if against:
+            self._note("refused", against[0], project, file, caller)
+            self._metrics.refused(against[0].rule)
+            self._metrics.refusals.note(project, file["filename"], against[0].rule, against[0].reason)
+            raise PermissionDeniedError(against[0].reason)
+        for verdict in verdicts:
+            self._note(verdict.alert or "excepted", verdict, project, file, caller)
+
+    def _said(self, project: str, file: Document) -> list[Verdict]:
+        return [each for each in self._judge.verdicts(project, file, self._clock()).values() if each is not None]
 
     def _note(self, outcome: str, verdict: Verdict, project: str, file: Document, caller: Caller) -> None:
         name = file["filename"]

@@ -5,20 +5,37 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 from headrace.mirror.index.page import Document
 from headrace.mirror.policy import checks
 from headrace.mirror.policy.advisories.check import advisories
 from headrace.mirror.policy.advisories.database import AdvisoryDatabase
+from headrace.mirror.policy.attestations import check as publisher
 from headrace.mirror.policy.candidates import Candidate, candidate
 from headrace.mirror.policy.checks import Check
 from headrace.mirror.policy.findings import Findings
+from headrace.mirror.policy.licences import check as licence
 from headrace.mirror.policy.rules import Policy, Verdict
 
 Stamp = tuple[int, int, Any]
 _MOST_PROJECTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A rule.
+
+    Attributes:
+        name: of it.
+        bind: makes its check of a project; None when it has nothing against any of its files.
+        stamp: changes when it would make another one, the policy apart.
+    """
+
+    name: str
+    bind: Callable[[Policy, str], Check | None]
+    stamp: Callable[[str], Any] = lambda _: None
 
 
 class Judge:
@@ -36,7 +53,8 @@ class Judge:
         self._findings = findings
         self._generation = 0
         self._lock = threading.Lock()
-        self._bound: OrderedDict[str, tuple[Stamp, list[tuple[str, Check | None]]]] = OrderedDict()
+        self._bound: OrderedDict[tuple[str, str], tuple[Any, Check | None]] = OrderedDict()
+        self._rules = self._table()
         self._candidates: OrderedDict[str, tuple[Document, list[Candidate]]] = OrderedDict()
 
     @property
@@ -70,27 +88,46 @@ class Judge:
             return [(file, None) for file in page["files"]]
         return [(found.file, _first(bound, found, now)) for found in self._of_page(project, page)]
 
+    def is_ready(self, project: str) -> bool:
+        """True when a file of a project can be judged without reading what is known of the project first."""
+        with self._lock:
+            return all((rule.name, project) in self._bound for rule in self._rules)
+
     def _checks(self, project: str) -> list[tuple[str, Check | None]]:
         """The rules, bound to a project."""
-        stamp = self.stamp(project)
+        return [(rule.name, self._check(rule, project)) for rule in self._rules]
+
+    def _check(self, rule: _Rule, project: str) -> Check | None:
         with self._lock:
-            known = self._bound.get(project)
-            policy = self._policy
+            generation, policy = self._generation, self._policy
+            known = self._bound.get((rule.name, project))
+        stamp = generation, rule.stamp(project)
         if known is not None and known[0] == stamp:
             return known[1]
-        made = [(name, bind(policy, project)) for name, bind in self._rules()]
+        made = rule.bind(policy, project)
         with self._lock:
-            _keep(self._bound, project, (stamp, made))
+            _keep(self._bound, (rule.name, project), (stamp, made), _MOST_PROJECTS * len(self._rules))
         return made
 
-    def _rules(self) -> list[tuple[str, Callable[[Policy, str], Check | None]]]:
-        """The rules by name, in the order in which they are asked."""
+    def _table(self) -> list[_Rule]:
+        """The rules, in the order in which they are asked."""
+        database, findings = self._database, self._findings
         return [
-            ("projects", checks.projects),
-            ("file type", checks.file_types),
-            ("yanked", checks.yanked),
-            ("age", checks.age),
-            ("advisories", lambda policy, project: advisories(policy.advisories, self._database, project)),
+            _Rule("projects", checks.projects),
+            _Rule("file type", checks.file_types),
+            _Rule("yanked", checks.yanked),
+            _Rule("age", checks.age),
+            _Rule(
+                "advisories",
+                lambda policy, project: advisories(policy.advisories, database, project),
+                lambda _: database.generation,
+            ),
+            _Rule(licence.KIND, lambda policy, project: licence.licences(policy.licences, findings, project), findings.generation),
+            _Rule(
+                publisher.KIND,
+                lambda policy, project: publisher.publishers(policy.publishers, findings, project),
+                findings.generation,
+            ),
         ]
 
     def _of_page(self, project: str, page: Document) -> list[Candidate]:
@@ -100,7 +137,7 @@ class Judge:
             return known[1]
         made = [candidate(project, file) for file in page["files"]]
         with self._lock:
-            _keep(self._candidates, project, (page, made))
+            _keep(self._candidates, project, (page, made), _MOST_PROJECTS)
         return made
 
 
@@ -110,18 +147,22 @@ def _first(bound: list[tuple[str, Check]], found: Candidate, now: float) -> Verd
         verdict = check(found, now)
         if verdict is not None:
             if verdict.refused:
-                return replace(verdict, rule=name)
-            excepted = excepted or replace(verdict, rule=name)
+                return _named(verdict, name)
+            excepted = excepted or _named(verdict, name)
     return excepted
 
 
 def _judged(name: str, check: Check | None, found: Candidate, now: float) -> Verdict | None:
     verdict = check(found, now) if check is not None else None
-    return replace(verdict, rule=name) if verdict is not None else None
+    return _named(verdict, name) if verdict is not None else None
 
 
-def _keep(kept: OrderedDict[str, Any], project: str, value: Any) -> None:
-    kept.pop(project, None)
-    kept[project] = value
-    if len(kept) > _MOST_PROJECTS:
+def _named(verdict: Verdict, name: str) -> Verdict:
+    return Verdict(verdict.reason, verdict.until, name, verdict.refused, verdict.pending, verdict.alert)
+
+
+def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > most:
         kept.popitem(last=False)

@@ -63,9 +63,6 @@ def parse_policy(found: dict[str, Any], where: str) -> Policy:
         publishers=read_publishers(table),
         models=read_models(table),
     )
-    for key in ("licences", "publishers", "publisher_changes", "require_attestations"):
-        if key in found:
-            table.mistakes.append(f"{key!r} is not there yet; leave it out")
     if table.mistakes:
         raise InvalidArgumentError(f"the policy {where} has mistakes: {'; '.join(table.mistakes)}")
     return policy

@@ -26,12 +26,16 @@ class Verdict:
         until: when that may change by itself, in seconds since 1970; infinite when it does not.
         rule: the name of the rule.
         refused: the file is not given out. Else it is, although the rule would refuse it, because of an exception.
+        pending: the rule has to look at more of the file than its page, and has not yet.
+        alert: the name of an event that somebody should know of; "" for none.
     """
 
     reason: str
     until: float = math.inf
     rule: str = ""
     refused: bool = True
+    pending: bool = False
+    alert: str = ""
 
 
 @dataclass(frozen=True, slots=True)

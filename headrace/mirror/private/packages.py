@@ -52,8 +52,27 @@ def inspect(filename: str, path: Path) -> Package:
             name, version = parse_sdist_filename(filename)
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
         raise InvalidArgumentError(f"{filename} is no name of a wheel or of a source archive: {error}") from None
+    metadata = metadata_of(filename, path)
+    fields = email.parser.BytesParser().parsebytes(metadata, headersonly=True)
+    _check_same(filename, name, version, str(fields["Name"] or ""), str(fields["Version"] or ""))
+    python = " ".join(str(fields["Requires-Python"] or "").split())
     try:
-        metadata = _of_wheel(filename, path) if wheel else _of_archive(filename, path)
+        SpecifierSet(python)
+    except InvalidSpecifier:
+        raise InvalidArgumentError(
+            f"{filename} asks for Python {python[:80]!r}, which is no range of versions, such as '>=3.9'"
+        ) from None
+    return Package(str(name), str(version), python, metadata if wheel else None)
+
+
+def metadata_of(filename: str, path: Path) -> bytes:
+    """The core metadata in a wheel or source archive.
+
+    Raises:
+        InvalidArgumentError: it cannot be opened, or has none.
+    """
+    try:
+        return _of_wheel(filename, path) if filename.endswith(".whl") else _of_archive(filename, path)
     except (
         zipfile.BadZipFile,
         tarfile.TarError,
@@ -65,16 +84,6 @@ def inspect(filename: str, path: Path) -> Package:
         RuntimeError,
     ) as error:
         raise InvalidArgumentError(f"{filename} cannot be opened: {error}") from None
-    fields = email.parser.BytesParser().parsebytes(metadata, headersonly=True)
-    _check_same(filename, name, version, str(fields["Name"] or ""), str(fields["Version"] or ""))
-    python = " ".join(str(fields["Requires-Python"] or "").split())
-    try:
-        SpecifierSet(python)
-    except InvalidSpecifier:
-        raise InvalidArgumentError(
-            f"{filename} asks for Python {python[:80]!r}, which is no range of versions, such as '>=3.9'"
-        ) from None
-    return Package(str(name), str(version), python, metadata if wheel else None)
 
 
 def version_of(filename: str) -> Version | None:

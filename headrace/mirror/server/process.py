@@ -97,7 +97,8 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     files = PageFiles(options.root / "pages")
     private = PrivateIndex(options.private, files, store, index, options.root / "locks") if options.private else None
     stack = contextlib.AsyncExitStack()
-    policy = await stack.enter_async_context(enforced(options.root, options.policy, options.policy_file))
+    rules = (options.root, options.policy, options.policy_file)
+    policy = await stack.enter_async_context(enforced(*rules, downloads, store))
     proxies = Proxies(options.trusted_proxies)
     access = Access(private, options.uploaders, options.private_read == "token", proxies, options.insecure_tokens)
     lists = ListCache(ListFiles(options.root / "lists"), upstreams, metrics)

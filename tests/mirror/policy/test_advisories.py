@@ -20,7 +20,7 @@ from headrace.mirror.policy.advisories import importing
 from headrace.mirror.policy.advisories.database import AdvisoryDatabase
 from headrace.mirror.policy.advisories.importing import import_advisories
 from headrace.mirror.policy.advisories.osv import read_osv
-from headrace.mirror.policy.advisories.records import affected
+from headrace.mirror.policy.advisories.records import Affecting
 from headrace.mirror.policy.candidates import parsed
 from tests.mirror.policy.judging import NOW, Judging, refused
 
@@ -54,7 +54,7 @@ def imported(root: Path, *documents: dict[str, Any], force: bool = False) -> Non
 
 def has(events: list[dict[str, str]], version: str, versions: Sequence[str] = ()) -> bool:
     found, _ = read_osv(osv("X", events=events, versions=list(versions)), "x")
-    return affected(found["demo"]).has(version, parsed(version))
+    return bool(Affecting([found["demo"]]).of(version, parsed(version)))
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_importing_guards_against_loss(tmp_path: Path) -> None:
     with pytest.raises(FailedPreconditionError, match=r"ends at 2025-01-01 .*, that in force at 2026-06-01 .*--force"):
         imported(tmp_path, *({**each, "modified": "2025-01-01T00:00:00Z"} for each in documents))
     assert not database.look(), "nothing has changed"
-    assert [each.id for each in database.of("demo-8")] == ["GHSA-8"]
+    assert [each.id for each in database.of("demo-8").advisories] == ["GHSA-8"]
     for count in (4, 3, 2):
         imported(tmp_path, *documents[:count], force=True)
     assert database.look()
-    assert (database.of("demo-8"), database.status and database.status.advisories) == ([], 2)
+    assert (database.of("demo-8").advisories, database.status and database.status.advisories) == ((), 2)
     assert len(list((tmp_path / "advisories").glob("*.sqlite"))) == 2, "that in force, and the one before"
     database.close()
 

@@ -13,11 +13,12 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from headrace.mirror.policy.advisories.records import Advisory
+from headrace.mirror.policy.advisories.records import Advisory, Affecting
 
 logger = logging.getLogger(__name__)
 
 CURRENT = "current"
+_MOST_PROJECTS = 500
 SCHEMA = """
 CREATE TABLE meta (advisories INTEGER NOT NULL, newest REAL NOT NULL, imported REAL NOT NULL);
 CREATE TABLE advisory (project TEXT NOT NULL, id TEXT NOT NULL, score REAL, record TEXT NOT NULL, PRIMARY KEY (project, id))
@@ -67,6 +68,7 @@ class AdvisoryDatabase:
         self._path: Path | None = None
         self._connection: sqlite3.Connection | None = None
         self._status: Status | None = None
+        self._known: dict[str, Affecting] = {}
         self.look()
 
     @property
@@ -88,17 +90,22 @@ class AdvisoryDatabase:
             if self._connection is not None:
                 self._connection.close()
             self._path, self._connection, self._status = path, connection, status
+            self._known = {}
             self.generation += 1
             return True
 
-    def of(self, project: str) -> list[Advisory]:
+    def of(self, project: str) -> Affecting:
         """The advisories of a project, by normal name."""
         with self._lock:
-            if self._connection is None:
-                return []
+            known = self._known.get(project)
+            if known is not None or self._connection is None:
+                return known or Affecting([])
             query = "SELECT score, record FROM advisory WHERE project = ? ORDER BY id"
             rows = self._connection.execute(query, (project,)).fetchall()
-        return [decode(record, score) for score, record in rows]
+            found = self._known[project] = Affecting([decode(record, score) for score, record in rows])
+            if len(self._known) > _MOST_PROJECTS:
+                del self._known[next(iter(self._known))]
+        return found
 
     def close(self) -> None:
         """Gives back the database."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import bisect
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from packaging.version import Version
@@ -45,42 +46,66 @@ class Advisory:
         return frozenset(each.upper() for each in (self.id, *self.aliases))
 
 
-@dataclass(frozen=True, slots=True)
-class Affected:
-    """The versions of an advisory, made ready to be asked for.
+class Affecting:
+    """The advisories of a project by version. What is said of a version is worked out once.
 
-    Attributes:
-        texts: versions as they are written.
-        versions: those of them that are versions, without local parts.
-        spans: from the first to the second version, which is among them where the third says so; None is without end.
+    The versions at which a range begins or ends are put in order once. Each version then has a rank among them, even between two of
+    them and odd on one, and a range is two ranks: so it costs two comparisons of numbers.
+
+    Args:
+        advisories: all of the project.
     """
 
-    texts: frozenset[str]
-    versions: frozenset[Version]
-    spans: tuple[tuple[Version, Version | None, bool], ...]
+    def __init__(self, advisories: Sequence[Advisory]) -> None:
+        self.advisories = tuple(advisories)
+        spans = [(place, span) for place, each in enumerate(advisories) for events in each.ranges for span in _spans(events)]
+        self._bounds = sorted({bound for _, (first, last, _) in spans for bound in (first, last) if bound is not None})
+        self._spans = [(place, *self._ranks(*span)) for place, span in spans]
+        self._named: dict[str | Version, set[int]] = {}
+        for place, each in enumerate(advisories):
+            for text in each.versions:
+                for key in (text, parsed(text)):
+                    if key is not None:
+                        self._named.setdefault(key, set()).add(place)
+        self._known: dict[str, tuple[Advisory, ...]] = {}
 
-    def has(self, text: str, version: Version | None) -> bool:
-        """True for a version that is affected. A local version (`1.0+cu118`) is as the public one; one that cannot be read
-        is in every range."""
-        if text in self.texts:
-            return True
+    def of(self, text: str, version: Version | None) -> tuple[Advisory, ...]:
+        """Those of a version. A local one (`1.0+cu118`) is as the public one; one that cannot be read is in every range.
+
+        Args:
+            text: the version as it is written.
+            version: as it is read; None when it is none.
+        """
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = tuple(self.advisories[place] for place in sorted(self._places(text, version)))
+        return known
+
+    def _places(self, text: str, version: Version | None) -> set[int]:
+        found = set(self._named.get(text, ()))
         if version is None:
-            return bool(self.spans)
+            return found | {place for place, _, _ in self._spans}
         public = Version(version.public) if version.local else version
-        return public in self.versions or any(
-            first <= public and (last is None or public < last or (closed and public == last)) for first, last, closed in self.spans
-        )
+        found |= self._named.get(public, set())
+        rank = self._rank(public)
+        return found | {place for place, first, last in self._spans if first <= rank <= last}
 
+    def _rank(self, version: Version) -> int:
+        place = bisect.bisect_left(self._bounds, version)
+        return 2 * place + (place < len(self._bounds) and self._bounds[place] == version)
 
-def affected(advisory: Advisory) -> Affected:
-    """The versions of an advisory."""
-    versions = (parsed(each) for each in advisory.versions)
-    spans = tuple(span for events in advisory.ranges for span in _spans(events))
-    return Affected(frozenset(advisory.versions), frozenset(each for each in versions if each is not None), spans)
+    def _ranks(self, first: Version, last: Version | None, closed: bool) -> tuple[int, int]:
+        """The least and the greatest rank in a range."""
+        if last is None:
+            return self._rank(first), 2 * len(self._bounds)
+        return self._rank(first), self._rank(last) - (not closed)
 
 
 def _spans(events: Iterable[tuple[str, str]]) -> Iterable[tuple[Version, Version | None, bool]]:
-    """Events in the order of their versions. What cannot be read begins at the first version, or never ends."""
+    """Ranges of versions: from the first to the second, which is in it where the third says so; None is without end.
+
+    The events may stand in any order. What cannot be read begins at the first version, or never ends.
+    """
     read: list[tuple[Version, str]] = []
     for kind, text in events:
         version = _LOWEST if text == "0" else parsed(text)
