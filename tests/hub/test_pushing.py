@@ -277,7 +277,7 @@ def test_the_commands(folder: Path, settings: Settings, tmp_path: Path) -> None:
     for arguments, mistake in (
         (["push", str(folder), "acme/cli", "--to", settings.url], "has no version; expected such as acme/cli:1"),
         (["push", str(folder), "acme/cli:2"], "no registry to push to"),
-        (["push", str(folder), "acme/cli:2", "--to", settings.url], "needs a token"),
+        (["push", str(folder), "acme/cli:2", "--to", settings.url], "a token is needed"),
         (["push", str(folder), "acme/cli:2", "--to", "ftp://x"], "no URL of a registry"),
         (["pull", "acme/cli:1"], "no registry to pull"),
         (["pull", "acme/cli:7", "--from", settings.url], "no model acme/cli with the version 7"),

@@ -29,7 +29,7 @@ class Uploader:
         token_sha256: of the token, in hex.
         projects: patterns of the normal names that it may upload.
         models: patterns of the names of models that it may publish.
-        read: of private projects that it may read, beside those that it may upload or manage.
+        read: of private projects and models that it may read, beside those that it may upload, publish or manage.
         manage: of those whose files it may yank and remove.
     """
 
@@ -50,10 +50,11 @@ class Uploader:
         if not self.may(project, role):
             raise PermissionDeniedError(f"{self.name} may not {role} {project}; ask who runs this mirror")
 
-    def check_model(self, model: str) -> None:
-        """Raises PermissionDeniedError for a model that it may not publish."""
-        if not any(fnmatch.fnmatchcase(model, pattern) for pattern in self.models):
-            raise PermissionDeniedError(f"{self.name} may not publish the model {model}; ask who runs this mirror")
+    def check_model(self, model: str, role: str = "publish") -> None:
+        """Raises PermissionDeniedError for a model for which it has not this role, "publish" or "read"."""
+        patterns = self.models if role == "publish" else (*self.models, *self.read)
+        if not any(fnmatch.fnmatchcase(model, pattern) for pattern in patterns):
+            raise PermissionDeniedError(f"{self.name} may not {role} the model {model}; ask who runs this mirror")
 
 
 def identify(uploaders: Sequence[Uploader], authorization: str) -> Uploader:

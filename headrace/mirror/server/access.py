@@ -18,7 +18,7 @@ class Access:
     Args:
         private: says which projects are private; None when none are.
         uploaders: whose tokens are known.
-        protected: private projects are read with a token only.
+        protected: private projects, and published models, are read with a token only.
         proxies: tell whether a request came by TLS.
         insecure: takes tokens over plain HTTP from other machines.
     """
@@ -60,6 +60,11 @@ class Access:
         return self._protected and self._private is not None and self._private.owns(project)
 
     @property
+    def has_uploaders(self) -> bool:
+        """True when some tokens are known."""
+        return bool(self._uploaders)
+
+    @property
     def is_personal(self) -> bool:
         """True when what is listed depends on who asks."""
         return self._protected
@@ -68,6 +73,11 @@ class Access:
         """Raises what `uploader` does, and PermissionDeniedError, where a project is not this caller's to read."""
         if self.is_protected(project):
             self.uploader(request).check(project, "read")
+
+    def check_model(self, request: web.Request, model: str) -> None:
+        """Raises what `uploader` does, and PermissionDeniedError, where a published model is not this caller's to read."""
+        if self._protected:
+            self.uploader(request).check_model(model, "read")
 
     def check_known(self, request: web.Request) -> None:
         """Raises what `uploader` does, where private names are shown to those only who have a token."""

@@ -116,7 +116,7 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     published = await asyncio.to_thread(Published, options.root, store, index)
     registry = await asyncio.to_thread(Registry, options.root, store, index, published)
     oci_uploads = OciUploads(options.root / "oci" / ".uploads")
-    rooms.append(OciRoutes(registry, oci_uploads, FileSender(store, downloads), options.uploaders, options.max_file_bytes))
+    rooms.append(OciRoutes(registry, oci_uploads, FileSender(store, downloads), access, policy.audit, options.max_file_bytes))
     hubs = await stack.enter_async_context(model_hubs(options, store, index, downloads, policy, metrics))
     watch = Watch(options.root, index, downloads, [*upstreams, *hubs.upstreams], options.high_bytes)
     readiness = Readiness(options.root)
@@ -196,8 +196,11 @@ def _check(options: MirrorOptions) -> None:
         raise InvalidArgumentError("no upstream to mirror; name one, configure pip's index on this machine, or use --offline")
     if len(set(names)) < len(names):
         raise InvalidArgumentError(f"two upstreams have the same name: {', '.join(names)}; their files would be confused")
-    if options.private_read == "token" and not (options.private and options.uploaders):
-        raise InvalidArgumentError("private projects are to be read with a token, but there are no private names, or no uploaders")
+    protected = options.private or any(each.models for each in options.uploaders)
+    if options.private_read == "token" and not (protected and options.uploaders):
+        raise InvalidArgumentError(
+            "what is private is to be read with a token, but there are no private names or models, or no uploaders"
+        )
     safe = options.tls is not None or options.trusted_proxies or options.insecure_tokens or is_loopback(options.host)
     if options.uploaders and not safe:
         raise InvalidArgumentError(

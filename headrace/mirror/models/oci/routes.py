@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
 from headrace.core.errors import DeadlineExceededError, InvalidArgumentError, NotFoundError, OpError, ResourceExhaustedError
+from headrace.mirror.audit import AuditLog
 from headrace.mirror.downloads import Wanted
 from headrace.mirror.models.oci.errors import OciError, response
 from headrace.mirror.models.oci.registry import Registry
 from headrace.mirror.models.oci.uploads import Upload, Uploads
-from headrace.mirror.private.uploaders import Uploader, identify
+from headrace.mirror.server.access import Access
+from headrace.mirror.server.callers import caller_of
 from headrace.mirror.server.files import FileSender
 from headrace.mirror.upstream.source import FilePart
 from headrace.modelpack import manifest as manifests
@@ -47,17 +49,19 @@ class OciRoutes:
         registry: what is there.
         uploads: what is on its way.
         files: sends blobs.
-        uploaders: who may push; who pulls is not asked.
+        access: says who may push, and pull.
+        audit: told of pushes.
         max_file_bytes: of one blob.
     """
 
     def __init__(
-        self, registry: Registry, uploads: Uploads, files: FileSender, uploaders: Sequence[Uploader], max_file_bytes: int
+        self, registry: Registry, uploads: Uploads, files: FileSender, access: Access, audit: AuditLog, max_file_bytes: int
     ) -> None:
         self._registry = registry
         self._uploads = uploads
         self._files = files
-        self._uploaders = tuple(uploaders)
+        self._access = access
+        self._audit = audit
         self._max_file_bytes = max_file_bytes
 
     def routes(self) -> list[web.RouteDef]:
@@ -80,12 +84,12 @@ class OciRoutes:
         return [web.route(method, path, _told(handler)) for method, path, handler in table]
 
     async def _base(self, request: web.Request) -> web.StreamResponse:
-        if self._uploaders:  # some clients send a token later only if it is asked for here
-            identify(self._uploaders, request.headers.get("Authorization", ""))
+        if self._access.has_uploaders:  # some clients send a token later only if it is asked for here
+            self._access.uploader(request)
         return web.json_response({}, headers=_VERSION)
 
     async def _manifest(self, request: web.Request) -> web.StreamResponse:
-        found = await asyncio.to_thread(self._registry.manifest, _name(request), request.match_info["reference"])
+        found = await asyncio.to_thread(self._registry.manifest, self._read(request), request.match_info["reference"])
         headers = {
             "Content-Type": found.media_type,
             "Docker-Content-Digest": f"sha256:{found.digest}",
@@ -100,12 +104,15 @@ class OciRoutes:
 
     async def _blob(self, request: web.Request) -> web.StreamResponse:
         digest = _digest(request.match_info["digest"])
-        size = await asyncio.to_thread(self._registry.blob_size, _name(request), digest)
+        size = await asyncio.to_thread(self._registry.blob_size, self._read(request), digest)
         wanted = Wanted(_Here(), digest, f"sha256:{digest}", size)
-        return await self._files.answer(request, wanted, "blob", {"Docker-Content-Digest": f"sha256:{digest}", **_VERSION})
+        headers = {"Docker-Content-Digest": f"sha256:{digest}", **_VERSION}
+        if self._access.is_personal:
+            headers["Cache-Control"] = "private, max-age=31536000, immutable"
+        return await self._files.answer(request, wanted, "blob", headers)
 
     async def _tags(self, request: web.Request) -> web.StreamResponse:
-        name = _name(request)
+        name = self._read(request)
         last, asked = request.query.get("last", ""), request.query.get("n", str(_MOST_TAGS))
         if not asked.isdecimal():
             raise InvalidArgumentError(f"n={asked[:40]!r} is no number of tags")
@@ -113,11 +120,13 @@ class OciRoutes:
         found = [tag for tag in await asyncio.to_thread(self._registry.tags, name) if tag > last]
         headers = dict(_VERSION)
         if 0 < most < len(found):
-            headers["Link"] = f'</v2/{name}/tags/list?{urlencode({"n": most, "last": found[most - 1]})}>; rel="next"'
+            headers["Link"] = (
+                f'<{_before(request)}/v2/{name}/tags/list?{urlencode({"n": most, "last": found[most - 1]})}>; rel="next"'
+            )
         return web.json_response({"name": name, "tags": found[:most]}, headers=headers)
 
     async def _referrers(self, request: web.Request) -> web.StreamResponse:
-        found = await asyncio.to_thread(self._registry.referrers, _name(request), _digest(request.match_info["digest"]))
+        found = await asyncio.to_thread(self._registry.referrers, self._read(request), _digest(request.match_info["digest"]))
         headers = dict(_VERSION)
         if wanted := request.query.get("artifactType"):
             found = [each for each in found if each["artifactType"] == wanted]
@@ -127,7 +136,7 @@ class OciRoutes:
 
     async def _put(self, request: web.Request) -> web.StreamResponse:
         name, reference = _name(request), request.match_info["reference"]
-        self._uploader(request, name)
+        who = caller_of(request, self._uploader(request, name))
         if not reference.startswith("sha256:"):
             try:
                 check_version(reference)
@@ -139,8 +148,18 @@ class OciRoutes:
             if len(data) > manifests.MAX_MANIFEST_BYTES:
                 raise OciError("SIZE_INVALID", 413, f"the manifest has more than {manifests.MAX_MANIFEST_BYTES} bytes")
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip()
-        digest, found = await asyncio.to_thread(self._registry.put, name, reference, bytes(data), kind)
-        headers = {"Location": f"/v2/{name}/manifests/sha256:{digest}", "Docker-Content-Digest": f"sha256:{digest}", **_VERSION}
+        try:
+            digest, found = await asyncio.to_thread(self._registry.put, name, reference, bytes(data), kind)
+        except (OciError, OpError) as error:
+            self._audit.record("push", "refused", who, repository=name, reference=reference, reason=error.message)
+            raise
+        what = {"repository": name, "reference": reference, "sha256": digest}
+        await asyncio.to_thread(self._audit.record, "push", "taken", who, True, **what)
+        headers = {
+            "Location": f"{_before(request)}/v2/{name}/manifests/sha256:{digest}",
+            "Docker-Content-Digest": f"sha256:{digest}",
+            **_VERSION,
+        }
         if found.subject is not None:
             headers["OCI-Subject"] = f"sha256:{found.subject.digest}"
         return web.Response(status=201, headers=headers)
@@ -151,13 +170,16 @@ class OciRoutes:
         mounted = request.query.get("mount")
         if mounted is not None:
             source = request.query.get("from")
+            if source is not None:
+                self._access.check_model(request, source)
             digest = _digest(mounted)
-            if await asyncio.to_thread(self._registry.mount, name, digest, check_name(source) if source is not None else None):
-                return _made(name, digest)
+            may_look = source is not None or not self._access.is_personal  # else it could be one that is not the caller's to read
+            if may_look and await asyncio.to_thread(self._registry.mount, name, digest, source and check_name(source)):
+                return _made(request, name, digest)
         wanted = _digest(request.query["digest"]) if "digest" in request.query else None
         upload = await asyncio.to_thread(self._uploads.begin, name, owner)
         if wanted is None:
-            return _going_on(202, name, upload, 0)
+            return _going_on(request, 202, name, upload, 0)
         try:
             with self._uploads.opened(upload, name, owner) as work:
                 return await self._finish(request, name, upload, work, wanted)
@@ -168,13 +190,13 @@ class OciRoutes:
     async def _progress(self, request: web.Request) -> web.StreamResponse:
         name, upload = _name(request), request.match_info["upload"]
         size = await asyncio.to_thread(self._uploads.size, upload, name, self._uploader(request, name))
-        return _going_on(204, name, upload, size)
+        return _going_on(request, 204, name, upload, size)
 
     async def _append(self, request: web.Request) -> web.StreamResponse:
         name, upload = _name(request), request.match_info["upload"]
         with self._uploads.opened(upload, name, self._uploader(request, name)) as work:
             await self._receive(request, name, upload, work)
-            return _going_on(202, name, upload, work.size)
+            return _going_on(request, 202, name, upload, work.size)
 
     async def _end(self, request: web.Request) -> web.StreamResponse:
         name, upload = _name(request), request.match_info["upload"]
@@ -202,7 +224,7 @@ class OciRoutes:
             raise OciError("DIGEST_INVALID", 400, f"{work.size} bytes came with sha256:{work.digest}, not sha256:{digest}")
         await asyncio.to_thread(self._registry.add_blob, name, work.path, digest, work.size)
         self._uploads.forget(upload)
-        return _made(name, digest)
+        return _made(request, name, digest)
 
     async def _receive(self, request: web.Request, name: str, upload: str, work: Upload) -> None:
         """Adds the body of a request to an upload. What has come before a break stays."""
@@ -214,7 +236,7 @@ class OciRoutes:
                 raise OciError("BLOB_UPLOAD_INVALID", 400, f"the Content-Range {header[:80]!r} is none; expected such as 0-1023")
             last = int(end)
             if int(first) != start:
-                headers = dict(_going_on(416, name, upload, start).headers)
+                headers = dict(_going_on(request, 416, name, upload, start).headers)
                 raise OciError(
                     "BLOB_UPLOAD_INVALID", 416, f"{start} bytes have come, and {header[:80]} does not go on there", headers
                 )
@@ -237,9 +259,23 @@ class OciRoutes:
             UnauthenticatedError: nobody that is known.
             PermissionDeniedError: somebody who may not do this.
         """
-        uploader = identify(self._uploaders, request.headers.get("Authorization", ""))
-        uploader.check_model(name)
+        try:
+            uploader = self._access.uploader(request)
+            uploader.check_model(name)
+        except OpError as error:
+            self._audit.record("push", "refused", caller_of(request), repository=name, reason=error.message)
+            raise
         return uploader.name
+
+    def _read(self, request: web.Request) -> str:
+        """The name of the repository that a request reads.
+
+        Raises:
+            UnauthenticatedError, PermissionDeniedError: it is not this caller's to read.
+        """
+        name = _name(request)
+        self._access.check_model(request, name)
+        return name
 
 
 def _told(handler: _Handler) -> _Handler:
@@ -252,6 +288,11 @@ def _told(handler: _Handler) -> _Handler:
             return response(error)
 
     return answer
+
+
+def _before(request: web.Request) -> str:
+    """What stands before the registry's own paths, where a proxy gives it a folder."""
+    return request.path.partition("/v2/")[0]
 
 
 def _name(request: web.Request) -> str:
@@ -282,10 +323,10 @@ async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
             yield piece[start : start + _PIECE_BYTES]
 
 
-def _going_on(status: int, name: str, upload: str, size: int) -> web.Response:
+def _going_on(request: web.Request, status: int, name: str, upload: str, size: int) -> web.Response:
     """The answer that tells how far an upload is."""
     headers = {
-        "Location": f"/v2/{name}/blobs/uploads/{quote(upload)}",
+        "Location": f"{_before(request)}/v2/{name}/blobs/uploads/{quote(upload)}",
         "Range": f"0-{max(0, size - 1)}",
         "Docker-Upload-UUID": upload,
         **_VERSION,
@@ -293,7 +334,11 @@ def _going_on(status: int, name: str, upload: str, size: int) -> web.Response:
     return web.Response(status=status, headers=headers)
 
 
-def _made(name: str, digest: str) -> web.Response:
+def _made(request: web.Request, name: str, digest: str) -> web.Response:
     """The answer that a blob is here."""
-    headers = {"Location": f"/v2/{name}/blobs/sha256:{digest}", "Docker-Content-Digest": f"sha256:{digest}", **_VERSION}
+    headers = {
+        "Location": f"{_before(request)}/v2/{name}/blobs/sha256:{digest}",
+        "Docker-Content-Digest": f"sha256:{digest}",
+        **_VERSION,
+    }
     return web.Response(status=201, headers=headers)

@@ -348,3 +348,44 @@ def test_a_model_whose_files_lead_out_is_refused(tmp_path: Path, path: str) -> N
         assert (refused.code, b"no path of a file" in refused.body) == ("MANIFEST_INVALID", True)
 
     with_registry(tmp_path, work)
+
+
+def test_where_reading_needs_a_token(tmp_path: Path) -> None:
+    async def work(client: Client) -> None:
+        blob = await client.blob(b"{}")
+        await client.manifest("1", image(blob))
+        reads = [f"blobs/{blob['digest']}", "manifests/1", "tags/list", f"referrers/{blob['digest']}"]
+        for path in reads:
+            answers = [
+                (await client.ask("GET", f"/v2/acme/digits/{path}", auth=auth)).status for auth in ("", "Bearer bobs", BASIC)
+            ]
+            assert answers == [401, 403, 200], path
+        got = await client.ask("GET", f"/v2/acme/digits/blobs/{blob['digest']}")
+        assert got.headers["Cache-Control"].startswith("private")
+        mount = f"/v2/bob/stolen/blobs/uploads/?mount={blob['digest']}"
+        assert (await client.ask("POST", f"{mount}&from=acme/digits", auth="Bearer bobs")).status == 403
+        assert (await client.ask("POST", mount, auth="Bearer bobs")).status == 202, "and nobody says that it is here"
+
+    with_registry(tmp_path, work, private_read="token")
+
+
+def test_pushes_are_noted_in_the_audit_log(tmp_path: Path) -> None:
+    async def work(client: Client) -> None:
+        await client.manifest("1", image(await client.blob(b"{}")))
+        await client.manifest("1", image(await client.blob(b"{ }")))
+        await client.ask("POST", "/v2/acme/digits/blobs/uploads/", auth="Bearer wrong")
+
+    with_registry(tmp_path, work)
+    events = [json.loads(line) for path in sorted((tmp_path / "audit").glob("*")) for line in path.read_text().splitlines()]
+    pushes = [each for each in events if each["action"] == "push"]
+    assert [(each["outcome"], each["name"]) for each in pushes] == [("taken", "ann"), ("refused", "ann"), ("refused", "")]
+    assert "a tag stands for one" in pushes[1]["reason"]
+
+
+def test_below_a_folder_of_a_proxy(tmp_path: Path) -> None:
+    async def work(client: Client) -> None:
+        place = (await client.ask("POST", "/mirror/v2/acme/digits/blobs/uploads/")).headers["Location"]
+        assert place.startswith("/mirror/v2/acme/digits/blobs/uploads/")
+        assert (await client.ask("PUT", f"{place}?digest={sha256(b'x')}", b"x")).headers["Location"].startswith("/mirror/v2/")
+
+    with_registry(tmp_path, work, url="http://127.0.0.1/mirror/")
