@@ -19,8 +19,9 @@ _PAGE_EVENTS = (
     "upstream_error",
     "serial_went_back",
     "file_changed",
+    "not_kept",
 )
-_DOWNLOAD_EVENTS = ("fetched", "resumed", "restarted", "parallel", "failed", "wrong_digest", "damaged", "not_kept")
+_DOWNLOAD_EVENTS = ("fetched", "resumed", "parallel", "failed", "wrong_digest", "damaged", "not_kept")
 
 
 class MirrorMetrics:
