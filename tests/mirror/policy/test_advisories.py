@@ -75,6 +75,22 @@ def test_ranges(events: list[dict[str, str]], inside: str, outside: str) -> None
     assert [version for version in outside.split() if has(events, version)] == []
 
 
+URLLIB3 = """0.2 0.3 0.3.1 0.4.0 0.4.1 1.0 1.0.1 1.0.2 1.1 1.10 1.10.4 1.11 1.13.1 1.2 1.2.2 1.20 1.25 1.25.10 1.25.11 1.25.2 1.26.0
+1.26.1 1.26.16 1.26.17 1.26.18 1.26.2 1.26.20 1.26.9 1.3 1.9.1 2.0.0 2.0.0a1 2.0.0a4 2.0.1 2.0.5 2.0.6 2.0.7 2.1.0 2.8.0"""
+"""Versions of urllib3 as its page has them."""
+
+
+def test_a_real_advisory() -> None:
+    """PYSEC-2023-192 lists its ranges and, worked out by its database, its versions: among those above all but these."""
+    events = [{"introduced": "2.0.0"}, {"fixed": "2.0.6"}, {"introduced": "0"}, {"fixed": "1.26.17"}]
+    outside = ["1.26.17", "1.26.18", "1.26.20", "2.0.0a1", "2.0.0a4", "2.0.6", "2.0.7", "2.1.0", "2.8.0"]
+    assert [version for version in URLLIB3.split() if not has(events, version)] == outside
+    document = osv("PYSEC-2023-192", "urllib3", "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:N", events=events)
+    document["affected"][0]["ranges"].insert(0, {"type": "GIT", "repo": "r", "events": [{"introduced": "0"}]})
+    (found,) = read_osv(document, "x")[0].values()
+    assert (found.score, len(found.ranges)) == (8.1, 1)
+
+
 def test_versions_that_are_named() -> None:
     for version in ("1.0", "1.0.0", "1.0+local", "odd"):
         assert has([], version, ["1.0", "odd"])

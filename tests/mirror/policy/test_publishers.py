@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headrace.cli.mirror.group import mirror
 from headrace.mirror.policy import attestations
@@ -140,6 +142,17 @@ def test_forged_provenances(forge: Callable[[Any], None]) -> None:
     digest = "ab" * 32 if forge is other_statement else GITHUB_DIGEST
     found = verify(json.dumps(document).encode(), GITHUB, digest)
     assert (found.publishers, bool(found.problems)) == ([], True)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_damage_proves_nothing_else(data: st.DataObject) -> None:
+    body = bytearray((DATA / f"{GITHUB}.provenance").read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] ^= data.draw(st.integers(1, 255))
+    found = verify(bytes(body), GITHUB, GITHUB_DIGEST)
+    assert [each for each in found.publishers if {**each, "environment": ""} != {**PUBLISHER, "environment": ""}] == []
+    assert found.publishers or found.problems
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -13,8 +14,10 @@ from headrace.mirror.audit import AuditLog
 from headrace.mirror.policy.metrics import PolicyMetrics
 from headrace.mirror.policy.rules import Policy
 from headrace.mirror.policy.watch import PolicyWatch
+from tests.mirror.index_server import IndexServer
 from tests.mirror.policy.judging import Judging, refused
 from tests.mirror.policy.test_advisories import imported, osv
+from tests.mirror.setting import mirroring
 
 
 def test_a_good_file_is_taken_and_a_bad_one_is_not(tmp_path: Path, judging: Judging, caplog: pytest.LogCaptureFixture) -> None:
@@ -79,3 +82,28 @@ def test_other_advisories_are_taken(tmp_path: Path, judging: Judging) -> None:
     assert judge.stamp("demo") != before
     assert "MAL-1" in refused(judge, "demo", "demo-1.tar.gz")
     audit.close()
+
+
+def test_a_mirror_that_runs_takes_another_policy(tmp_path: Path) -> None:
+    """Pages that are kept follow it. Meanwhile the audit log cannot be written, which stops nothing."""
+    path, root = tmp_path / "policy.toml", tmp_path / "mirror"
+    path.write_text("")
+    (root / "audit").mkdir(parents=True)
+    (root / "audit" / "audit.jsonl").symlink_to("/dev/full")
+
+    async def work() -> None:
+        async with IndexServer() as index:
+            index.add("demo", "1.0")
+            index.add("demo", "2.0")
+            async with mirroring(root, index, Policy(), {"policy_file": path}) as setting:
+                assert len((await setting.page("demo"))["files"]) == 2
+                path.write_text('deny = ["demo>=2"]\n')
+                while len((await setting.page("demo"))["files"]) == 2:
+                    await asyncio.sleep(0.1)
+                entry = setting.index.documents["demo"]["files"][1]["url"].replace("../../", "files/main/demo/")
+                assert (await setting.get(entry)).status == 403
+                text = (await setting.get("metrics")).body.decode()
+        assert 'headrace_mirror_refusals_total{rule="projects"} 1' in text
+        assert "headrace_mirror_audit_write_failures_total 2" in text
+
+    asyncio.run(asyncio.wait_for(work(), 120))
