@@ -14,7 +14,7 @@ from headrace.mirror.index.names import check_filename, normalize
 from headrace.store import digests
 
 FORMAT = "headrace-bundle-1"
-MAX_BYTES = 256 << 20
+MAX_BYTES = 64 << 20
 MAX_PAGE_BYTES = 256 << 20
 MAX_SBOM_BYTES = 512 << 20
 MAX_FILE_BYTES = 1 << 40
