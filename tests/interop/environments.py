@@ -24,11 +24,13 @@ PACKAGES = {
     "tritonclient": "2.73.0",
     "kubernetes-validate": "1.37.0",
     "schemathesis": "4.32.5",
+    "cyclonedx-python-lib": "11.12.0",
     "oras": "0.2.43",
     "huggingface-hub": "2.4.0",
 }
 """The peers: an environment of this name holds the package of this name in this version."""
 BESIDE = {
+    "cyclonedx-python-lib": ["jsonschema==4.26.0", "referencing==0.37.0"],
     "tensorflow": ["tensorboard==2.21.0", "tensorflow-serving-api==2.21.0"],
     "tritonclient": [
         "geventhttpclient==2.6.1",
@@ -44,7 +46,8 @@ BESIDE = {
     ],
 }
 """What else an environment holds: of tf.summary, TensorFlow has only the lower half; the clients of its model server; what
-Triton's client needs for HTTP and gRPC; what else reads the files that `headrace monitor` and the commands for deployment write."""
+Triton's client needs for HTTP and gRPC; what else reads the files that `headrace monitor` and the commands for deployment write;
+what CycloneDX's library needs to look at a list of components."""
 
 INSTALL_SECONDS = 1100
 STAMP = "headrace-stamp"
