@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
-from headrace.cli.mirror.options import ROOT, UPSTREAMS, upstreams_of
+from headrace.cli.mirror.configuration import CONFIG, configured_upstreams
+from headrace.cli.mirror.options import ROOT, UPSTREAMS
 from headrace.core.errors import OpError
-from headrace.mirror.options import MirrorOptions, UpstreamOptions
+from headrace.mirror.options import MirrorOptions
 from headrace.mirror.policy.reading import read_policy
 from headrace.mirror.policy.rules import Policy
 from headrace.mirror.selection.lock import lock_text
@@ -25,9 +26,12 @@ from headrace.mirror.selection.targets import parse_targets
 from headrace.mirror.upstream.pip import configured_index
 
 _FILE = click.Path(path_type=Path)
+_PATIENCE = (60.0, 0.0, 3600.0)
+"""Pages of the last minute are not asked for again; while upstream fails, those of the last hour do."""
 
 
 @click.command()
+@CONFIG
 @ROOT
 @click.option("-r", "--requirement", "files", type=_FILE, multiple=True, help="A requirements file; may be given several times.")
 @click.option("-c", "--constraint", "constraints", type=_FILE, multiple=True, help="A file of versions that must be kept to.")
@@ -65,9 +69,9 @@ def pull(
     try:
         request = read_request(files, constraints, requirements)
         selection = Selection(request, tuple(parse_targets(pythons, platforms)), sdists, prereleases, build)
-        found = upstreams_of(upstreams or (configured_index(),))
+        found = configured_upstreams(upstreams, _PATIENCE) or configured_upstreams([configured_index()], _PATIENCE)
         rules = read_policy(policy) if policy is not None else Policy()
-        options = MirrorOptions(root, tuple(UpstreamOptions(name, url) for name, url in found), rules, private=private)
+        options = MirrorOptions(root, tuple(found), rules, private=private)
         for place in request.ignored:
             click.echo(f"does not count here: {place}")
         with _bar() as tell:
