@@ -1,4 +1,4 @@
-"""What was found out about files by looking at more than their page: kept by digest, so that it is found out once.
+"""What was found out about files by looking at more than their page: kept by digest, and project, so that it is found out once.
 
 A SQLite database; when it is lost, the findings are made anew, and so are the publishers that projects had at first.
 """
@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS finding (
-    digest TEXT NOT NULL, kind TEXT NOT NULL, project TEXT NOT NULL, value TEXT NOT NULL, until REAL NOT NULL,
-    PRIMARY KEY (digest, kind)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS finding_project ON finding (project, kind);
+CREATE TABLE IF NOT EXISTS found (
+    project TEXT NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL, value TEXT NOT NULL, until REAL NOT NULL,
+    PRIMARY KEY (project, kind, digest)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS publisher (
     project TEXT PRIMARY KEY, identity TEXT NOT NULL, filename TEXT NOT NULL, uploaded REAL NOT NULL, noted REAL NOT NULL)
     WITHOUT ROWID;
@@ -92,7 +91,7 @@ class Findings:
             generation = self._generation(project)
             known = self._known.get((project, kind))
             if known is None or known[0] != generation:
-                query = "SELECT digest, value, until FROM finding WHERE project = ? AND kind = ?"
+                query = "SELECT digest, value, until FROM found WHERE project = ? AND kind = ?"
                 rows = self._database.execute(query, (project, kind)).fetchall()
                 known = (generation, {digest: Kept(json.loads(value), until) for digest, value, until in rows})
                 if len(self._known) >= _MOST_PROJECTS:
@@ -104,9 +103,14 @@ class Findings:
         """Keeps what was found out about a file: for good, or for so many seconds."""
         until = math.inf if seconds is None else self._clock() + seconds
         with self._lock:
-            row = (digest, kind, project, json.dumps(value), until)
-            self._database.execute("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?, ?)", row)
+            before = self._generation(project)
+            row = (project, kind, digest, json.dumps(value), until)
+            self._database.execute("INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?)", row)
             self._changed(project)
+            known = self._known.get((project, kind))
+            if known is not None and known[0] == before:  # so that not all of them are read again
+                generation = self._generations[project], before[1]
+                self._known[project, kind] = generation, {**known[1], digest: Kept(value, until)}
 
     def publisher(self, project: str) -> FirstPublisher | None:
         """Who published a project's files at first; None while nobody is known."""

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from headrace.core.errors import PermissionDeniedError
+from headrace.core.errors import OpError, PermissionDeniedError
 from headrace.core.log_lines import fields
 from headrace.mirror.audit import AuditLog, Caller
 from headrace.mirror.index.page import Document, sha256_of
@@ -62,22 +62,32 @@ class Gate:
             verdicts = self._said(project, file)
         else:
             verdicts = await asyncio.to_thread(self._said, project, file)
-        waiting = [each.rule for each in verdicts if each.pending]
-        if waiting and not any(each.refused for each in verdicts):
-            await self._inspector.inspect(waiting, source, project, file)
-            verdicts = self._said(project, file)
+        if not any(each.refused for each in verdicts):
+            for verdict in [each for each in verdicts if each.pending]:
+                await self._look(verdict, source, project, file)
+                verdicts = self._said(project, file)
         for verdict in verdicts:
             if verdict.alert:
                 self._metrics.event(verdict.alert)
                 logger.error(verdict.alert, extra=fields(project=project, file=file["filename"], reason=verdict.reason))
-        against = [each for each in verdicts if each.refused] or [each for each in verdicts if each.pending]
+        against = [each for each in verdicts if each.refused] or [each for each in verdicts if each.pending and not each.optional]
         if against:
             self._note("refused", against[0], project, file, caller)
             self._metrics.refused(against[0].rule)
             self._metrics.refusals.note(project, file["filename"], against[0].rule, against[0].reason)
             raise PermissionDeniedError(against[0].reason)
-        for verdict in verdicts:
+        for verdict in [each for each in verdicts if not each.pending]:
             self._note(verdict.alert or "excepted", verdict, project, file, caller)
+
+    async def _look(self, verdict: Verdict, source: Source, project: str, file: Document) -> None:
+        """Finds out what a rule needs to know."""
+        try:
+            await self._inspector.inspect(verdict.rule, source, project, file)
+        except OpError as error:
+            if not verdict.optional:
+                raise
+            self._metrics.event("not_looked_at")
+            logger.warning("%s of %s could not be looked at: %s", verdict.rule, file["filename"], error.message)
 
     def _said(self, project: str, file: Document) -> list[Verdict]:
         return [each for each in self._judge.verdicts(project, file, self._clock()).values() if each is not None]

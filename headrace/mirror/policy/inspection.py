@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from headrace.core.errors import InvalidArgumentError, NotFoundError, UnavailableError
@@ -45,10 +45,16 @@ class Inspector:
         self._downloads = downloads
         self._store = store
         self._kinds: dict[str, _Work] = {licence_check.KIND: self._licence, publisher_check.KIND: self._publisher}
-        self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._running: dict[tuple[str, str, str], asyncio.Task[None]] = {}
 
-    async def inspect(self, kinds: Iterable[str], source: Source, project: str, file: Document) -> None:
-        """Finds out what some rules need to know of a file. All who ask at the same time wait for one answer.
+    async def inspect(self, kind: str, source: Source, project: str, file: Document) -> None:
+        """Finds out what a rule needs to know of a file. All who ask at the same time wait for one answer.
+
+        Args:
+            kind: the rule's.
+            source: has the file.
+            project: its normal name.
+            file: its entry in the project's page.
 
         Raises:
             OpError: it cannot be found out now.
@@ -56,13 +62,12 @@ class Inspector:
         digest = sha256_of(file)
         if digest is None:
             raise InvalidArgumentError(f"{file['filename']} has no sha256, so that nothing can be said of it")
-        for kind in kinds:
-            task = self._running.get((digest, kind))
-            if task is None:
-                task = asyncio.create_task(self._kinds[kind](source, project, file, digest))
-                self._running[digest, kind] = task
-                task.add_done_callback(functools.partial(self._ended, (digest, kind)))
-            await asyncio.shield(task)
+        key = (project, digest, kind)
+        task = self._running.get(key)
+        if task is None:
+            task = self._running[key] = asyncio.create_task(self._kinds[kind](source, project, file, digest))
+            task.add_done_callback(functools.partial(self._ended, key))
+        await asyncio.shield(task)
 
     async def close(self) -> None:
         """Ends what is at work."""
@@ -71,7 +76,7 @@ class Inspector:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _ended(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
+    def _ended(self, key: tuple[str, str, str], task: asyncio.Task[None]) -> None:
         del self._running[key]
         if not task.cancelled():
             task.exception()  # asked for here, since those who waited may be gone

@@ -158,7 +158,7 @@ def _judged(name: str, check: Check | None, found: Candidate, now: float) -> Ver
 
 
 def _named(verdict: Verdict, name: str) -> Verdict:
-    return Verdict(verdict.reason, verdict.until, name, verdict.refused, verdict.pending, verdict.alert)
+    return Verdict(verdict.reason, verdict.until, name, verdict.refused, verdict.pending, verdict.optional, verdict.alert)
 
 
 def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:

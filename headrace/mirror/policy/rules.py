@@ -27,6 +27,7 @@ class Verdict:
         rule: the name of the rule.
         refused: the file is not given out. Else it is, although the rule would refuse it, because of an exception.
         pending: the rule has to look at more of the file than its page, and has not yet.
+        optional: of one that is pending: the file is given out all the same when it cannot be looked at now.
         alert: the name of an event that somebody should know of; "" for none.
     """
 
@@ -35,6 +36,7 @@ class Verdict:
     rule: str = ""
     refused: bool = True
     pending: bool = False
+    optional: bool = False
     alert: str = ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from headrace.core.errors import PermissionDeniedError
+from headrace.core.errors import OpError, PermissionDeniedError
 from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.private.uploaders import Uploader, identify
 from headrace.mirror.server.forwarding import Proxies
@@ -54,6 +54,15 @@ class Access:
                 "a token came over plain HTTP, where others can read it, and is not taken; use https, and make another token"
             )
         return identify(self._uploaders, authorization)
+
+    def name_of(self, request: web.Request) -> str:
+        """Whose token a request carries; "" without one that is known."""
+        if "Authorization" not in request.headers:
+            return ""
+        try:
+            return self.uploader(request).name
+        except OpError:
+            return ""
 
     def is_protected(self, project: str) -> bool:
         """True for a project that is read with a token only."""

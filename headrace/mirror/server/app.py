@@ -165,13 +165,13 @@ class MirrorApp:
         file = self._lookup.find(project, found, path)
         digest = sha256_of(file) if file is not None else None
         if file is not None and digest is not None:
-            await self._gate.check(found.source, project, file, caller_of(request))
+            await self._gate.check(found.source, project, file, caller_of(request, self._access.name_of(request)))
             wanted = Wanted(found.source, digest, file["url"], _size(file))
             return await self._files.answer(request, wanted, file["filename"], self._access.file_headers(project))
         file = self._lookup.find(project, found, path.removesuffix(_METADATA)) if path.endswith(_METADATA) else None
         digest = metadata_sha256(file) if file is not None else None
         if file is not None and digest is not None:
-            await self._gate.check(found.source, project, file, caller_of(request))
+            await self._gate.check(found.source, project, file, caller_of(request, self._access.name_of(request)))
             wanted = Wanted(found.source, digest, file["url"] + _METADATA, None)
             return await self._files.answer(request, wanted, file["filename"] + _METADATA, self._access.file_headers(project))
         raise NotFoundError(f"project {project} has no file {path.rpartition('/')[2]!r}; it may have been removed upstream")

@@ -248,6 +248,18 @@ def test_a_provenance_that_cannot_be_had(tmp_path: Path) -> None:
     with_policy(tmp_path, {"require_attestations": ["*"]}, work)
 
 
+@pytest.mark.parametrize(("changes", "status"), [("report", 200), ("block", 507)])
+def test_what_is_only_reported_stops_nothing(tmp_path: Path, changes: str, status: int) -> None:
+    async def work(setting: Setting) -> None:
+        entry = attested(setting.index)
+        setting.index.contents[f"{entry['url'].removeprefix('../..')}.provenance"] = bytes(5 << 20)  # nobody reads so much
+        assert (await ask(setting))[0] == status
+        text = (await setting.get("metrics")).body.decode()
+        assert ('headrace_mirror_policy_events_total{event="not_looked_at"} 1' in text) == (changes == "report")
+
+    with_policy(tmp_path, {"publisher_changes": changes}, work)
+
+
 def test_without_the_extra_nothing_under_the_rule_is_given_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "headrace.mirror.policy.attestations.sigstore_checks", raising=False)
     monkeypatch.delattr(attestations, "sigstore_checks", raising=False)

@@ -55,7 +55,9 @@ class _Published:
             return self._unattested(found)
         finding = self._known.get(found.digest)
         if finding is None or not finding.holds(now):
-            return Verdict(f"the publisher of {found.name} has not been looked at yet", refused=False, pending=True)
+            optional = not self._strict and self._changes != "block"
+            reason = f"the publisher of {found.name} has not been looked at yet"
+            return Verdict(reason, refused=False, pending=True, optional=optional)
         proven: list[Mapping[str, str]] = finding.value["publishers"]
         if not proven:
             return self._unproven(found, str(finding.value["problem"]), finding.until)
