@@ -86,6 +86,28 @@ def ensure_with(name: str, requirements: list[str]) -> Path:
     return python
 
 
+def overlay(name: str, requirements: list[str]) -> Path:
+    """A folder with packages and nothing of what they need, for the `sys.path` of a Python that has that: pure Python only.
+
+    Args:
+        name: of the folder, beside the environments.
+        requirements: each as `package==version`.
+
+    Raises:
+        EnvironmentUnavailable: they cannot be installed.
+    """
+    target = folder(name)
+    stamp = " ".join(requirements)
+    with _locked(target.with_name(f"{name}.lock")):
+        if _stamp(target) != stamp:
+            shutil.rmtree(target, ignore_errors=True)
+            uv = str(Path(sys.executable).with_name("uv"))
+            if problem := _run_all([[uv, "pip", "install", "--quiet", "--no-deps", "--target", str(target), *requirements]]):
+                raise EnvironmentUnavailable(f"{stamp} cannot be installed in {target}:\n{problem}")
+            (target / STAMP).write_text(stamp)
+    return target
+
+
 def installed_version(python: Path, package: str) -> str | None:
     """The version of a package under another Python, None when that or the package is missing."""
     code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"

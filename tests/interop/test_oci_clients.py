@@ -1,16 +1,25 @@
-"""The oras library and skopeo push to the mirror and pull from it; what they push are models, and models are what they pull."""
+"""The oras library and skopeo push to the mirror and pull from it; what they push are models, and models are what they pull.
+Our own client speaks to a registry that others wrote."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+import socket
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from headrace.core.errors import AlreadyExistsError, NotFoundError
 from headrace.core.tokens import token_hash
+from headrace.hub import pushing
+from headrace.hub.resolving import resolve
+from headrace.hub.settings import Settings
+from headrace.hub.transport import Transport
 from headrace.mirror.models.published import Published
 from headrace.mirror.private.uploaders import Uploader
 from headrace.modelpack.files import ModelFile
@@ -104,3 +113,47 @@ def test_skopeo(tmp_path: Path) -> None:
     model = published(root).get("acme/copied", "1")
     assert model is not None
     assert model.files == tuple(sorted(files))
+
+
+@contextlib.contextmanager
+def other_registry(folder: Path) -> Iterator[str]:
+    """The URL of the Distribution project's registry, which Debian calls docker-registry."""
+    try:
+        program = debian.ensure("docker-registry", "docker-registry")
+    except debian.ProgramUnavailable as error:
+        pytest.skip(str(error))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    configuration = {
+        "version": "0.1",
+        "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}},
+        "http": {"addr": f"127.0.0.1:{port}"},
+    }
+    (folder / "registry.yml").write_text(json.dumps(configuration))
+    with (folder / "registry.log").open("w") as log:
+        process = subprocess.Popen([program, "serve", str(folder / "registry.yml")], stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        Transport(60.0, tries=9).persistently("GET", f"{url}/v2/", {})
+        yield url
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_our_client_and_a_registry_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "_CHUNK_BYTES", 50_000)
+    source = fill(tmp_path / "source")
+    with other_registry(tmp_path) as url:
+        settings = Settings(tmp_path / "cache", url, tries=2)
+        first = pushing.push(source, "acme/digits", "1", url, "", settings.cache)
+        assert (first.fresh, first.files) == (True, len(CONTENTS))
+        assert not pushing.push(source, "acme/digits", "1", url, "", settings.cache).fresh
+        (source / "variables/variables.index").write_bytes(b"other")
+        with pytest.raises(AlreadyExistsError):
+            pushing.push(source, "acme/digits", "1", url, "", settings.cache)
+        path = Path(resolve(f"acme/digits:1@sha256:{first.digest}", settings))
+        assert {name: (path / name).read_bytes() for name in CONTENTS} == CONTENTS
+        with pytest.raises(NotFoundError):
+            resolve("acme/digits:2", settings)
