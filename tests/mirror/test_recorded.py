@@ -52,8 +52,7 @@ def test_the_status_of_a_project(tmp_path: Path, status: str) -> None:
 
 def test_head_and_what_clients_have_already(tmp_path: Path) -> None:
     async def work(setting: Setting) -> None:
-        setting.index.add("demo", "1.0", 5000, provenance="/packages/provenance")
-        setting.index.contents["/packages/provenance"] = b"{}"
+        setting.index.add("demo", "1.0", 5000, provenance=b"{}")
         (file,) = (await setting.page("demo"))["files"]
         paths = ["simple/", "simple/demo/", file["url"], f"{file['url']}.metadata", file["provenance"], "livez"]
         for path in paths:
