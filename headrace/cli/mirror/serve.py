@@ -13,7 +13,8 @@ from headrace.cli.mirror.configuration import CONFIG, configured_upstreams
 from headrace.cli.mirror.models import model_options
 from headrace.cli.mirror.options import ROOT, UPSTREAMS
 from headrace.core import log_lines
-from headrace.core.errors import OpError
+from headrace.core.errors import FailedPreconditionError, OpError
+from headrace.mirror.bundles.published import PublishedFiles
 from headrace.mirror.options import MirrorOptions, TlsOptions
 from headrace.mirror.policy.reading import read_policy
 from headrace.mirror.policy.rules import Policy
@@ -82,8 +83,14 @@ def _options(given: dict[str, Any]) -> MirrorOptions:
     """
     patience = (given["fresh_minutes"] * _MINUTE, given["stale_minutes"] * _MINUTE, given["error_hours"] * 60 * _MINUTE)
     upstreams = configured_upstreams(given["upstreams"], patience)
-    if not upstreams and not given["offline"]:
-        upstreams = configured_upstreams([configured_index()], patience)
+    offline = given["offline"]
+    if not upstreams and not offline:
+        try:
+            upstreams = configured_upstreams([configured_index()], patience)
+        except FailedPreconditionError:
+            if not PublishedFiles(given["root"]).read():
+                raise
+            offline = True  # nobody to ask, and bundles are here
     known = read_uploaders(given["uploaders"]) if given["uploaders"] is not None else ()
     if any(each.projects for each in known) and not given["private"]:
         raise click.UsageError("--uploaders names projects without --private; only packages of private names can be uploaded")
@@ -107,5 +114,5 @@ def _options(given: dict[str, Any]) -> MirrorOptions:
         low_bytes=int(given["low_gib"] * _GIB),
         drain_seconds=given["drain_seconds"],
         max_file_bytes=int(given["max_file_gib"] * _GIB),
-        offline=given["offline"],
+        offline=offline,
     )

@@ -73,14 +73,13 @@ class Holdings:
         if not (root / "blobs").is_dir():
             raise NotFoundError(f"{root} holds no mirror; expected a folder that `headrace mirror pull --root` has used")
         self._store = BlobStore(root, read_only=True)
-        self._files = PageFiles(root / "pages")
-        self._kept = KeptPages(self._files, self._store, ProvenanceFiles(root / "provenance"), private=private)
+        self._kept = KeptPages(PageFiles(root / "pages"), self._store, ProvenanceFiles(root / "provenance"), private=private)
         self._published = PublishedPages(PublishedFiles(root))
 
     def everything(self) -> Contents:
         """All pages, with all files that are here."""
-        projects = {project for name in self._kept.upstreams() for project in self._files.projects(name)}
-        found = [self._page(project, lambda _: True) for project in sorted(projects | set(self._published.projects()))]
+        projects = sorted({*self._kept.projects(), *self._published.projects()})
+        found = [self._page(project, lambda _: True) for project in projects]
         return self._contents([page for page in found if page is not None])
 
     def pinned(self, request: Request) -> Contents:

@@ -16,6 +16,7 @@ from headrace.store.blobs import BlobStore
 
 _MOST_PROJECTS = 1000
 _LOOK_SECONDS = 5.0
+_LIST_SECONDS = 60.0
 
 
 class KeptPages:
@@ -47,6 +48,7 @@ class KeptPages:
         self._sources: dict[str, HeldSource] = {}
         self._provenance = provenance
         self._lock = threading.Lock()
+        self._listed: tuple[float, list[str]] | None = None
         self._clock = clock
         self._known: OrderedDict[tuple[str, str], tuple[int, float, StoredPage | None]] = OrderedDict()
 
@@ -54,6 +56,14 @@ class KeptPages:
         """Those whose pages count."""
         found = self._upstreams or sorted(self._files.upstreams(), key=lambda name: (name != "main", name))
         return [name for name in found if self._private or name != PRIVATE]
+
+    def projects(self) -> list[str]:
+        """The projects that have files in the store; looked up again after a while."""
+        now = self._clock()
+        if self._listed is None or now >= self._listed[0] + _LIST_SECONDS:
+            names = {project for name in self.upstreams() for project in self._files.projects(name)}
+            self._listed = (now, [name for name in sorted(names) if self.find(name) is not None])
+        return self._listed[1]
 
     def find(self, project: str) -> tuple[HeldSource, StoredPage] | None:
         """The page of a project with the files that are in the store; None when there are none."""

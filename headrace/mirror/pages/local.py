@@ -11,5 +11,8 @@ from headrace.mirror.upstream.source import Source
 class LocalPages(Protocol):
     """Projects whose pages and files are here."""
 
+    def projects(self) -> list[str]:
+        """The projects that are here, by their normal names, in order."""
+
     def find(self, project: str) -> tuple[Source, StoredPage] | None:
         """The page of a project by its normal name, and where its files are from; None when it is not here."""

@@ -95,6 +95,7 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     metrics = MirrorMetrics(VERSION)
     downloads = Downloads(store, index, options.max_file_bytes, metrics)
     files = PageFiles(options.root / "pages")
+    local = local_pages(options, files, store)
     private = PrivateIndex(options.private, files, store, index, options.root / "locks") if options.private else None
     stack = contextlib.AsyncExitStack()
     rules = (options.root, options.policy, options.policy_file)
@@ -103,11 +104,10 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     access = Access(private, options.uploaders, options.private_read == "token", proxies, options.insecure_tokens)
     lists = ListCache(ListFiles(options.root / "lists"), upstreams, metrics)
     stack.push_async_callback(lists.close)
-    rooms: list[Room] = [ProjectList(lists, Forms(options.root / "lists" / "forms"), private, access, policy.judge)]
+    rooms: list[Room] = [ProjectList(lists, Forms(options.root / "lists" / "forms"), private, local, access, policy.judge)]
     if private is not None and options.uploaders:
         rooms.append(Uploads(private, store, access, options.root / "uploads", options.max_file_bytes, policy.audit))
         rooms.append(Management(private, access, policy.audit))
-    local = local_pages(options, files, store)
     pages = PageCache(files, upstreams, private, local, options.max_page_bytes, metrics)
 
     def metrics_page() -> str:

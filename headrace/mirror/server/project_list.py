@@ -6,7 +6,7 @@ import asyncio
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from headrace.core.errors import UnavailableError
 from headrace.mirror.index import negotiation
 from headrace.mirror.index.names import matches
 from headrace.mirror.index.packing import unpacked_file
+from headrace.mirror.pages.local import LocalPages
 from headrace.mirror.policy.judge import Judge
 from headrace.mirror.policy.listing import listed_names
 from headrace.mirror.policy.rules import Policy
@@ -38,14 +39,24 @@ class ProjectList:
         lists: upstreams' lists.
         forms: keeps what is made of them.
         private: the mirror's own index; None when there is none.
+        local: projects that are here, and that upstreams are not asked about.
         access: says who may know of private names.
         judge: says which projects are given out.
     """
 
-    def __init__(self, lists: ListCache, forms: Forms, private: PrivateIndex | None, access: Access, judge: Judge) -> None:
+    def __init__(
+        self,
+        lists: ListCache,
+        forms: Forms,
+        private: PrivateIndex | None,
+        local: Sequence[LocalPages],
+        access: Access,
+        judge: Judge,
+    ) -> None:
         self._lists = lists
         self._forms = forms
         self._private = private
+        self._local = list(local)
         self._access = access
         self._judge = judge
         self._making: dict[str, asyncio.Task[Form]] = {}
@@ -61,6 +72,7 @@ class ProjectList:
         media_type, coding = media_type_of(request)
         own = await asyncio.to_thread(self._private.projects) if self._private is not None else []
         own = list(self._access.readable(request, own))
+        own += [name for name in await asyncio.to_thread(self._here) if name not in own]
         for _ in range(_TRIES):
             found = [(upstream, await self._lists.get(upstream)) for upstream in self._lists.upstreams]
             try:
@@ -89,13 +101,18 @@ class ProjectList:
             task.add_done_callback(lambda _: self._making.pop(key, None))
         return await asyncio.shield(task)
 
+    def _here(self) -> list[str]:
+        """Projects that are here, less those whose names are private."""
+        names = sorted({name for local in self._local for name in local.projects()})
+        return [name for name in names if self._private is None or not self._private.owns(name)]
+
     def _projects(self, policy: Policy, own: list[str], found: list[tuple[Upstream, StoredList]]) -> Iterator[Listed]:
         """What is listed. A project of several upstreams is that of the first, as its page is."""
         is_listed = listed_names(policy)
         for name in own:
             if is_listed(name):
                 yield Listed(name, name, json.dumps({"name": name}))
-        seen: set[str] = set()
+        seen = set(own)
         for place, (upstream, stored) in enumerate(found):
             patterns = upstream.options.projects
             last = place == len(found) - 1

@@ -77,10 +77,17 @@ def bundle(
     root: Path, out: Path, by: Signer, version: int = 1, name: str = "acme", days: int = 30, pins: tuple[str, ...] = ()
 ) -> bytes:
     """Makes a bundle of all that is there, or of pins; its bytes."""
+    make_bundle(root, out, by, version, name, days, pins)
+    return out.read_bytes()
+
+
+def make_bundle(
+    root: Path, out: Path, by: Signer, version: int = 1, name: str = "acme", days: int = 30, pins: tuple[str, ...] = ()
+) -> None:
+    """Makes a bundle."""
     holdings = Holdings(root)
     contents = holdings.pinned(read_request((), (), pins)) if pins else holdings.everything()
     make(holdings, contents, Label(name, version, NOW, NOW + days * DAY), [read_private(by.key, None)], out)
-    return out.read_bytes()
 
 
 def take(
