@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from headrace.mirror.index.page import Document
 from headrace.mirror.pages.stored import PageFiles
 from headrace.mirror.policy.advisories.database import AdvisoryDatabase
 from headrace.mirror.policy.candidates import candidate
-from headrace.mirror.policy.findings import open_findings
+from headrace.mirror.policy.findings import Findings
 from headrace.mirror.policy.judge import Judge
 from headrace.mirror.policy.places import ADVISORIES, FINDINGS
 from headrace.mirror.policy.reading import read_policy
@@ -62,7 +63,11 @@ def _judging(root: Path, rules: Policy) -> Iterator[Judge]:
     with contextlib.ExitStack() as stack:
         database = AdvisoryDatabase(root / ADVISORIES)
         stack.callback(database.close)
-        findings = open_findings(root / FINDINGS)
+        there = (root / FINDINGS).is_file()
+        try:
+            findings = Findings(root / FINDINGS if there else Path(":memory:"))  # it makes nothing that the mirror could not write
+        except sqlite3.Error as error:
+            raise click.ClickException(f"{root / FINDINGS} cannot be read: {error}; run this as the user of the mirror") from error
         stack.callback(findings.close)
         yield Judge(rules, database, findings)
 

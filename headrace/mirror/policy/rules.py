@@ -140,7 +140,8 @@ class PublisherRules:
 
     Attributes:
         pinned: by pattern of projects, the identities of which one must have attested each file; the first pattern that fits
-            counts. An identity has `kind` and the fields that its kind has; those left out may have any value.
+            counts. An identity has `kind` and the fields that its kind has; those left out may have any value. Where there is
+            none at all, the projects may be published by anyone.
         required: patterns of projects whose files need an attestation, whosever it is.
         changes: what is done about a project whose publisher is not the one it had at first: "", "report" or "block".
     """

@@ -11,6 +11,8 @@ from headrace.mirror.policy.models import ModelPolicy
 from headrace.mirror.policy.rules import AdvisoryException, AdvisoryRules, LicenceRules, PublisherRules
 from headrace.mirror.policy.table import Table
 
+ANYONE = "anyone"
+"""Stands for the identities of projects that may be published by anyone, and without attestation."""
 LEVELS = {"none": math.inf, "critical": 9.0, "high": 7.0, "medium": 4.0, "low": 0.1, "all": 0.0}
 """What the names of severities mean as CVSS scores (FIRST's qualitative scale)."""
 
@@ -72,6 +74,9 @@ def read_publishers(policy: Table) -> PublisherRules:
         policy.wrong("publishers", "a table of identities by pattern")
         found = {}
     for pattern, value in (found or {}).items():
+        if value == ANYONE:
+            pinned[pattern] = ()
+            continue
         identities: list[Any] = value if isinstance(value, list) else [value]
         wrong = [f"'publishers.{pattern}': {mistake}" for each in identities if (mistake := mistake_of(each))]
         policy.mistakes += wrong or ([f"'publishers.{pattern}' is empty; expected an identity"] if not identities else [])

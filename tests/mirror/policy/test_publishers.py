@@ -6,12 +6,14 @@ import asyncio
 import base64
 import hashlib
 import json
+import logging
 import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pypi_attestations
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -42,10 +44,10 @@ def provenance(name: str) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def homeless(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No trust root that was fetched before is there: that of the package is used."""
-    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path_factory.mktemp("home")))
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no home that could be written, or that could have another trust root than the package."""
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "/proc/none")
 
 
 @pytest.fixture
@@ -144,6 +146,25 @@ def test_forged_provenances(forge: Callable[[Any], None]) -> None:
     assert (found.publishers, bool(found.problems)) == ([], True)
 
 
+@pytest.mark.parametrize("forge", [lambda _: None, *FORGERIES])
+def test_pypi_attestations_says_the_same(forge: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    logging.getLogger("sigstore._internal.tuf").setLevel(logging.ERROR)  # it warns of what is meant here: that nobody is asked
+    document = provenance(GITHUB)
+    forge(document)
+    proven = []
+    try:
+        for bundle in pypi_attestations.Provenance.model_validate(document).attestation_bundles:
+            for each in bundle.attestations:
+                each.verify(bundle.publisher, pypi_attestations.Distribution(name=GITHUB, digest=GITHUB_DIGEST), offline=True)
+                proven.append(bundle.publisher.repository)
+    except ValueError:
+        proven = []
+    found = verify(json.dumps(document).encode(), GITHUB, GITHUB_DIGEST)
+    assert [each["repository"] for each in found.publishers] == proven
+
+
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_damage_proves_nothing_else(data: st.DataObject) -> None:
@@ -222,7 +243,7 @@ def test_a_file_without_a_valid_attestation(tmp_path: Path) -> None:
         document["attestation_bundles"][0]["publisher"]["project_id"] = "another"
         entry = attested(setting.index, document)
         status, reason = await ask(setting)
-        assert (status, "has no valid attestation of its publisher: Verification failed" in reason) == (403, True)
+        assert (status, "has no valid attestation of its publisher: it cannot be verified" in reason) == (403, True)
         del entry["provenance"]
         setting.index.add("demo", "1.0")
         (listed,) = (await setting.page("demo"))["files"]
@@ -295,6 +316,12 @@ def test_a_publisher_that_changes(tmp_path: Path, judging: Judging, changes: str
     assert refused(judge, "demo", name, age_days=9999.0) == "", "one from before"
     assert findings.forget("demo")
     assert refused(judge, "demo", name, **attested_file) == ""
+
+
+def test_projects_that_anyone_may_publish(judging: Judging) -> None:
+    judge = judging({"require_attestations": ["*"], "publishers": {"acme-*": "anyone"}})
+    assert refused(judge, "acme-core", "acme_core-1.tar.gz") == ""
+    assert "has no attestation" in refused(judge, "demo", "demo-1.tar.gz")
 
 
 def test_a_change_is_told(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ def publishers(rules: PublisherRules, findings: Findings, project: str) -> Check
     """Who must have published a file."""
     pattern = first_pattern(rules.pinned, project)
     required = first_pattern(rules.required, project) is not None
+    if pattern is not None and not rules.pinned[pattern]:
+        return None
     if pattern is None and not required and not rules.changes:
         return None
     return _Published(rules, findings, project, rules.pinned[pattern] if pattern is not None else (), required).check
