@@ -39,7 +39,7 @@ class Setting:
 
     async def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
         """One request; `path` is below the mirror's URL, or a relative URL of a page."""
-        url = f"{self.url}/{path.removeprefix('../../').lstrip('/')}"
+        url = f"{self.url}/{path.removeprefix(self.url).removeprefix('../../').lstrip('/')}"
         named = {key.replace("_", "-"): value for key, value in headers.items()}
         async with self.session.request(method, url, headers=named, allow_redirects=False) as response:
             body, broken = b"", False

@@ -28,7 +28,7 @@ def test_it_is_upstreams_but_for_urls(tmp_path: Path) -> None:
         page = await setting.page("demo")
         assert without_urls(page) == without_urls(index.documents["demo"])
         assert page["files"][1]["url"].startswith("../../files/main/demo/packages/")
-        assert page["files"][1]["provenance"] == "../../provenance/main/demo/demo-2.0-py3-none-any.whl"
+        assert page["files"][1]["provenance"] == f"{setting.url}/provenance/main/demo/demo-2.0-py3-none-any.whl"
 
     with_mirror(tmp_path, work)
 

@@ -143,6 +143,24 @@ def test_only_trusted_proxies_are_believed(address: str, headers: dict[str, str]
     assert Proxies().origin(request_from("192.0.2.7", "https")).secure
 
 
+@pytest.mark.parametrize(
+    ("address", "headers", "found"),
+    [
+        ("192.0.2.7", {"Host": "mirror.example:8466"}, "http://mirror.example:8466"),
+        ("192.0.2.7", {"Host": "[2001:db8::1]"}, "http://[2001:db8::1]"),
+        ("192.0.2.7", {"Host": "a", "X_Forwarded_Host": "evil.example", "X_Forwarded_Proto": "https"}, "http://a"),
+        ("10.1.2.3", {"Host": "a", "X_Forwarded_Host": "mirror.example", "X_Forwarded_Proto": "https"}, "https://mirror.example"),
+        ("10.1.2.3", {"Host": "a", "X_Forwarded_Proto": "javascript"}, ""),
+        ("192.0.2.7", {"Host": 'a"><script>'}, ""),
+        ("192.0.2.7", {"Host": "user@a/b"}, ""),
+        ("192.0.2.7", {"Host": ""}, ""),
+    ],
+)
+def test_the_url_that_a_client_knows(address: str, headers: dict[str, str], found: str) -> None:
+    assert Proxies(["10.0.0.0/8"]).base(request_from(address, **headers)) == found
+    assert Proxies(url="https://mirror.example/x/").base(request_from(address, **headers)) == "https://mirror.example/x"
+
+
 def test_a_token_over_plain_http_is_refused() -> None:
     far = request_from("192.0.2.7", Authorization="Bearer anns")
     with pytest.raises(PermissionDeniedError, match="plain HTTP"):

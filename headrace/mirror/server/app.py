@@ -47,6 +47,8 @@ _KINDS = {
     "tfhub": "tfhub",
 }
 """What metrics call requests, by the first part of their path."""
+_GONE = 499
+"""Counted for a client that went away before it had its answer."""
 _MAX_PROVENANCE_BYTES = 16 << 20
 _JSON = ("application/json", "application/vnd.pypi.integrity.v1+json")
 """What a provenance is; other types are of no use to clients, and a browser might run them."""
@@ -150,7 +152,8 @@ class MirrorApp:
         media_type, coding = media_type_of(request)
         self._access.check_read(request, project)
         found = await self._pages.get(project)
-        page = await self._renderer.page(project, found, media_type, coding)
+        base = self._access.proxies.base(request)
+        page = await self._renderer.page(project, found, media_type, coding, base)
         headers = page_headers(media_type, coding, page.etag, found.age, self._access.is_protected(project))
         headers["X-Headrace-Upstream"] = found.source.name
         if found.page.serial is not None:
@@ -211,8 +214,10 @@ async def _errors(request: web.Request, handler: Callable[[web.Request], Awaitab
         return await handler(request)
     except OpError as error:
         return errors.response(error)
-    except (web.HTTPException, asyncio.CancelledError, ConnectionError):
+    except (web.HTTPException, asyncio.CancelledError):
         raise
+    except ConnectionError:
+        return web.Response(status=_GONE)
     except Exception:
         logger.exception("answering %s failed", request.path)
         return errors.response(InternalError("the mirror failed to answer this request; its log says why"))

@@ -1,8 +1,9 @@
-"""Who really asks, where a proxy stands before the mirror (`X-Forwarded-For`, `X-Forwarded-Proto`)."""
+"""Who really asks, and for which URL, where a proxy stands before the mirror (`X-Forwarded-For`, `-Proto`, `-Host`)."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from headrace.core.errors import InvalidArgumentError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MAX_HOPS = 20
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,14 @@ class Proxies:
 
     Args:
         trusted: addresses and networks of proxies, such as "10.0.0.0/8".
+        url: under which all clients reach the mirror; "" where each uses the one that it knows.
 
     Raises:
         InvalidArgumentError: one of them is neither.
     """
 
-    def __init__(self, trusted: Sequence[str] = ()) -> None:
+    def __init__(self, trusted: Sequence[str] = (), url: str = "") -> None:
+        self._url = url.rstrip("/")
         self._trusted = tuple(_network(text) for text in trusted)
 
     def origin(self, request: web.Request) -> Origin:
@@ -54,6 +58,18 @@ class Proxies:
                 break
         secure = schemes[-1].lower() == "https" if schemes else scheme == "https" or (loopback and not hops)
         return Origin(address[:100], secure)
+
+    def base(self, request: web.Request) -> str:
+        """The mirror's URL as the client of a request knows it, without a slash at the end; "" when that cannot be told."""
+        if self._url:
+            return self._url
+        host, scheme = request.headers.get("Host", ""), request.scheme
+        if self._trusts(request.remote or ""):
+            host = next(iter(_listed(request, "X-Forwarded-Host")[-1:]), host)
+            scheme = next(iter(_listed(request, "X-Forwarded-Proto")[-1:]), scheme).lower()
+        if scheme not in ("http", "https") or _HOST.fullmatch(host) is None:
+            return ""
+        return f"{scheme}://{host}"
 
     def _trusts(self, text: str) -> bool:
         try:

@@ -100,7 +100,7 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     stack = contextlib.AsyncExitStack()
     rules = (options.root, options.policy, options.policy_file)
     policy = await stack.enter_async_context(enforced(*rules, downloads, store))
-    proxies = Proxies(options.trusted_proxies)
+    proxies = Proxies(options.trusted_proxies, options.url)
     access = Access(private, options.uploaders, options.private_read == "token", proxies, options.insecure_tokens)
     lists = ListCache(ListFiles(options.root / "lists"), upstreams, metrics)
     stack.push_async_callback(lists.close)

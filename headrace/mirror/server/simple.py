@@ -54,9 +54,9 @@ class Renderer:
         self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
         self._bytes = 0
 
-    async def page(self, project: str, found: Found, media_type: str, coding: str) -> RenderedPage:
-        """The page of a project in the form `media_type`, packed in `coding`."""
-        key = (found.source.name, project, media_type, coding)
+    async def page(self, project: str, found: Found, media_type: str, coding: str, base: str) -> RenderedPage:
+        """The page of a project in the form `media_type`, packed in `coding`, for clients who know the mirror by the URL `base`."""
+        key = (found.source.name, project, media_type, coding, base)
         kept = self._kept.get(key)
         now, stamp = self._clock(), self._judge.stamp(project)
         document = found.page.document
@@ -65,7 +65,7 @@ class Renderer:
             return kept.page
         assert document is not None
         seen = await asyncio.to_thread(view, self._judge, project, document, now)
-        made = await asyncio.to_thread(_render, seen.document, found.source.name, project, media_type, coding)
+        made = await asyncio.to_thread(_render, seen.document, found.source.name, project, media_type, coding, base)
         self._keep(key, _Kept(document, stamp, made, now, seen.until))
         return made
 
@@ -80,12 +80,12 @@ class Renderer:
             self._bytes -= len(oldest.page.body)
 
 
-def _render(document: Document, upstream: str, project: str, media_type: str, coding: str) -> RenderedPage:
+def _render(document: Document, upstream: str, project: str, media_type: str, coding: str, base: str) -> RenderedPage:
     def file_url(file: Document) -> str:
         return f"../../files/{upstream}/{project}/{quote(file_path(file))}"
 
     def provenance_url(file: Document) -> str:
-        return f"../../provenance/{upstream}/{project}/{quote(file['filename'])}"
+        return f"{base or '../..'}/provenance/{upstream}/{project}/{quote(file['filename'])}"  # PEP 740 wants whole URLs
 
     page = render.document({**document, "files": offered(document)}, file_url, provenance_url)
     body = render.to_json(page) if media_type == JSON_TYPE else render.to_html(page)
