@@ -52,7 +52,8 @@ def pull(handle: str, url: str | None) -> None:
     with _told():
         settings = of_environment()
         if url:
-            settings = replace(settings, url=check_url(url.rstrip("/"), "--from"))
+            where = check_url(url.rstrip("/"), "--from")
+            settings = replace(settings, url=where, hugging_face=f"{where}/hf")
         if isinstance(found := parse(handle), Version) and not settings.url and not found.digest:
             raise InvalidArgumentError(f"no registry to pull {found} from; give its URL by --from or HEADRACE_HUB_URL")
         click.echo(resolve(handle, settings))

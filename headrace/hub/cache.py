@@ -17,6 +17,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +30,8 @@ from headrace.modelpack.files import ModelFile, check_files
 from headrace.store import digests
 
 logger = logging.getLogger(__name__)
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Entry:
@@ -160,22 +163,25 @@ class Reference:
     Args:
         root: the cache's folder.
         name: such as `https://models.example/acme/digits:latest`.
+        form: of what it can stand for; the digest of a manifest by default.
     """
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(self, root: Path, name: str, form: re.Pattern[str] = _DIGEST) -> None:
+        self._form = form
         self._path = root / f"{hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()}.headrace.ref.json"
         self._name = name
 
     def read(self) -> str | None:
-        """The digest of the manifest; None when it is not known."""
+        """What it stood for; None when that is not known."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            return digests.check(json.loads(self._path.read_bytes())["manifest"])
+            found = str(json.loads(self._path.read_bytes())["content"])
+            return found if self._form.fullmatch(found) else None
         return None
 
-    def write(self, digest: str) -> None:
-        """Notes the digest of the manifest."""
+    def write(self, content: str) -> None:
+        """Notes what it stands for."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write(self._path, json.dumps({"name": self._name, "manifest": digest}).encode())
+        durable.write(self._path, json.dumps({"name": self._name, "content": content}).encode())
 
 
 def once(entry: Entry, fetch: Callable[[], None], archive_digest: str = "") -> Path:

@@ -19,6 +19,10 @@ from headrace.store import digests
 
 _PIN = re.compile(r"(.*)@sha256:([0-9a-fA-F]{64})")
 _COMPRESSED = ("tf-hub-format", "compressed")
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})?")
+_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,254}")
+_MAIN = "main"
 _ARCHIVES = (".tar.gz", ".tgz", ".tar")
 
 
@@ -68,7 +72,23 @@ class Version:
         return f"{self.name}:{self.version}"
 
 
-def parse(handle: str) -> Folder | Archive | Version:
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository of Hugging Face's protocol.
+
+    Attributes:
+        name: such as `acme/digits`.
+        revision: a branch, a tag, or the id of a commit.
+    """
+
+    name: str
+    revision: str
+
+    def __str__(self) -> str:
+        return f"hf://{self.name}@{self.revision}"
+
+
+def parse(handle: str) -> Folder | Archive | Version | Repository:
     """What a handle names.
 
     Raises:
@@ -81,6 +101,8 @@ def parse(handle: str) -> Folder | Archive | Version:
     pinned = _PIN.fullmatch(handle)
     named, digest = (pinned[1], digests.check(pinned[2].lower())) if pinned is not None else (handle, "")
     scheme, parted, _ = named.partition("://")
+    if scheme == "hf" and parted:
+        return _repository(handle)
     if parted:
         if scheme not in ("http", "https"):
             raise InvalidArgumentError(f"{handle[:200]!r} is behind {scheme}://; models are fetched from http:// and https:// URLs")
@@ -90,3 +112,10 @@ def parse(handle: str) -> Folder | Archive | Version:
         return Version(check_name(name), check_version(version) if parted else LATEST, digest)
     except InvalidArgumentError as error:
         raise InvalidArgumentError(f"{handle[:200]!r} is no folder that is here, and no model: {error.message}") from None
+
+
+def _repository(handle: str) -> Repository:
+    name, parted, revision = handle.removeprefix("hf://").partition("@")
+    if _REPOSITORY.fullmatch(name) is None or (parted and (_REVISION.fullmatch(revision) is None or ".." in revision)):
+        raise InvalidArgumentError(f"{handle[:200]!r} is no repository; expected such as hf://acme/digits@main")
+    return Repository(name, revision or _MAIN)

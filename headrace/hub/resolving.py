@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -16,25 +17,27 @@ from headrace.core.errors import (
 )
 from headrace.hub.archives import unpack
 from headrace.hub.cache import Entry, Reference, once
-from headrace.hub.handles import Archive, Folder, Version, parse
+from headrace.hub.handles import Archive, Folder, Repository, Version, parse
+from headrace.hub.hugging_face import HuggingFace, is_commit
 from headrace.hub.progress import transfer
-from headrace.hub.registry import Listed, Registry
+from headrace.hub.registry import Registry
 from headrace.hub.settings import Settings, of_environment
-from headrace.hub.transport import Progress, Transport, free_bytes
+from headrace.hub.transferring import Remote, fetch_files
+from headrace.hub.transport import Transport
 from headrace.modelpack.names import LATEST
 from headrace.store import digests
 
 logger = logging.getLogger(__name__)
 
-_SPARE_BYTES = 64 << 20
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def resolve(handle: str, settings: Settings | None = None) -> str:
     """The folder of a model, which is fetched where it is not in the cache, and verified.
 
     Args:
-        handle: a folder; `name:version` in the registry HEADRACE_HUB_URL; or a URL as TensorFlow Hub has them. `@sha256:...` behind
-            one of the latter says what the manifest, or the archive, must be.
+        handle: a folder; `name:version` in the registry HEADRACE_HUB_URL; a URL as TensorFlow Hub has them; or
+            `hf://owner/repository@revision`. `@sha256:...` behind a version or URL says what the manifest or archive must be.
         settings: other ones than the environment's.
 
     Raises:
@@ -51,6 +54,8 @@ def resolve(handle: str, settings: Settings | None = None) -> str:
     chosen = settings or of_environment()
     if isinstance(found, Archive):
         return str(_of_archive(found, chosen))
+    if isinstance(found, Repository):
+        return str(_of_hugging_face(found, chosen))
     return str(_of_registry(found, chosen))
 
 
@@ -102,7 +107,10 @@ def _of_registry(version: Version, settings: Settings) -> Path:
     def fetch() -> None:
         _check_online(str(version), settings)
         found = listed or _registry(settings).manifest(version.name, f"sha256:{digest}")
-        _fetch_files(version, found, entry, settings)
+        transport = Transport(settings.timeout_seconds, settings.tries, settings.url, settings.token)
+        registry = Registry(settings.url, transport)
+        remotes = [Remote(each.path, registry.blob_url(version.name, each.digest), each.size, each.digest) for each in found.files]
+        fetch_files(str(version), remotes, entry, settings, transport, f"{settings.url}/{version}@sha256:{digest}")
 
     path = once(entry, fetch)
     if settings.url and not version.digest and reference.read() != digest:
@@ -110,44 +118,40 @@ def _of_registry(version: Version, settings: Settings) -> Path:
     return path
 
 
+def _of_hugging_face(found: Repository, settings: Settings) -> Path:
+    if not settings.hugging_face:
+        raise NotFoundError(
+            f"neither HF_ENDPOINT nor HEADRACE_HUB_URL says where {found} is; set one, such as to http://127.0.0.1:8466"
+        )
+    transport = Transport(settings.timeout_seconds, settings.tries)
+    hub = HuggingFace(settings.hugging_face, transport)
+    reference = Reference(settings.cache, f"{settings.hugging_face}/{found}", _COMMIT)
+    commit = found.revision if is_commit(found.revision) else reference.read() if settings.offline else None
+    if commit is None:
+        try:
+            _check_online(str(found), settings)
+            commit = hub.commit(found.name, found.revision)
+        except UnavailableError as error:
+            commit = reference.read()
+            if commit is None:
+                raise
+            logger.warning("%s: what it was last known to be is used: %s", found, error)
+    entry = Entry(settings.cache, f"hf://{found.name}@{commit}")
+
+    def fetch() -> None:
+        _check_online(str(found), settings)
+        fetch_files(str(found), hub.files(found.name, commit), entry, settings, transport, f"hf://{found.name}@{commit}")
+
+    path = once(entry, fetch)
+    if not is_commit(found.revision) and reference.read() != commit:
+        reference.write(commit)
+    return path
+
+
 def _registry(settings: Settings) -> Registry:
     if not settings.url:
         raise NotFoundError("HEADRACE_HUB_URL does not say which registry has models; set it, such as to http://127.0.0.1:8466")
     return Registry(settings.url, Transport(settings.timeout_seconds, settings.tries, settings.url, settings.token))
-
-
-def _fetch_files(version: Version, listed: Listed, entry: Entry, settings: Settings) -> None:
-    """Fetches the files of a model and puts it into the cache."""
-    total = sum(each.size for each in listed.files)
-    if total > settings.max_bytes:
-        raise ResourceExhaustedError(f"{version} has {total} bytes; at most {settings.max_bytes} are taken (HEADRACE_HUB_MAX_GIB)")
-    entry.parts.mkdir(parents=True, exist_ok=True)
-    if free_bytes(entry.parts) < total + _SPARE_BYTES:
-        raise ResourceExhaustedError(f"the disk of {entry.root} has no room for {version} ({total} bytes)")
-    transport = Transport(settings.timeout_seconds, settings.tries, settings.url, settings.token)
-    registry = Registry(settings.url, transport)
-    with transfer(str(version), total) as told:
-        for digest, size in {each.digest: each.size for each in listed.files}.items():
-            _fetch_blob(transport, registry.blob_url(version.name, digest), entry.parts / digest, size, told)
-    work = entry.emptied()
-    for file in listed.files:
-        path = work / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(entry.parts / file.digest, path)
-    entry.install(f"{settings.url}/{version}@sha256:{listed.digest}")
-
-
-def _fetch_blob(transport: Transport, url: str, target: Path, size: int, told: Progress) -> None:
-    if target.exists():
-        if target.stat().st_size > size:
-            target.unlink()
-        else:
-            told(target.stat().st_size)
-    transport.fetch(url, target, size, size, told)
-    found = digests.of_file(target)
-    if found != target.name:
-        target.unlink()
-        raise DataLossError(f"{url} came with sha256:{found}; it is thrown away")
 
 
 def _check_online(what: str, settings: Settings) -> None:

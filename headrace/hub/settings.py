@@ -26,6 +26,7 @@ class Settings:
         timeout_seconds: between two parts of an answer.
         max_bytes: of one model, as files.
         tries: of a transfer that gets no further.
+        hugging_face: the URL that repositories of Hugging Face's protocol are asked for at; "" for none.
     """
 
     cache: Path
@@ -35,10 +36,12 @@ class Settings:
     timeout_seconds: float = 30.0
     max_bytes: int = 256 << 30
     tries: int = 5
+    hugging_face: str = ""
 
 
 def of_environment(variables: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that the variables HEADRACE_HUB_... make, and TFHUB_CACHE_DIR where HEADRACE_HUB_CACHE is not set.
+    """The settings that the variables HEADRACE_HUB_... make, TFHUB_CACHE_DIR where HEADRACE_HUB_CACHE is not set, and
+    HF_ENDPOINT.
 
     Raises:
         InvalidArgumentError: one of them cannot be understood.
@@ -48,6 +51,7 @@ def of_environment(variables: Mapping[str, str] = os.environ) -> Settings:
     url = variables.get("HEADRACE_HUB_URL", "").rstrip("/")
     if url:
         check_url(url, "HEADRACE_HUB_URL")
+    hub = variables.get("HF_ENDPOINT", "").rstrip("/")
     return Settings(
         Path(cache),
         url,
@@ -55,6 +59,7 @@ def of_environment(variables: Mapping[str, str] = os.environ) -> Settings:
         _boolean(variables, "HEADRACE_HUB_OFFLINE"),
         _number(variables, "HEADRACE_HUB_TIMEOUT", 30.0),
         int(_number(variables, "HEADRACE_HUB_MAX_GIB", 256.0) * (1 << 30)),
+        hugging_face=check_url(hub, "HF_ENDPOINT") if hub else f"{url}/hf" if url else "",
     )
 
 
