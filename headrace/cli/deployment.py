@@ -65,18 +65,23 @@ def read(file: Path) -> str:
     return text
 
 
-def check_flags(flags: Sequence[str]) -> None:
-    """Has the server's command read its flags, where it is installed.
+def check_flags(flags: Sequence[str], command: str = "serve", extra: str = "serving") -> dict[str, Any]:
+    """Has the command that is deployed read its flags, where it is installed; what it made of them.
+
+    Args:
+        flags: as given behind `--`.
+        command: `serve`, or `mirror serve`.
+        extra: that it needs.
 
     Raises:
         UsageError: a flag is unknown or its value is refused.
     """
     try:
-        serve: click.Command = importlib.import_module("headrace.cli.serve").serve
+        serve: click.Command = importlib.import_module(f"headrace.cli.{command.replace(' ', '.')}").serve
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("headrace"):
             raise
-        click.echo(f"the flags behind -- are not checked: that needs {error.name} (pip install 'headrace[serving]')", err=True)
-        return
-    with serve.make_context("headrace serve", list(flags)):
-        pass
+        click.echo(f"the flags behind -- are not checked: that needs {error.name} (pip install 'headrace[{extra}]')", err=True)
+        return {}
+    with serve.make_context(f"headrace {command}", list(flags)) as context:
+        return dict(context.params)

@@ -11,6 +11,8 @@ import click
 from headrace.cli.deployment import check_flags, listed, model_options
 from headrace.cli.rendering import deliver
 from headrace.core.errors import OpError
+from headrace.deploy.mirror.systemd import STATE, MirrorUnit
+from headrace.deploy.mirror.systemd import render as render_mirror
 from headrace.deploy.systemd import SystemdOptions, render
 
 
@@ -42,3 +44,22 @@ def serve(models: tuple[str, ...], model_config_file: Path | None, config_path: 
         raise click.ClickException(error.message) from error
     check_flags(options.flags)
     deliver({"headrace.service": render(options), "models.config": text}, out)
+
+
+@systemd.command("mirror")
+@click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- FLAGS OF headrace mirror serve]")
+@click.option("--root", default=STATE, show_default=True, help="The mirror's folder; systemd makes the usual one.")
+@click.option("--executable", default=str(Path(sys.prefix) / "bin" / "headrace"), help="Of Headrace; this one by default.")
+@click.option("--user", default="", help="Runs it; one that systemd makes while it runs by default.")
+@click.option("--memory", default="", help="A limit, such as 2G.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Folder to write to; this one by default."
+)
+def mirror(out: Path, **values: Any) -> None:
+    """Write `headrace-mirror.service`."""
+    try:
+        unit = MirrorUnit(**values)
+    except OpError as error:
+        raise click.ClickException(error.message) from error
+    read = check_flags(unit.flags, "mirror serve", "mirror")
+    deliver({"headrace-mirror.service": render_mirror(unit, float(read.get("drain_seconds") or 0.0))}, out)

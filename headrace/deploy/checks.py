@@ -87,17 +87,18 @@ def path(what: str, value: str) -> str:
     return value
 
 
-def server_flags(given: Sequence[str], decided: Collection[str]) -> tuple[str, ...]:
-    """Further flags of `headrace serve`.
+def server_flags(given: Sequence[str], decided: Collection[str], of: str = "the server") -> tuple[str, ...]:
+    """Further flags of `headrace serve` or another command.
 
     Args:
         given: such as `--enable_batching` or `--rest_api_timeout_in_ms=5000`.
         decided: those that are not the caller's to give, since other parts of the files depend on them.
+        of: whose they are, for the error.
     """
     for flag in given:
         found = _FLAG.fullmatch(flag)
         if found is None:
-            raise InvalidArgumentError(f"{flag!r} is no flag of the server; expected --name or --name=value")
+            raise InvalidArgumentError(f"{flag!r} is no flag of {of}; expected --name or --name=value")
         if (name := found[1].replace("-", "_")) in decided:
             raise InvalidArgumentError(f"--{name} is decided by the other options; leave it out behind the --")
     return tuple(given)

@@ -13,7 +13,7 @@ DECIDED = frozenset({"drain_seconds", "model_base_path", "model_config_file", "m
 """Flags of the server that the unit itself depends on."""
 
 _SPARE_SECONDS = 5
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SystemdOptions:
         checks.path("the list of models", self.config_file)
         checks.path("the path of the models", self.models_path)
         checks.whole("shutdown_grace_seconds", self.grace_seconds, 1, 3600)
-        if self.user and not _USER.fullmatch(self.user):
+        if self.user and not USER.fullmatch(self.user):
             raise InvalidArgumentError(f"the user is {self.user!r}; expected a name of lower-case letters, digits and -_")
         if self.memory and not re.fullmatch(r"[1-9][0-9]*[KMGT]?", self.memory):
             raise InvalidArgumentError(f"the memory is {self.memory!r}; expected such as 800M or 8G")
@@ -85,7 +85,7 @@ def _service(options: SystemdOptions) -> list[str]:
     return [
         "[Service]",
         "Type=exec",
-        f"ExecStart={_words(command)}",
+        f"ExecStart={command_line(command)}",
         "Restart=on-failure",
         "RestartSec=5",
         "KillMode=mixed",
@@ -98,12 +98,22 @@ def _service(options: SystemdOptions) -> list[str]:
 
 
 def _rights(options: SystemdOptions) -> list[str]:
-    who = [f"User={options.user}"] if options.user else ["DynamicUser=yes"]
-    devices = [] if options.devices else ["PrivateDevices=yes", "DevicePolicy=closed"]
     return [
         "# What compiled models need is left: memory that is written and then run (MemoryDenyWriteExecute would forbid it).",
-        *who,
-        *devices,
+        *few_rights(options.user, options.devices),
+    ]
+
+
+def few_rights(user: str, devices: bool = False) -> list[str]:
+    """The lines that leave a service the network, the folders that it is given, and little else.
+
+    Args:
+        user: runs it; empty for one that systemd makes while it runs.
+        devices: it may use devices.
+    """
+    return [
+        *([f"User={user}"] if user else ["DynamicUser=yes"]),
+        *([] if devices else ["PrivateDevices=yes", "DevicePolicy=closed"]),
         "NoNewPrivileges=yes",
         "CapabilityBoundingSet=",
         "AmbientCapabilities=",
@@ -130,7 +140,7 @@ def _rights(options: SystemdOptions) -> list[str]:
     ]
 
 
-def _words(words: Sequence[str]) -> str:
+def command_line(words: Sequence[str]) -> str:
     """Words of a command line as systemd reads them: `%` and `$` stand for themselves, and so does all in quotes."""
     return " ".join(_word(word.replace("%", "%%").replace("$", "$$")) for word in words)
 

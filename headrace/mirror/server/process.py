@@ -118,7 +118,8 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     oci_uploads = OciUploads(options.root / "oci" / ".uploads")
     rooms.append(OciRoutes(registry, oci_uploads, FileSender(store, downloads), access, policy.audit, options.max_file_bytes))
     hubs = await stack.enter_async_context(model_hubs(options, store, index, downloads, policy, metrics))
-    watch = Watch(options.root, index, downloads, [*upstreams, *hubs.upstreams], options.high_bytes)
+    certificate = options.tls.certificate if options.tls is not None else None
+    watch = Watch(options.root, index, downloads, [*upstreams, *hubs.upstreams], options.high_bytes, certificate)
     readiness = Readiness(options.root)
     search = Search(files, store, _reasons(policy.judge))
     rooms += [StatusRoutes(watch, metrics, policy.metrics, search, access.check_known), readiness, *hubs.rooms]

@@ -1,0 +1,1 @@
+"""Files that put a mirror into place: Kubernetes manifests and a systemd unit."""
