@@ -9,6 +9,8 @@ from headrace.cli.lazy import Entry, LazyGroup
 COMMANDS = {
     "advisories": Entry("headrace.cli.mirror.advisories", "Import what is known to be wrong with packages.", extra="mirror"),
     "bundle": Entry("headrace.cli.mirror.bundle", "Pack what is here into a signed archive to be imported elsewhere.", "mirror"),
+    "configure": Entry("headrace.cli.mirror.configure", "Show or write the settings by which pip, uv and others ask a mirror."),
+    "doctor": Entry("headrace.cli.mirror.doctor", "Look where the way from a client to upstream is broken.", extra="mirror"),
     "explain": Entry("headrace.cli.mirror.explain", "Say of each file what each rule of the policy says.", extra="mirror"),
     "fsck": Entry("headrace.cli.mirror.fsck", "Read all files again, and say which are damaged."),
     "import": Entry("headrace.cli.mirror.import_bundle", "Verify a bundle, and give out what it holds.", "mirror", "import_bundle"),

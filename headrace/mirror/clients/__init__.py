@@ -1,0 +1,1 @@
+"""The settings by which clients ask a mirror, as texts and as changes of files that are there."""
