@@ -28,7 +28,7 @@ INI = [
     "",
     "[global]\n",
     "[global]\nindex-url = https://a.example/simple/\n",
-    "; words\n[install]\nx = y\n\n[global]\nindex_url: https://a.example/\n   https://b.example/\ntimeout = 60\n\n[list]\nformat=x\n",
+    "; words\n[install]\nx = y\n\n[global]\nindex_url: https://a.example/\n   https://b/\ntimeout = 60\n\n[list]\na=x\n",
     "[global]\n# index-url = https://remark.example/\nextra-index-url = https://c.example/\n",
 ]
 
