@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from headrace.core import durable
-from headrace.core.errors import FailedPreconditionError, OpError, ResourceExhaustedError, UnavailableError
+from headrace.core.errors import DataLossError, FailedPreconditionError, OpError, ResourceExhaustedError, UnavailableError
 from headrace.mirror.audit import AuditLog
 from headrace.mirror.bundles.keys import TrustedKey
 from headrace.mirror.bundles.manifest import Manifest, Member
@@ -27,6 +28,8 @@ from headrace.mirror.bundles.verifying import Head, Verifier, check_time, read_h
 from headrace.mirror.policy.places import AUDIT
 from headrace.store.blobs import BlobStore
 from headrace.store.index import BlobIndex, open_index
+
+logger = logging.getLogger(__name__)
 
 _COMING = "import"
 """Who keeps the files of a bundle while it is taken in."""
@@ -270,8 +273,13 @@ class _Import:
         for path in (self._published.folder / "pages").iterdir():
             if path.name not in kept:
                 path.unlink()
+        try:
+            published = set(self._published.contents())
+        except (DataLossError, FileNotFoundError) as error:
+            logger.warning("no file of bundles is let go while a page of theirs cannot be read: %s", error)
+            return
         with self._opened() as index:
-            index.repin(self._published.contents(), OWNER)
+            index.repin(published, OWNER)
 
     def _sbom_path(self) -> Path:
         return self._published.folder / "sbom" / f"{self._manifest.name}-{self._manifest.version}.cdx.json"

@@ -8,6 +8,7 @@ bundles/sbom/              lists of components
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import threading
 from collections import OrderedDict
@@ -121,7 +122,11 @@ class PublishedFiles:
             FileNotFoundError: another process has imported a newer one, and removed it.
             DataLossError: it is damaged.
         """
-        return read_page(page_name(published.upstream, project), self.page_path(published.sha256).read_bytes())
+        path = self.page_path(published.sha256)
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != published.sha256:
+            raise DataLossError(f"{path}, the page of {project}, is damaged; import its bundle again")
+        return read_page(page_name(published.upstream, project), data)
 
     def contents(self) -> Iterator[str]:
         """The digests of all files that are published."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -14,6 +15,8 @@ from headrace.mirror.bundles.manifest import MAX_BYTES, Manifest, Member, parse,
 from headrace.mirror.bundles.pages import BundlePage, read_page
 from headrace.mirror.bundles.published import PublishedBundle, PublishedFiles
 from headrace.mirror.index.page import sha256_of
+
+logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 SIGNATURES = "manifest.sig"
@@ -121,14 +124,23 @@ class Verifier:
             whole, size = sha256_of(file), file.get("size")
             if whole is not None and isinstance(size, int):
                 self._sizes[whole] = (file["filename"], size)
+        self._check_names(page.project, contents)
+
+    def _check_names(self, project: str, contents: Mapping[str, str]) -> None:
+        """Compares with what is here; a page of that which is damaged or lost is about to be replaced, and says nothing."""
         for bundle in self._bundles.values():
-            if page.project in bundle.pages:
-                known = self._published.page(page.project, bundle.pages[page.project]).contents()
-                changed = [name for name, digest in contents.items() if known.get(name, digest) != digest]
-                if changed:
-                    raise FailedPreconditionError(
-                        f"the bundle has another content for {changed[0]} than was imported before; a file's name stands for one"
-                    )
+            if project not in bundle.pages:
+                continue
+            try:
+                known = self._published.page(project, bundle.pages[project]).contents()
+            except (DataLossError, FileNotFoundError) as error:
+                logger.warning("a page that was imported before cannot be compared with the new one: %s", error)
+                continue
+            changed = [name for name, digest in contents.items() if known.get(name, digest) != digest]
+            if changed:
+                raise FailedPreconditionError(
+                    f"the bundle has another content for {changed[0]} than was imported before; a file's name stands for one"
+                )
 
     def _compare(self) -> None:
         """Pages and manifest must name the same files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from headrace.core import durable
-from headrace.core.errors import FailedPreconditionError, NotFoundError, PermissionDeniedError
+from headrace.core.errors import DataLossError, FailedPreconditionError, NotFoundError, PermissionDeniedError
+from headrace.mirror.bundles.importing import Rules, import_bundle
+from headrace.mirror.bundles.keys import read_trust
 from headrace.mirror.bundles.making import Holdings
 from headrace.mirror.bundles.published import OWNER, PublishedFiles, PublishedPages
 from headrace.mirror.policy.places import AUDIT
@@ -195,3 +198,53 @@ def test_only_pins_that_are_here_are_bundled(tmp_path: Path, acme: Signer) -> No
     assert not (tmp_path / "c.tar").exists()
     with pytest.raises(NotFoundError, match="holds no mirror"):
         Holdings(tmp_path / "nowhere")
+
+
+def test_a_page_that_is_damaged_on_the_disk_is_not_given_out_and_comes_again(tmp_path: Path, acme: Signer) -> None:
+    there = tmp_path / "there"
+    stock(tmp_path / "here", "demo", "1.0")
+    stock(tmp_path / "here", "other", "1.0")
+    data = bundle(tmp_path / "here", tmp_path / "b.tar", acme)
+    take(data, there, acme)
+    for change in (lambda path: path.write_bytes(path.read_bytes().replace(b"1.0", b"6.6")), Path.unlink):
+        (page,) = [path for path in (there / "bundles/pages").iterdir() if b'"project":"demo"' in path.read_bytes()]
+        change(page)
+        with pytest.raises(DataLossError, match="page of demo.* import its bundle again"):
+            files_of(there, "demo")
+        assert files_of(there, "other") == ["other-1.0-py3-none-any.whl"]
+        take(data, there, acme)
+        assert files_of(there, "demo") == ["demo-1.0-py3-none-any.whl"]
+
+
+def test_files_that_are_here_do_not_make_room_while_a_bundle_counts_on_them(tmp_path: Path, acme: Signer) -> None:
+    there = tmp_path / "there"
+    stock(tmp_path / "here", "demo", "1.0", size=5000)
+    stock(there, "demo", "1.0", size=5000)  # it was used here before, and nobody keeps it
+    data = bundle(tmp_path / "here", tmp_path / "b.tar", acme)
+
+    class Evicting(io.BytesIO):
+        """A bundle that comes slowly, while the mirror's store is full."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > 5000:
+                index = open_index(there)
+                try:
+                    index.rebuild()
+                    evict(BlobStore(there), index, 0, 0)
+                finally:
+                    index.close()
+            return super().read(size)
+
+    done = import_bundle(Evicting(data), there, Rules(read_trust(acme.trust)), lambda: NOW + 5.0)
+    assert done.new_files == 0
+    assert set(PublishedFiles(there).contents()) == {digest for digest, _ in BlobStore(there).walk()}
+
+
+def test_a_state_that_is_damaged_is_not_taken_for_none(tmp_path: Path, acme: Signer) -> None:
+    stock(tmp_path / "here", "demo", "1.0")
+    data = bundle(tmp_path / "here", tmp_path / "b.tar", acme)
+    take(data, tmp_path / "there", acme)
+    for text in ("", "{}", '{"format": 2, "bundles": {}}', '{"format": 1, "bundles": {"acme": {"pages": []}}}'):
+        (tmp_path / "there/bundles/published.json").write_text(text)
+        with pytest.raises(DataLossError, match=r"published\.json"):
+            take(data, tmp_path / "there", acme)
