@@ -1,10 +1,9 @@
-"""Puts more on an index than plain wheels: wheels for platforms, source archives, provenance."""
+"""Puts more on an index than plain wheels: wheels for platforms and source archives."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import tarfile
 from typing import Any
 
@@ -30,15 +29,6 @@ def source_archive(index: IndexServer, project: str, version: str, **more: Any) 
         info.size = len(data)
         archive.addfile(info, io.BytesIO(data))
     return _publish(index, project, version, f"{name}.tar.gz", body.getvalue(), more)
-
-
-def provenance(index: IndexServer, entry: dict[str, Any]) -> bytes:
-    """Publishes a provenance document for a file; its body."""
-    body = json.dumps({"version": 1, "attestation_bundles": [], "of": entry["filename"]}).encode()
-    path = f"/packages/integrity/{entry['filename']}/provenance"
-    index.contents[path] = body
-    entry["provenance"] = f"../..{path}"
-    return body
 
 
 def _publish(index: IndexServer, project: str, version: str, filename: str, content: bytes, more: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from headrace.mirror.selection import resolving
 from headrace.store.blobs import BlobStore
 from headrace.store.index import open_index
 from tests.mirror.index_server import IndexServer
-from tests.mirror.publishing import provenance, source_archive, tagged_wheel
+from tests.mirror.publishing import source_archive, tagged_wheel
 from tests.mirror.setting import Setting, serving
 
 MANY = ("--python=3.11-3.12", "--platform=linux-x86_64", "--platform=macos-arm64")
@@ -42,7 +42,7 @@ def publish(index: IndexServer) -> None:
     for tag in ("cp311-abi3-macosx_11_0_universal2", "cp313-cp313-manylinux_2_17_x86_64"):
         tagged_wheel(index, "demo", "1.1", tag, requires=("part>=2", "mac-only; sys_platform == 'darwin'"))
     source_archive(index, "demo", "1.1")
-    provenance(index, index.add("part", "2.5"))
+    index.add("part", "2.5", provenance=b'{"version":1,"attestation_bundles":[]}')
     index.add("part", "3.0", yanked="broken")
     index.add("mac-only", "1.0")
 
