@@ -69,6 +69,7 @@ class AuditLog:
         self._lock = threading.Lock()
         self._file: LineFile | None = None
         self._failing = False
+        self._closed = False
 
     def record(self, action: str, outcome: str, caller: Caller | None = None, durable: bool = False, **details: Any) -> None:
         """Notes an event.
@@ -101,8 +102,9 @@ class AuditLog:
         self.close()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file. What is noted later, by work that has outlived its request, is written all the same."""
         with self._lock:
+            self._closed = True
             if self._file is not None:
                 self._file.close()
                 self._file = None
@@ -113,6 +115,8 @@ class AuditLog:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._file = LineFile(self._folder / FILE, *self._bounds)
             self._file.write(line, durable)
+            if self._closed:
+                self._file.close()
         except OSError as error:
             self._failed()
             if not self._failing:

@@ -49,10 +49,18 @@ class PolicyWatch:
         """Looks again and again, until it is cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
+            looking = asyncio.ensure_future(asyncio.to_thread(self._look))
             try:
-                await asyncio.to_thread(self.look)
-            except OSError:
-                logger.exception("looking at the policy failed; trying again")
+                await asyncio.shield(looking)
+            except asyncio.CancelledError:
+                await looking  # what it looks at is closed next
+                raise
+
+    def _look(self) -> None:
+        try:
+            self.look()
+        except OSError:
+            logger.exception("looking at the policy failed; trying again")
 
     def look(self) -> bool:
         """Looks at the files once; true when something new is in force then.
