@@ -37,7 +37,8 @@ _FIRST_WAIT_SECONDS = 0.05
 _PROGRESS_BYTES = 64 << 10
 _MOST_PARALLEL = 4
 """Files that come over several connections at the same time; this bounds the memory."""
-_PIECE_BYTES = 256 << 10
+_TELL_BYTES = 1 << 20
+"""To wake a hundred clients for each piece that comes would take longer than to send it to them."""
 _SPARE_BYTES = 64 << 20
 """What is left free on the disk."""
 
@@ -59,6 +60,15 @@ class Wanted:
     size: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes from `start` to `stop` of a file, which may be read by `follower` until the next span is asked for."""
+
+    follower: Follower
+    start: int
+    stop: int
+
+
 @dataclass(slots=True)
 class _Fetch:
     """A file that is coming: `size` bytes of it are here. `moved` is set when more has come, and another event takes its place."""
@@ -70,9 +80,17 @@ class _Fetch:
     answered: bool = False
     begun: float = field(default_factory=time.monotonic)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
+    untold: int = 0
+
+    def came(self, size: int) -> None:
+        """Wakes all who wait for more, when it is much; those who wait look now and then by themselves."""
+        self.untold += size
+        if self.untold >= _TELL_BYTES:
+            self.tell()
 
     def tell(self) -> None:
         """Wakes all who wait for more."""
+        self.untold = 0
         before, self.moved = self.moved, asyncio.Event()
         before.set()
 
@@ -173,7 +191,7 @@ class Downloads:
         while wanted.digest not in self._store:
             await asyncio.shield(self._begin(wanted).task)
 
-    async def stream(self, wanted: Wanted, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+    async def stream(self, wanted: Wanted, start: int, stop: int) -> AsyncGenerator[Span, None]:
         """The bytes from `start` to `stop` of a file, as they come.
 
         Raises:
@@ -188,10 +206,9 @@ class Downloads:
                 moved = fetch.moved if fetch is not None else None
                 whole = follower.is_whole
                 available = min(await self._available(wanted, follower), stop)
-                while start < available:
-                    piece = await asyncio.to_thread(follower.read, start, min(_PIECE_BYTES, available - start))
-                    start += len(piece)
-                    yield piece
+                if start < available:
+                    yield Span(follower, start, available)
+                    start = available
                 if start < stop:
                     if whole:
                         raise DataLossError(f"{shown(wanted.url)} ends at {start} bytes; its page says more")
@@ -322,7 +339,7 @@ class Downloads:
             except OSError as error:
                 raise self._unkept(wanted, reception, error) from None
             fetch.size, fetch.answered = reception.size, True
-            fetch.tell()
+            fetch.came(len(piece))
 
     def _unkept(self, wanted: Wanted, reception: Reception, error: OSError) -> ResourceExhaustedError:
         """What to raise when the disk does not take a file. What has come of it goes, so that there is room for others."""

@@ -18,6 +18,9 @@ class Follower:
         store: has it, or will.
         digest: of the file.
 
+    Attributes:
+        file: to read it by, as far as `available` says.
+
     Raises:
         FileNotFoundError: nothing of it is there.
     """
@@ -26,9 +29,10 @@ class Follower:
         self._whole = store.path(digest)
         self._partial = store.partial_path(digest)
         try:
-            self._handle = os.open(self._whole, os.O_RDONLY | os.O_CLOEXEC)
+            self.file = self._whole.open("rb")
         except FileNotFoundError:
-            self._handle = os.open(self._partial, os.O_RDONLY | os.O_CLOEXEC)
+            self.file = self._partial.open("rb")
+        self._handle = self.file.fileno()
 
     @property
     def is_whole(self) -> bool:
@@ -56,4 +60,4 @@ class Follower:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        os.close(self._handle)
+        self.file.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
@@ -94,14 +95,8 @@ class FileSender:
     async def _send(
         self, request: web.Request, response: web.StreamResponse, file: BinaryIO, start: int, stop: int
     ) -> web.StreamResponse:
-        """Sends a file of the store. Its first bytes go the usual way, and the headers with them."""
-        await asyncio.to_thread(file.seek, start)
-        first = await asyncio.to_thread(file.read, min(_FIRST_BYTES, stop - start))
-        await response.prepare(request)
-        await response.write(first)
-        rest = stop - start - len(first)
-        if rest and request.transport is not None:
-            await asyncio.get_running_loop().sendfile(request.transport, file, start + len(first), rest)
+        """Sends a file of the store."""
+        await self._begin(request, response, file, start, stop)
         await response.write_eof()
         return response
 
@@ -111,18 +106,24 @@ class FileSender:
         """Sends a file as it comes. When it breaks off, so does the connection, so that no client takes it for whole."""
         stream = self._downloads.stream(wanted, start, stop)
         async with contextlib.aclosing(stream):
-            first = await anext(stream)  # until now there can be an answer that says what is wrong
+            span = await anext(stream)  # until now there can be an answer that says what is wrong
             with _whole_or_broken(request):
-                await response.prepare(request)
-                await response.write(first)
+                await self._begin(request, response, span.follower.file, span.start, span.stop)
                 try:
-                    async for piece in stream:
-                        await response.write(piece)
+                    async for span in stream:
+                        await _hand_over(request, span.follower.file, span.start, span.stop)
                 except OpError:
                     _break_off(request)
                     return response
                 await response.write_eof()
         return response
+
+    async def _begin(self, request: web.Request, response: web.StreamResponse, file: BinaryIO, start: int, stop: int) -> None:
+        """Sends the headers and a part of a file, whose first bytes go the usual way, and the headers with them."""
+        first = await asyncio.to_thread(os.pread, file.fileno(), min(_FIRST_BYTES, stop - start), start)
+        await response.prepare(request)
+        await response.write(first)
+        await _hand_over(request, file, start + len(first), stop)
 
 
 @contextlib.contextmanager
@@ -133,6 +134,12 @@ def _whole_or_broken(request: web.Request) -> Iterator[None]:
     except Exception:
         _break_off(request)
         raise
+
+
+async def _hand_over(request: web.Request, file: BinaryIO, start: int, stop: int) -> None:
+    """Has the operating system send a part of a file."""
+    if start < stop and request.transport is not None:
+        await asyncio.get_running_loop().sendfile(request.transport, file, start, stop - start)
 
 
 def _break_off(request: web.Request) -> None:
