@@ -20,7 +20,7 @@ from tests.interop.debian import ensure
 
 
 def fetch(clients: int, rate: float) -> tuple[float, float, float, float]:
-    """Seconds until all clients have the file, the megabytes that upstream sent, the mirror's memory in MB and processor time in s."""
+    """Seconds until all clients have the file, MB that upstream sent, and the mirror's memory in MB and processor time in s."""
     with tempfile.TemporaryDirectory() as base:
         work = Path(base)
         (work / "wheels").mkdir()

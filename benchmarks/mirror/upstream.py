@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import sys
 import time
 import zipfile
@@ -101,7 +102,7 @@ class Index:
         await self._link.begin()
         if "json" in request.headers.get("Accept", ""):
             projects = [{"name": name} for name in self._pages]
-            return web.json_response({"meta": {"api-version": "1.4"}, "projects": projects}, content_type=JSON)
+            return _json({"meta": {"api-version": "1.4"}, "projects": projects})
         links = "".join(f'<a href="{name}/">{name}</a><br/>' for name in self._pages)
         return web.Response(text=f"<!DOCTYPE html><html><body>{links}</body></html>", content_type="text/html")
 
@@ -114,7 +115,7 @@ class Index:
         if "json" in request.headers.get("Accept", ""):
             versions = sorted({each["filename"].split("-")[1] for each in files})
             page = {"meta": {"api-version": "1.4"}, "name": project, "versions": versions, "files": files}
-            response = web.json_response(page, content_type=JSON)
+            response = _json(page)
         else:
             lines = (
                 f'<a href="{each["url"]}#sha256={each["hashes"]["sha256"]}" data-requires-python="&gt;=3.8"'
@@ -153,6 +154,11 @@ class Index:
 
     async def _tell(self, _: web.Request) -> web.Response:
         return web.json_response(dict(self._sent))
+
+
+def _json(content: object) -> web.Response:
+    """As the public index does, without a charset in the type."""
+    return web.Response(body=json.dumps(content).encode(), headers={"Content-Type": JSON})
 
 
 def main() -> None:
