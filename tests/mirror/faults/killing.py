@@ -101,7 +101,8 @@ class Mirror:
             async with contextlib.aclosing(
                 downloads.stream(Wanted(Memory(content, parts), digest, "http://x.invalid/f", SIZE), 0, SIZE)
             ) as stream:
-                async for piece in stream:
+                async for span in stream:
+                    piece = span.follower.read(span.start, span.stop - span.start)
                     got += piece
                     if given is not None:
                         os.write(given, piece)
