@@ -51,8 +51,26 @@ def run_peer(python: Path, script: str, *args: object, timeout: float = 300.0) -
         raise PeerFailed(f"{script} under {python} printed no JSON as its last line:\n{tail(done.stdout)}") from None
 
 
+def run_module(python: Path, module: str, *args: object, timeout: float = 500.0) -> str:
+    """Runs a module of the tests, as `python -m module` does in the repository, and returns its standard output.
+
+    Args:
+        python: a peer's Python.
+        module: its full name.
+        args: passed as strings.
+        timeout: seconds.
+
+    Raises:
+        PeerFailed: it ended with an error; the message has its last words.
+    """
+    done = _run(python, ["-m", module, *map(str, args)], str(Path(__file__).parents[2]), timeout)
+    if done.returncode != 0:
+        raise PeerFailed(f"{module} under {python} ended with {done.returncode}:\n{tail(done.stderr or done.stdout)}")
+    return done.stdout
+
+
 def _run(python: Path, command: list[str], cwd: str, timeout: float) -> subprocess.CompletedProcess[str]:
-    """Runs a script with its arguments: under TensorFlow, whose import takes seconds, in a process forked from one that has it."""
+    """Runs a script, or -m and a module, with arguments; under TensorFlow, whose import takes long, in a fork of one with it."""
     environment = clean_environment()
     if python == folder("tensorflow") / "bin" / "python":
         return _with_tensorflow(python).run(command, cwd, environment, timeout)
@@ -71,7 +89,8 @@ class Forks:
 
     Args:
         python: the peer's Python.
-        modules: what is imported; they may not start threads.
+        modules: what is imported; they may not start threads. What they read from the environment on import they read once: a
+            script that sets such a variable itself needs a process of its own.
     """
 
     def __init__(self, python: Path, *modules: str) -> None:

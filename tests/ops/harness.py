@@ -18,7 +18,6 @@ import importlib
 import json
 import os
 import pkgutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -34,7 +33,7 @@ from headrace.core.shapes import TensorShape
 from headrace.dispatch import opdef
 from headrace.dispatch.convert import convert_inputs, resolve_types
 from headrace.dispatch.tensor import Tensor
-from tests.interop.environments import clean_environment
+from tests.interop.peer_runs import run_module
 from tests.ops import samples as sample_modules
 from tests.ops.exchange import cotangent, decode, encode, is_differentiable
 
@@ -255,11 +254,8 @@ def ask_tensorflow(python: Path, request: Mapping[str, Any], folder: Path) -> di
     if not answer.exists():
         question, partial = (stem.with_suffix(f".{os.getpid()}.{kind}.json") for kind in ("request", "partial"))
         question.write_text(text)
-        command = [str(python), "-m", "tests.ops.peer_tensorflow", str(question), str(partial)]
-        done = subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=500, check=False)
+        run_module(python, "tests.ops.peer_tensorflow", question, partial)
         question.unlink()
-        if done.returncode != 0:
-            raise RuntimeError(f"the TensorFlow peer failed ({done.returncode}):\n{done.stderr[-4000:]}")
         partial.replace(answer)
     result: dict[str, Any] = json.loads(answer.read_text())
     return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -11,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 import headrace as tf
 from tests.interop import environments
+from tests.interop.peer_runs import run_module
 from tests.ops.exchange import decode, encode, is_differentiable
-from tests.ops.harness import ROOT
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,7 @@ def ask(calls: Mapping[str, Call], folder: Path) -> dict[str, Any]:
     }
     question, answer = folder / "question.json", folder / "answer.json"
     question.write_text(json.dumps(items))
-    command = [str(python), "-m", "tests.ops.peer_public", str(question), str(answer)]
-    environment = environments.clean_environment()
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False)
-    if done.returncode:
-        pytest.fail(f"the TensorFlow peer failed:\n{done.stderr[-3000:]}")
+    run_module(python, "tests.ops.peer_public", question, answer)
     result: dict[str, Any] = json.loads(answer.read_text())
     return result
 

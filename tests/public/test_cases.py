@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import pkgutil
-import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -18,10 +17,10 @@ import pytest
 
 import headrace as tf
 from tests.interop import environments
+from tests.interop.peer_runs import run_module
 from tests.ops.exchange import decode
 from tests.public import case, cases
 
-ROOT = Path(__file__).parents[2]
 MODULES = sorted(m.name for m in pkgutil.iter_modules(cases.__path__))
 ALL = [(module, name) for module in MODULES for name in case.load(module)]
 Answers = Callable[[str], dict[str, Any]]
@@ -47,8 +46,7 @@ def answers(request: pytest.FixtureRequest) -> Answers:
         kept = folder / f"{module}-{digest}.json"
         if not kept.exists():
             partial = kept.with_suffix(f".{os.getpid()}")
-            command = [str(python), "-m", "tests.public.peer_tensorflow", module, str(partial)]
-            subprocess.run(command, cwd=ROOT, env=environments.clean_environment(), timeout=500, check=True)
+            run_module(python, "tests.public.peer_tensorflow", module, partial)
             partial.replace(kept)
         found: dict[str, Any] = json.loads(kept.read_text())
         return found

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import pkgutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ import pytest
 import headrace as tf
 from tests.data.pipeline import case, cases
 from tests.interop import environments
+from tests.interop.peer_runs import run_module
 from tests.ops.exchange import decode
 
-ROOT = Path(__file__).parents[3]
 MODULES = sorted(m.name for m in pkgutil.iter_modules(cases.__path__))
 ALL = [(module, name) for module in MODULES for name in case.load(module)]
 
@@ -40,8 +39,7 @@ def answers(request: pytest.FixtureRequest) -> dict[str, Any]:
     kept = request.config.cache.mkdir("headrace-pipelines") / f"{digest}.json"
     if not kept.exists():
         partial = kept.with_suffix(f".{os.getpid()}")
-        command = [str(python), "-m", "tests.data.pipeline.peer_tensorflow", str(partial), *MODULES]
-        subprocess.run(command, cwd=ROOT, env=environments.clean_environment(), timeout=500, check=True)
+        run_module(python, "tests.data.pipeline.peer_tensorflow", partial, *MODULES)
         partial.replace(kept)
     found: dict[str, Any] = json.loads(kept.read_text())
     return found

@@ -2,8 +2,9 @@
 
     forks.py MODULE ...
 
-A line of standard input is a JSON object: `command` (a script and its arguments), `folder` (to run in), `environment`, and files:
-`output`, `errors`. It is answered by two lines on standard output: the process's id, and its exit status once it ended.
+A line of standard input is a JSON object: `command` (a script, or -m and a module, with arguments), `folder` (to run in),
+`environment`, and two files: `output`, `errors`. It is answered by two lines on standard output: the process's id, and its exit
+status once it ended.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main(*modules: str) -> None:
 
 
 def run(request: dict[str, Any]) -> None:
-    """What `python SCRIPT ARGUMENT ...` does, in a process that has imports behind it."""
+    """What `python COMMAND ...` does, in a process that has imports behind it."""
     for descriptor, path in enumerate([os.devnull, request["output"], request["errors"]]):
         file = os.open(path, os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, descriptor)
@@ -40,8 +41,12 @@ def run(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = request["command"]
-    sys.path[0] = os.path.dirname(sys.argv[0])
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    if sys.argv[0] == "-m":
+        sys.path[0] = os.getcwd()
+        runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+    else:
+        sys.path[0] = os.path.dirname(sys.argv[0])
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":
