@@ -7,13 +7,16 @@ import gc
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
 from hypothesis import settings
+from jax._src import compiler  # its options have no public setting
 
 TESTS = Path(__file__).parent
 INTEROP = TESTS / "interop"
@@ -45,12 +48,21 @@ settings.load_profile("headrace")
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
     """Thousands of small programs in two folders run once or twice: XLA need not make good machine code of them."""
-    quick = any(folder in request.path.parents for folder in QUICK)
-    if quick:
+    if not any(folder in request.path.parents for folder in QUICK):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "get_compile_options", partial(_quick_options, compiler.get_compile_options))
         jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    if quick:
+        yield
         jax.config.update("jax_disable_most_optimizations", False)
+
+
+def _quick_options(usual: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    """XLA's options without what takes half of the time of compiling a small program: a compiler of its own for each fusion."""
+    options = usual(*args, **named)
+    options.env_option_overrides = [*options.env_option_overrides, ("xla_cpu_use_fusion_emitters", False)]
+    return options
 
 
 @pytest.fixture(autouse=True)
