@@ -81,22 +81,26 @@ def test_the_deadline_is_the_whole_calls(kind: Any, fault: Any) -> None:
     with Faulty(fault) as server, kind(server.url, timeout=0.4, retries=Retries(limit=50, burst=50)) as client:
         with pytest.raises((errors.DeadlineExceededError, errors.UnavailableError)):
             versions(client)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < SLOW_SECONDS
 
 
 def test_a_server_that_says_nothing(kind: Any) -> None:
-    with Faulty(lambda _: time.sleep(1)) as server, kind(server.url, timeout=0.2) as client:
+    asked = threading.Event()
+    with Faulty(lambda _: asked.wait(60)) as server, kind(server.url, timeout=0.2) as client:
         with pytest.raises(errors.DeadlineExceededError, match=r"within 0\.2 s"):
             versions(client)
         assert server.taken == 1
+        asked.set()
 
 
 def test_a_server_that_does_not_read() -> None:
-    with Faulty(lambda _: time.sleep(1)) as server, Client(server.url, timeout=0.3) as client:
+    over = threading.Event()
+    with Faulty(lambda _: over.wait(60)) as server, Client(server.url, timeout=0.3) as client:
         started = time.monotonic()
         with pytest.raises(errors.DeadlineExceededError):
             client.regress("m", [{"s": b"x" * (20 << 20)}])
-        assert time.monotonic() - started < 0.9
+        assert time.monotonic() - started < 30, "long before the server goes on"
+        over.set()
 
 
 @pytest.mark.parametrize(
