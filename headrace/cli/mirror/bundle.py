@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import time
@@ -15,6 +16,11 @@ from headrace.core.errors import OpError
 from headrace.mirror.bundles.keys import read_private
 from headrace.mirror.bundles.making import Holdings, Label, make
 from headrace.mirror.bundles.manifest import time_text
+from headrace.mirror.index.page import Document
+from headrace.mirror.policy.judge import Judge
+from headrace.mirror.policy.judging import judging
+from headrace.mirror.policy.reading import read_policy
+from headrace.mirror.policy.rules import Policy
 from headrace.mirror.selection.requirements import read_request
 
 _FILE = click.Path(path_type=Path)
@@ -27,6 +33,7 @@ _SECONDS = {"h": 3600, "d": 86400}
 @click.option("-r", "--requirement", "files", type=_FILE, multiple=True, help="A file of pins, such as the lock that pull writes.")
 @click.option("--all", "everything", is_flag=True, help="All that is here.")
 @click.option("--private", is_flag=True, help="Also packages that were uploaded here.")
+@click.option("--policy", type=_FILE, help="A TOML file, as of `serve`: what it refuses by now is left out.")
 @click.option("--name", required=True, help="Bundles of one name follow one another.")
 @click.option("--version", type=click.IntRange(1), required=True, help="A number that rises from bundle to bundle.")
 @click.option("--expires", default="30d", show_default=True, help="30d, 12h, or a time such as 2027-01-31T00:00:00Z.")
@@ -38,6 +45,7 @@ def bundle(
     files: tuple[Path, ...],
     everything: bool,
     private: bool,
+    policy: Path | None,
     name: str,
     version: int,
     expires: str,
@@ -54,16 +62,29 @@ def bundle(
     created = _now()
     try:
         signers = [read_private(path, password_of(password_env)) for path in keys]
-        holdings = Holdings(root, private)
-        contents = holdings.everything() if everything else holdings.pinned(read_request(files, (), ()))
+        rules = read_policy(policy) if policy is not None else Policy()
+        with judging(root, rules) as judge:
+            holdings = Holdings(root, private, functools.partial(_refusal, judge) if policy is not None else _taken)
+            contents = holdings.everything() if everything else holdings.pinned(read_request(files, (), ()))
         manifest = make(holdings, contents, Label(name, version, created, _until(expires, created)), signers, out)
     except OpError as error:
         raise click.ClickException(error.message) from error
+    for filename, reason in sorted(holdings.refused.items()):
+        click.echo(f"left out: {filename}: {reason}")
     size = sum(member.size for member in manifest.files)
     click.echo(
         f"{out}: {name} {version}, {len(manifest.pages)} projects, {len(manifest.files)} files ({size} bytes),"
         f" to be imported before {time_text(manifest.expires)}"
     )
+
+
+def _refusal(judge: Judge, project: str, file: Document) -> str | None:
+    verdict = judge.refusal(project, file, time.time())
+    return verdict.reason if verdict is not None else None
+
+
+def _taken(_project: str, _file: Document) -> None:
+    """Nothing is refused."""
 
 
 def _now() -> int:

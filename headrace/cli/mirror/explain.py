@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +15,8 @@ from headrace.core.errors import OpError
 from headrace.mirror.index.names import normalize
 from headrace.mirror.index.page import Document
 from headrace.mirror.pages.stored import PageFiles
-from headrace.mirror.policy.advisories.database import AdvisoryDatabase
 from headrace.mirror.policy.candidates import candidate
-from headrace.mirror.policy.findings import Findings
-from headrace.mirror.policy.judge import Judge
-from headrace.mirror.policy.places import ADVISORIES, FINDINGS
+from headrace.mirror.policy.judging import judging
 from headrace.mirror.policy.reading import read_policy
 from headrace.mirror.policy.rules import Policy, Verdict
 
@@ -46,9 +40,12 @@ def explain(root: Path, policy: Path, as_json: bool, verbose: bool, requirement:
     if document is None:
         raise click.ClickException(f"{root} has no page of {project}; ask the mirror for it first")
     now = time.time()
-    with _judging(root, rules) as judge:
-        files = [each for each in document["files"] if not version or _is_of(project, each, version.strip())]
-        found = [(each["filename"], judge.verdicts(project, each, now)) for each in files]
+    files = [each for each in document["files"] if not version or _is_of(project, each, version.strip())]
+    try:
+        with judging(root, rules) as judge:
+            found = [(each["filename"], judge.verdicts(project, each, now)) for each in files]
+    except OpError as error:
+        raise click.ClickException(error.message) from error
     if as_json:
         click.echo(json.dumps([_entry(filename, verdicts) for filename, verdicts in found], indent=2))
         return
@@ -56,20 +53,6 @@ def explain(root: Path, policy: Path, as_json: bool, verbose: bool, requirement:
         click.echo(_line(filename, verdicts))
         for rule, verdict in verdicts.items() if verbose else ():
             click.echo(f"  {rule}: {'nothing against it' if verdict is None else verdict.reason}")
-
-
-@contextlib.contextmanager
-def _judging(root: Path, rules: Policy) -> Iterator[Judge]:
-    with contextlib.ExitStack() as stack:
-        database = AdvisoryDatabase(root / ADVISORIES)
-        stack.callback(database.close)
-        there = (root / FINDINGS).is_file()
-        try:
-            findings = Findings(root / FINDINGS if there else Path(":memory:"))  # it makes nothing that the mirror could not write
-        except sqlite3.Error as error:
-            raise click.ClickException(f"{root / FINDINGS} cannot be read: {error}; run this as the user of the mirror") from error
-        stack.callback(findings.close)
-        yield Judge(rules, database, findings)
 
 
 def _page(root: Path, project: str) -> Document | None:

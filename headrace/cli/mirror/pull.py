@@ -43,6 +43,7 @@ _PATIENCE = (60.0, 0.0, 3600.0)
 @click.option("--sdists", is_flag=True, help="Source archives also where there are wheels.")
 @click.option("--pre", "prereleases", is_flag=True, help="Also versions that are not final.")
 @click.option("--build", is_flag=True, help="Also versions without wheels for a target; their build code may run.")
+@click.option("--replace", "replaces", is_flag=True, help="Let files of earlier pulls make room for others again.")
 @click.option("--lock", type=_FILE, help="Write the versions and the sha256 of their files into this requirements file.")
 @click.argument("requirements", nargs=-1)
 @click.pass_context
@@ -59,6 +60,7 @@ def pull(
     sdists: bool,
     prereleases: bool,
     build: bool,
+    replaces: bool,
     lock: Path | None,
     requirements: tuple[str, ...],
 ) -> None:
@@ -68,7 +70,7 @@ def pull(
     """
     try:
         request = read_request(files, constraints, requirements)
-        selection = Selection(request, tuple(parse_targets(pythons, platforms)), sdists, prereleases, build)
+        selection = Selection(request, tuple(parse_targets(pythons, platforms)), sdists, prereleases, build, replaces)
         found = configured_upstreams(upstreams, _PATIENCE) or configured_upstreams([configured_index()], _PATIENCE)
         rules = read_policy(policy) if policy is not None else Policy()
         options = MirrorOptions(root, tuple(found), rules, private=private)

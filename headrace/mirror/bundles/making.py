@@ -64,17 +64,25 @@ class Holdings:
     Args:
         root: of the mirror.
         private: also the packages of one's own.
+        refusal: why a file of a project is left out; None for one that is not.
+
+    Attributes:
+        refused: why files were left out, by name.
 
     Raises:
         NotFoundError: it is no mirror's.
     """
 
-    def __init__(self, root: Path, private: bool = False) -> None:
+    def __init__(
+        self, root: Path, private: bool = False, refusal: Callable[[str, Document], str | None] = lambda _project, _file: None
+    ) -> None:
         if not (root / "blobs").is_dir():
             raise NotFoundError(f"{root} holds no mirror; expected a folder that `headrace mirror pull --root` has used")
         self._store = BlobStore(root, read_only=True)
         self._kept = KeptPages(PageFiles(root / "pages"), self._store, ProvenanceFiles(root / "provenance"), private=private)
         self._published = PublishedPages(PublishedFiles(root))
+        self._refusal = refusal
+        self.refused: dict[str, str] = {}
 
     def everything(self) -> Contents:
         """All pages, with all files that are here."""
@@ -99,7 +107,8 @@ class Holdings:
             lacking = versions - (_versions(page) if page is not None else set())
             if page is None or lacking:
                 told = ", ".join(f"{project} {version}" for version in sorted(lacking))
-                raise FailedPreconditionError(f"no files of {told} are here; bring them with `headrace mirror pull`")
+                reasons = "".join(f"\nrefused: {reason}" for _, reason in sorted(self.refused.items()))
+                raise FailedPreconditionError(f"no files of {told} are here; bring them with `headrace mirror pull`{reasons}")
             pages.append(page)
         return self._contents(pages)
 
@@ -108,7 +117,14 @@ class Holdings:
         if found is None or found[1].document is None:
             return None
         source, page = found
-        document = held_document(found[1].document, keeps, self._store.__contains__, source.provenance)
+
+        def allowed(file: Document) -> bool:
+            reason = self._refusal(project, file) if keeps(file) else ""
+            if reason:
+                self.refused[file["filename"]] = reason
+            return reason is None
+
+        document = held_document(found[1].document, allowed, self._store.__contains__, source.provenance)
         if not document["files"]:
             return None
         urls = sorted({file["provenance"] for file in document["files"] if isinstance(file.get("provenance"), str)})

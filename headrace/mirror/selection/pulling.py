@@ -47,6 +47,7 @@ class Selection:
         sdists: source archives also where there are wheels.
         prereleases: also versions that are not final.
         build: lets uv build source archives to learn what they need.
+        replace: files of earlier pulls may make room for others again, once this one is complete.
     """
 
     request: Request
@@ -54,6 +55,7 @@ class Selection:
     sdists: bool = False
     prereleases: bool = False
     build: bool = False
+    replace: bool = False
 
 
 @dataclass(slots=True)
@@ -174,10 +176,13 @@ class _Pull:
                     items.setdefault(item.wanted.digest, item)
                 if isinstance(file.get("provenance"), str):
                     documents[file["provenance"]] = found
+        index = self._parts.index
+        await asyncio.to_thread(index.pin, list(items), OWNER)  # before they come, since a server may make room meanwhile
         await self._fetch(list(items.values()))
         await self._fetch_provenance(documents)
-        kept = [digest for digest in items if digest in self._parts.store]
-        await asyncio.to_thread(self._parts.index.pin, kept, OWNER)
+        await asyncio.to_thread(index.release, [digest for digest in items if digest not in self._parts.store], OWNER)
+        if self._selection.replace and self._report.complete:
+            await asyncio.to_thread(index.repin, list(items), OWNER)
         return self._report
 
     async def _choose(self, pin: Pin, found: Found) -> list[Document]:

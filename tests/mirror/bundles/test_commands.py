@@ -95,6 +95,27 @@ def test_what_the_commands_say(tmp_path: Path) -> None:
     assert "this is no bundle, or a damaged one" in run(*take_it)[1]
 
 
+def test_what_a_policy_refuses_by_now_is_left_out(tmp_path: Path) -> None:
+    acme, here, out = signer(tmp_path, "acme"), tmp_path / "here", tmp_path / "b.tar"
+    stock(here, "demo", "1.0", "1.1")
+    stock(here, "other", "1.0")
+    (tmp_path / "policy.toml").write_text('deny = ["demo>=1.1"]\n')
+    common = (
+        "bundle",
+        out,
+        f"--root={here}",
+        "--name=acme",
+        f"--key={acme.key}",
+        "--version=1",
+        f"--policy={tmp_path / 'policy.toml'}",
+    )
+    code, said = run(*common, "--all")
+    assert (code, "left out: demo-1.1-py3-none-any.whl: " in said, "2 projects, 4 files" in said) == (0, True, True), said
+    (tmp_path / "lock.txt").write_text("demo==1.1\n")
+    code, said = run(*common, "-r", tmp_path / "lock.txt")
+    assert (code, "no files of demo 1.1 are here" in said, "refused: " in said) == (1, True, True)
+
+
 def test_memory_does_not_grow_with_files(tmp_path: Path) -> None:
     acme, size = signer(tmp_path, "acme"), 24 << 20
     stock(tmp_path / "here", "demo", "1.0", size=size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -88,11 +89,7 @@ def test_a_pull_brings_what_the_targets_need_and_is_served_without_upstream(tmp_
         assert (missing.status, "this mirror asks nobody" in missing.body.decode()) == (404, True)
 
     with_index(work)
-    index = open_index(root)
-    try:
-        assert index.oldest(1 << 40) == [], "what was pulled does not make room for others"
-    finally:
-        index.close()
+    assert unkept(root) == 0, "what was pulled does not make room for others"
 
 
 def test_pinned_contents_policy_and_missing_platforms_are_told(tmp_path: Path) -> None:
@@ -120,6 +117,29 @@ def test_pinned_contents_policy_and_missing_platforms_are_told(tmp_path: Path) -
     with_index(work)
 
 
+def unkept(root: Path) -> int:
+    """How many files may make room for others."""
+    index = open_index(root)
+    try:
+        return len(index.oldest(1 << 40))
+    finally:
+        index.close()
+
+
+def test_a_pull_may_take_the_place_of_earlier_ones(tmp_path: Path) -> None:
+    async def work(index: IndexServer) -> None:
+        index.add("demo", "1.0")
+        index.add("demo", "1.1")
+        common = (f"--root={tmp_path}", f"--upstream={index.url}")
+        for version in ("1.0", "1.1"):
+            assert (await invoke("pull", f"demo=={version}", *common)).exit_code == 0
+        assert unkept(tmp_path) == 0
+        assert (await invoke("pull", "demo==1.1", "--replace", *common)).exit_code == 0
+        assert unkept(tmp_path) == 2
+
+    with_index(work)
+
+
 def _constraint(folder: Path) -> Path:
     (folder / "c.txt").write_text("demo<1.1\n")
     return folder / "c.txt"
@@ -142,7 +162,7 @@ def test_a_source_archive_comes_where_there_is_no_wheel(tmp_path: Path) -> None:
     with_index(work)
 
 
-def test_what_breaks_off_is_gone_on_with(tmp_path: Path) -> None:
+def test_what_breaks_off_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(index: IndexServer) -> None:
         entry = index.add("demo", "1.0", 400_000)
         content = index.content(entry)
@@ -154,7 +174,10 @@ def test_what_breaks_off_is_gone_on_with(tmp_path: Path) -> None:
         store = BlobStore(tmp_path / "mirror")
         with store.receive(entry["hashes"]["sha256"]) as reception:  # type: ignore[union-attr]
             reception.write(content[:100_000])  # what a pull leaves that is killed
-        assert (await invoke(*pull)).exit_code == 0
+        monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+        done = await invoke(*pull)
+        assert done.exit_code == 0
+        assert re.search(r"2 of 2 files.*\d/\d.* .?B", done.stderr), done.stderr
         assert store.path(entry["hashes"]["sha256"]).read_bytes() == content
 
     with_index(work)
