@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,10 +48,18 @@ class ModelOptions:
     Attributes:
         huggingface: a hub of Hugging Face's protocol; None for none.
         huggingface_token: the mirror's own, for repositories that want one. What it opens is open to all who may ask the mirror.
+        tfhub: a hub of TF-Hub's protocol, whose URL stands before handles; None for none.
+        tfhub_pins: the sha256 of archives by the path of their handle.
+        tfhub_pinned_only: others are not given out; else an archive is, as it was when it was asked for first.
+        tfhub_bucket: what requests for models in a bucket are redirected to; "" for nothing.
     """
 
     huggingface: UpstreamOptions | None = None
     huggingface_token: str = field(default="", repr=False)
+    tfhub: UpstreamOptions | None = None
+    tfhub_pins: Mapping[str, str] = field(default_factory=dict)
+    tfhub_pinned_only: bool = False
+    tfhub_bucket: str = ""
 
 
 @dataclass(frozen=True, slots=True)

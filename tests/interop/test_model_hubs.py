@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.interop import environments
-from tests.interop.environments import run_peer
+from tests.interop.peer_runs import run_peer
 from tests.mirror.models.hub_server import HubServer, git_oid, noise
 from tests.mirror.models.setting import HubSetting, hub_mirroring
 

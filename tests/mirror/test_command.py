@@ -40,5 +40,11 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     hub = ["serve", f"--root={tmp_path}", "--upstream=http://x/", "--hf_upstream=http://y/"]
     assert "holds no token" in run(mirror, [*hub, f"--hf_token_file={token}"]).output
     assert "is no URL of a hub" in run(mirror, [*hub[:3], "--hf_upstream=ftp://y/"]).output
+    assert "name the file with the pins" in run(mirror, [*hub[:3], "--tfhub_pinned_only"]).output
+    pins = tmp_path / "pins.toml"
+    wrong = {"[pins]\n'a/b/1' = 'x'": "expected a sha256", "[pin]": "must have the table [pins]", "[": "cannot be read"}
+    for text, told in wrong.items():
+        pins.write_text(text)
+        assert told in run(mirror, [*hub[:3], f"--tfhub_pins={pins}"]).output
     twice = run(mirror, ["serve", f"--root={tmp_path}", "--port=0", "--upstream=a=http://x/", "--upstream=a=http://y/"])
     assert "two upstreams have the same name" in twice.output

@@ -18,6 +18,7 @@ COMMANDS = {
     "pull": Entry("headrace.cli.mirror.pull", "Bring what requirements resolve to, for other machines too.", extra="mirror"),
     "publishers": Entry("headrace.cli.mirror.publishers", "Who published projects at first.", extra="mirror"),
     "remove": Entry("headrace.cli.mirror.manage", "Forget the files of NAME==VERSION of your own."),
+    "seed": Entry("headrace.cli.mirror.seed", "Fill the caches of tensorflow_hub and kagglehub.", extra="mirror"),
     "serve": Entry("headrace.cli.mirror.serve", "Answer pip, uv and others that speak the Simple API.", extra="mirror"),
     "unyank": Entry("headrace.cli.mirror.manage", "Take back a yank."),
     "yank": Entry("headrace.cli.mirror.manage", "Mark NAME==VERSION of your own as one that is not to be installed."),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from headrace.cli.mirror.configuration import CONFIG, configured_upstreams
-from headrace.cli.mirror.models import model_options
+from headrace.cli.mirror.models import hub_flags, model_options
 from headrace.cli.mirror.options import ROOT, UPSTREAMS
 from headrace.core import log_lines
 from headrace.core.errors import FailedPreconditionError, OpError
@@ -35,8 +35,7 @@ _GIB = 1 << 30
 @click.option(
     "--uploaders", type=click.Path(path_type=Path), help="A TOML file: who may upload packages of private names, and models."
 )
-@click.option("--hf_upstream", help="URL of a hub of Hugging Face's protocol, which clients ask at /hf.")
-@click.option("--hf_token_file", type=click.Path(path_type=Path), help="The mirror's own token for that hub.")
+@hub_flags
 @click.option("--private_read", type=click.Choice(["anyone", "token"]), default="anyone", help="Who reads private projects.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8466, show_default=True, help="0 takes a free one.")
@@ -103,7 +102,7 @@ def _options(given: dict[str, Any]) -> MirrorOptions:
         private=given["private"],
         uploaders=known,
         private_read=given["private_read"],
-        models=model_options(given["hf_upstream"], given["hf_token_file"], patience),
+        models=model_options(given, patience),
         host=given["host"],
         port=given["port"],
         tls=TlsOptions(certificate, given["tls_key"], given["tls_client_ca"]) if certificate is not None else None,

@@ -19,7 +19,7 @@ from headrace.mirror.downloads import Downloads
 from headrace.mirror.index.names import normalize
 from headrace.mirror.index.page import Document
 from headrace.mirror.metrics import MirrorMetrics
-from headrace.mirror.models.assembly import model_hubs
+from headrace.mirror.models.assembly import MirrorParts, model_hubs
 from headrace.mirror.models.oci.registry import Registry
 from headrace.mirror.models.oci.routes import OciRoutes
 from headrace.mirror.models.oci.uploads import Uploads as OciUploads
@@ -117,7 +117,8 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     registry = await asyncio.to_thread(Registry, options.root, store, index, published)
     oci_uploads = OciUploads(options.root / "oci" / ".uploads")
     rooms.append(OciRoutes(registry, oci_uploads, FileSender(store, downloads), access, policy.audit, options.max_file_bytes))
-    hubs = await stack.enter_async_context(model_hubs(options, store, index, downloads, policy, metrics))
+    hub_parts = MirrorParts(store, index, downloads, published, policy, access, metrics)
+    hubs = await stack.enter_async_context(model_hubs(options, hub_parts))
     certificate = options.tls.certificate if options.tls is not None else None
     watch = Watch(options.root, index, downloads, [*upstreams, *hubs.upstreams], options.high_bytes, certificate)
     readiness = Readiness(options.root)

@@ -85,3 +85,16 @@ class Breaker:
         self._failures += 1
         if self._failures >= self._limit:
             self._until = self._clock() + self._seconds
+
+
+class Shut(Breaker):
+    """Lets nothing through: of an upstream that is not to be asked at all."""
+
+    @property
+    def is_open(self) -> bool:
+        """True, always."""
+        return True
+
+    def check(self) -> None:
+        """Raises UnavailableError, always."""
+        raise UnavailableError("this mirror asks nobody (--offline), and has not got what was asked for")

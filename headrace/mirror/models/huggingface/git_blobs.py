@@ -7,12 +7,8 @@ oids/ab/abcd....part what has come of it so far, locked by the one process that 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import hashlib
-import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,11 +16,11 @@ from headrace.core import durable
 from headrace.core.errors import DataLossError, ResourceExhaustedError, UnavailableError
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.models.huggingface.listing import Entry
+from headrace.mirror.models.locking import lock
 from headrace.mirror.models.together import Together
 from headrace.mirror.upstream.source import Source
 from headrace.store.blobs import BlobStore
 from headrace.store.index import BlobIndex
-from headrace.store.reception import is_at
 
 _LOOK_SECONDS = 0.05
 _TRIES = 3
@@ -83,7 +79,7 @@ class GitBlobs:
         path = self._path(entry.oid)
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
         while True:
-            with _locked(path.with_name(f"{path.name}.lock")) as mine:
+            with lock(path.with_name(f"{path.name}.lock")) as mine:
                 known = await asyncio.to_thread(self._known, entry.oid)
                 if known is not None:
                     return known
@@ -139,24 +135,3 @@ def _write(file: BinaryIO, data: bytes) -> None:
     """Writes and flushes, so that a full disk shows here."""
     file.write(data)
     file.flush()
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Takes a lock of the operating system for the block, where nobody has it; gives whether it did."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        if not is_at(handle, path):  # who had it before has removed it meanwhile
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            path.unlink()
-    finally:
-        os.close(handle)
