@@ -56,6 +56,7 @@ def fetch(asked: Handle, mirror: str, target: Path, max_bytes: int, came: Callab
                 file.write(piece)
                 came(len(piece))
     except urllib.error.HTTPError as error:
+        error.close()
         raise UnavailableError(f"{mirror} answers status {error.code} for {asked.path}: {error.reason}") from None
     except OSError as error:
         raise UnavailableError(f"{mirror} cannot be asked for {asked.path}: {error}") from None
