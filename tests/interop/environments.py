@@ -29,6 +29,7 @@ PACKAGES = {
     "huggingface-hub": "2.4.0",
     "twine": "7.0.0",
     "pip": "23.2.1",
+    "kagglehub": "1.0.3",
 }
 """The peers: an environment of this name holds the package of this name in this version."""
 BESIDE = {

@@ -1,4 +1,4 @@
-"""Real clients of model hubs before a mirror: huggingface_hub, new and old."""
+"""Real clients of model hubs before a mirror: huggingface_hub, new and old, tensorflow_hub, and kagglehub."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+import headrace as tf
+from headrace.cli.mirror.seed import seed
 from tests.interop import environments
 from tests.interop.peer_runs import run_peer
+from tests.mirror.models.archives import FILES as ARCHIVED
+from tests.mirror.models.archives import HOSTILE, archive
 from tests.mirror.models.hub_server import HubServer, git_oid, noise
 from tests.mirror.models.setting import HubSetting, hub_mirroring
+from tests.mirror.models.tfhub_server import TfHubServer, publish, with_tfhub
+from tests.mirror.setting import Setting
 
 OLD = "0.36.2"
 FILES = {
@@ -103,6 +110,7 @@ def test_huggingface_hub(huggingface_python: Path, tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(work(), 300))
 
 
+@pytest.mark.parametrize("huggingface_python", [None], ids=["new"], indirect=True)  # the old one tries again for a minute
 def test_a_damaged_file_is_never_in_a_snapshot(huggingface_python: Path) -> None:
     async def work(root: Path) -> None:
         async with HubServer() as hub, hub_mirroring(root / "mirror", hub) as setting:
@@ -116,3 +124,62 @@ def test_a_damaged_file_is_never_in_a_snapshot(huggingface_python: Path) -> None
 
     with tempfile.TemporaryDirectory() as root:
         asyncio.run(asyncio.wait_for(work(Path(root)), 120))
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of a SavedModel, a function that doubles."""
+
+    class Double(tf.Module):  # type: ignore[misc]
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32)])  # type: ignore[untyped-decorator]
+        def __call__(self, x: Any) -> Any:
+            return 2.0 * x
+
+    folder = tmp_path_factory.mktemp("model")
+    tf.saved_model.save(Double(), str(folder))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def overlaid(name: str, *requirements: str) -> Path:
+    try:
+        return environments.overlay(name, list(requirements))
+    except environments.EnvironmentUnavailable as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+def test_tensorflow_hub(tensorflow_python: Path, saved_model: dict[str, bytes], tmp_path: Path) -> None:
+    packages = overlaid("tensorflow-hub", "tensorflow-hub==0.16.1", "tf-keras==2.21.0", "setuptools==80.9.0")
+    public = "https://hub.example/acme/double/1"
+
+    async def work(setting: Setting, hub: TfHubServer) -> None:
+        hub.archives["acme/double/1"] = archive(saved_model)
+        hub.archives["acme/evil/1"] = HOSTILE["symlink"]
+        publish(tmp_path / "mirror", "acme/own", "7", saved_model)
+        command = ["tfhub", public, f"--cache={tmp_path / 'seeded'}", f"--mirror={setting.url}"]
+        seeded = await asyncio.to_thread(CliRunner().invoke, seed, command)
+        assert seeded.exit_code == 0, seeded.output
+        handles = [f"{setting.url}/tfhub/acme/{name}" for name in ("double/1", "own/7", "evil/1", "none/1")]
+        steps = [["load", str(tmp_path / "cache"), handle] for handle in handles]
+        steps += [["load", str(tmp_path / "seeded"), public], ["bucket", "", handles[0]]]
+        found = await asyncio.to_thread(run_peer, tensorflow_python, "tfhub_mirror.py", packages, json.dumps(steps))
+        for place, handle in ((0, handles[0]), (1, handles[1]), (4, public)):
+            assert found[place] == [hashlib.sha1(handle.encode()).hexdigest(), [[2.0, 4.0]]], found
+        assert (found[2][0], "502" in found[2][1]) == ("error", True)
+        assert (found[3][0], "404" in found[3][1]) == ("error", True)
+        assert found[5] == "gs://acme-models/acme/double/1"
+
+    with_tfhub(tmp_path / "mirror", work, tfhub_bucket="gs://acme-models")
+
+
+def test_kagglehub(tmp_path: Path) -> None:
+    try:
+        python = environments.ensure("kagglehub")
+    except environments.EnvironmentUnavailable as error:
+        pytest.fail(str(error), pytrace=False)
+    model, cache = tmp_path / "model.tar.gz", tmp_path / "cache"
+    model.write_bytes(archive(ARCHIVED))
+    seeded, other = "acme/small/tensorFlow2/base/3", "acme/small/tensorFlow2/base/4"
+    assert CliRunner().invoke(seed, ["kaggle", seeded, str(model), f"--cache={cache}"]).exit_code == 0
+    found = run_peer(python, "kagglehub_cache.py", cache, seeded, other)
+    assert found[0] == [str(cache / "models" / seeded), sorted(ARCHIVED)]
+    assert found[1][0] == "error", "it is asked for upstream, where nobody is"
