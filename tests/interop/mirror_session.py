@@ -206,6 +206,11 @@ async def uploads(tried: Session) -> None:
     flags = ["--target", tried.folder / "uv-private", "--index-url", f"{safe}/simple/"]
     trust = {"SSL_CERT_FILE": str(tried.authority.path), "SSL_CLIENT_CERT": str(client)}
     await tried.run("uv over TLS", uv, "pip", "install", *flags, "acme-core", **trust)
+    netrc = tried.folder / "netrc"
+    netrc.write_text("machine 127.0.0.1 login bob password bobs\n")
+    netrc.chmod(0o600)
+    flags = ["--no-deps", "--dest", tried.folder / "netrc-files"]
+    await tried.run("pip with netrc", *tried.pip(tried.old_pip, "download", *flags, "acme-core"), NETRC=str(netrc))
     flags = ["--target", tried.folder / "uv-none", "--index-url", f"{tried.url}/simple/"]
     await tried.run("uv without a token", uv, "pip", "install", *flags, "acme-core")
 

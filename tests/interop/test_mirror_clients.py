@@ -123,6 +123,7 @@ def test_private_packages_over_tls_with_a_password(session: dict[str, Any]) -> N
     assert "Successfully installed acme-core-1.0 demo-2.0 demo-part-2.5" in said(session, "pip over TLS")
     assert session["tried"]["pip over TLS"]["installed"] == ["acme_core.py", "demo.py", "demo_part.py"]
     assert "acme-core==1.0" in said(session, "uv over TLS")
+    assert "Successfully downloaded acme-core" in said(session, "pip with netrc")
     assert "401" in said(session, "uv without a token", 1)
     assert session["asked"]
     assert not [path for path in session["asked"] if "acme" in path], "private names are asked of nobody"

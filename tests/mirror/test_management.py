@@ -6,8 +6,10 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import io
 import json
 import logging
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -226,3 +228,68 @@ def test_roles_in_a_file(tmp_path: Path) -> None:
     assert bob == PEOPLE[1]
     assert [bob.may("acme-core", role) for role in ("read", "upload", "manage")] == [True, False, False]
     assert not bob.may("acme-other", "read")
+
+
+PATHS = [
+    "simple/{0}/",
+    "simple/{0}",
+    "simple/{0}/?format=application/vnd.pypi.simple.v1%2Bjson",
+    "files/main/{0}/packages/x/acme_core-1.0-py3-none-any.whl",
+    "files/main/{0}/packages/x/acme_core-1.0-py3-none-any.whl.metadata",
+    "files/private/{0}/acme_core-9.0-py3-none-any.whl",
+    "files/private/{0}/acme_core-9.0-py3-none-any.whl.metadata",
+    "provenance/main/{0}/acme_core-1.0-py3-none-any.whl",
+    "provenance/private/{0}/acme_core-1.0-py3-none-any.whl",
+]
+
+
+@pytest.mark.parametrize("private_read", ["anyone", "token"])
+def test_private_names_are_asked_of_nobody(tmp_path: Path, private_read: str) -> None:
+    async def work() -> None:
+        async with with_people(tmp_path, private_read) as setting:
+            setting.index.add("acme-core", "9.0")  # somebody has taken the name upstream
+            setting.index.add("acme-never", "9.0")
+            assert (await upload(setting, WHEEL, CONTENT, "anns")).status == 200
+            for name in ("acme-core", "Acme_Core", "ACME.core", "acme--core", "acme%2Dcore", "acme-never", "acme-never-anywhere"):
+                for path in PATHS:
+                    for method in ("GET", "HEAD"):
+                        answer = await setting.get(path.format(name), method, Authorization=basic("anns"))
+                        assert answer.status in (200, 301, 400, 404), (path, name, answer)
+            for action in ("yank", "unyank", "remove"):
+                await manage(setting, action, project="acme-never", version="9.0")
+            listed = json.loads((await setting.get("simple/", Accept=JSON_TYPE, Authorization=basic("anns"))).body)
+            assert [each["name"] for each in listed["projects"]] == ["acme-core", "demo"]
+            page = await setting.get("simple/acme-core/", Accept=JSON_TYPE, Authorization=basic("anns"))
+            assert json.loads(page.body)["versions"] == ["1.0"]
+            assert set(setting.index.asked) == {"GET /simple/"}, "the only thing that upstream was ever asked"
+
+    asyncio.run(asyncio.wait_for(work(), 60))
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.2", "2.3", "2.4", "2.5"])
+def test_versions_of_metadata_and_fields_that_do_not_count(tmp_path: Path, version: str) -> None:
+    lines = [f"Metadata-Version: {version}", "Name: acme-core", "Version: 1.0", "Requires-Python: >=3.9"]
+    more = {"2.2": "Dynamic: Classifier", "2.4": "License-Expression: MIT", "2.5": "Import-Name: acme_core"}
+    metadata = "\n".join([*lines, *(line for since, line in more.items() if since <= version), "", "Described: so\n"]).encode()
+    with zipfile.ZipFile(io.BytesIO(CONTENT)) as old, zipfile.ZipFile(content := io.BytesIO(), "w") as new:
+        for name in old.namelist():
+            new.writestr(name, metadata if name.endswith("/METADATA") else old.read(name))
+    fields = {
+        "metadata_version": version,
+        "pyversion": "py3",
+        "filetype": "bdist_wheel",
+        "comment": "",
+        "license_expression": "MIT",
+    }
+
+    async def work() -> None:
+        async with with_people(tmp_path) as setting:
+            sent = {**fields, "gpg_signature": "-----BEGIN PGP SIGNATURE-----"}
+            answer = await upload(setting, WHEEL, content.getvalue(), "anns", **sent)
+            assert answer.status == 200, answer
+            (file,) = (await setting.page("acme-core"))["files"]
+            assert (file["requires-python"], "gpg-sig" in file) == (">=3.9", False)
+            assert (await setting.get(f"{file['url']}.metadata")).body == metadata
+            assert (await setting.get(f"{file['url']}.asc")).status == 404
+
+    asyncio.run(asyncio.wait_for(work(), 60))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gzip
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,11 @@ from headrace.mirror.index.page import JSON_TYPE
 from tests.mirror.recorded import pages
 from tests.mirror.setting import Setting, with_mirror
 from tests.mirror.test_pages import without_urls
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import decompress as unzstd
+else:
+    from backports.zstd import decompress as unzstd
 
 
 def test_all_keys_are_upstreams(tmp_path: Path) -> None:
@@ -102,6 +109,25 @@ def test_parts_of_files(tmp_path: Path) -> None:
             assert (none.status, none.headers["content-range"]) == (416, f"bytes */{size}")
         head = await setting.get(file["url"], "HEAD", Range="bytes=0-9")
         assert (head.status, head.headers["content-length"]) == (200, str(size)), "ranges are of GET only"
+
+    with_mirror(tmp_path, work)
+
+
+def test_pages_are_packed_as_clients_like_it(tmp_path: Path) -> None:
+    async def work(setting: Setting) -> None:
+        setting.index.add("demo", "1.0")
+        plain = await setting.get("simple/demo/", Accept=JSON_TYPE)
+        tags = {plain.headers["etag"]}
+        for header, coding, unpack in (
+            ("gzip, zstd", "zstd", unzstd),
+            ("gzip, zstd;q=0.5", "gzip", gzip.decompress),
+            ("deflate, br", None, bytes),
+        ):
+            packed = await setting.get("simple/demo/", Accept=JSON_TYPE, Accept_Encoding=header)
+            assert (packed.headers.get("content-encoding"), unpack(packed.body)) == (coding, plain.body)
+            assert packed.headers["vary"] == "Accept, Accept-Encoding"
+            tags.add(packed.headers["etag"])
+        assert len(tags) == 3, "each coding has its own"
 
     with_mirror(tmp_path, work)
 

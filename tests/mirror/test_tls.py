@@ -165,6 +165,10 @@ def test_a_token_over_plain_http_is_refused() -> None:
     far = request_from("192.0.2.7", Authorization="Bearer anns")
     with pytest.raises(PermissionDeniedError, match="plain HTTP"):
         Access(None, [ANN]).uploader(far)
+    with pytest.raises(PermissionDeniedError, match="plain HTTP"):
+        Access(None, []).check_transport(far.clone(method="PUT"))
+    Access(None, []).check_transport(far)  # who reads may have tokens that are not for the mirror
+    Access(None, [], insecure=True).check_transport(far.clone(method="PUT"))
     assert Access(None, [ANN], insecure=True).uploader(far) is ANN
     assert Access(None, [ANN]).uploader(request_from("192.0.2.7", "https", Authorization="Bearer anns")) is ANN
     with pytest.raises(InvalidArgumentError, match="is no address"):

@@ -11,6 +11,8 @@ from headrace.mirror.private.index import PrivateIndex
 from headrace.mirror.private.uploaders import Uploader, identify
 from headrace.mirror.server.forwarding import Proxies
 
+_EXPOSED = "a token came over plain HTTP, where others can read it, and is not taken; use https, and make another token"
+
 
 class Access:
     """Looks at the tokens of requests that are about private projects; all others need none.
@@ -41,6 +43,12 @@ class Access:
         """Headers of the files of a project beside the usual ones: no shared cache may keep what not everybody may have."""
         return {"Cache-Control": "private, max-age=31536000, immutable"} if self.is_protected(project) else {}
 
+    def check_transport(self, request: web.Request) -> None:
+        """Raises PermissionDeniedError for a change that is asked for with a token over plain HTTP from another machine."""
+        changes = request.method not in ("GET", "HEAD")
+        if changes and "Authorization" in request.headers and not self._insecure and not self.proxies.origin(request).secure:
+            raise PermissionDeniedError(_EXPOSED)
+
     def uploader(self, request: web.Request) -> Uploader:
         """Whose token a request carries.
 
@@ -50,9 +58,7 @@ class Access:
         """
         authorization = request.headers.get("Authorization", "")
         if authorization and not self._insecure and not self.proxies.origin(request).secure:
-            raise PermissionDeniedError(
-                "a token came over plain HTTP, where others can read it, and is not taken; use https, and make another token"
-            )
+            raise PermissionDeniedError(_EXPOSED)
         return identify(self._uploaders, authorization)
 
     def name_of(self, request: web.Request) -> str:

@@ -114,7 +114,7 @@ class MirrorApp:
         Args:
             prefix: its routes are there with this before their paths, too, such as "/mirror": a proxy may leave it, or take it off.
         """
-        app = web.Application(middlewares=[self._counted, _errors], client_max_size=1 << 20)
+        app = web.Application(middlewares=[self._counted, _errors, self._guarded], client_max_size=1 << 20)
         for room in (self, *self._rooms):
             for route in room.routes():
                 for before in dict.fromkeys(("", prefix)):
@@ -135,6 +135,13 @@ class MirrorApp:
             raise
         self._metrics.answered(kind, response.status)
         return response
+
+    @web.middleware
+    async def _guarded(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        self._access.check_transport(request)
+        return await handler(request)
 
     async def _read_metrics(self, _: web.Request) -> web.StreamResponse:
         page = await asyncio.to_thread(self._metrics_page)
