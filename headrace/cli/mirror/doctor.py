@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from headrace.cli.mirror.configuration import configured_upstreams
 from headrace.cli.mirror.options import UPSTREAMS, upstreams_of
-from headrace.core.errors import OpError
+from headrace.cli.mirror.serve import serve
+from headrace.core.errors import InvalidArgumentError, OpError
 from headrace.mirror.clients.tools import Mirror
 from headrace.mirror.doctor.examination import Examination
 from headrace.mirror.doctor.findings import Finding
@@ -30,6 +34,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--remote", is_flag=True, help="The mirror is on another machine: look at nothing but its answers and the clients.")
 @UPSTREAMS
 @click.option("--url", default="http://127.0.0.1:8466", show_default=True, help="Of the mirror.")
+@click.option("--config", type=_FILE, help="The TOML file of the mirror; it says root, upstreams, policy and uploaders too.")
 @click.option("--policy", type=_FILE, help="The TOML file of the mirror.")
 @click.option("--uploaders", type=_FILE, help="The TOML file of the mirror.")
 @click.option("--project", default="pip", show_default=True, help="To be asked for; a small file of it is fetched.")
@@ -42,6 +47,7 @@ def doctor(
     remote: bool,
     upstreams: tuple[str, ...],
     url: str,
+    config: Path | None,
     policy: Path | None,
     uploaders: Path | None,
     project: str,
@@ -50,12 +56,23 @@ def doctor(
 ) -> None:
     """Look at the machine, the way to upstream, the mirror and its clients; exit status 1 when something does not work."""
     readers: dict[str, Callable[[], object]] = {}
+    given: Sequence[tuple[str, str]] = ()
+    if config is not None:
+        try:
+            said, given = _served(config)
+        except OpError as error:
+            readers["configuration"] = partial(_refuse, error)
+        else:
+            readers["configuration"] = partial(_served, config)
+            policy, uploaders = policy or said["policy"], uploaders or said["uploaders"]
+            if context.get_parameter_source("root") is ParameterSource.DEFAULT:
+                root = said["root"]
     if policy is not None:
         readers["policy"] = partial(read_policy, policy)
     if uploaders is not None:
         readers["uploaders"] = partial(read_uploaders, uploaders)
     try:
-        asked = () if remote else tuple(upstreams_of(upstreams or _configured(url)))
+        asked = () if remote else tuple(upstreams_of(upstreams) if upstreams else given or upstreams_of(_configured(url)))
         examined = Examination(None if remote else root, asked, Mirror(url), normalize(project), timeout, readers)
     except OpError as error:
         raise click.ClickException(error.message) from error
@@ -71,6 +88,25 @@ def doctor(
         click.echo(", ".join(f"{count} {state}" for state, count in states.items()))
     if states["failed"]:
         context.exit(1)
+
+
+def _served(config: Path) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """What `headrace mirror serve` makes of a configuration: its flags, and its upstreams.
+
+    Raises:
+        InvalidArgumentError: it has mistakes.
+    """
+    try:
+        with serve.make_context("headrace mirror serve", [f"--config={config}"]) as context:
+            flags = dict(context.params)
+            named = configured_upstreams(flags["upstreams"], (1.0, 1.0, 1.0))
+            return flags, [(each.name, each.url) for each in named]
+    except click.ClickException as error:
+        raise InvalidArgumentError(error.format_message()) from None
+
+
+def _refuse(error: OpError) -> None:
+    raise error
 
 
 def _configured(url: str) -> tuple[str, ...]:

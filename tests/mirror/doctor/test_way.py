@@ -11,16 +11,12 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from click.testing import CliRunner
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from headrace.cli.mirror.group import mirror as command
 from headrace.mirror.clients.tools import Mirror
@@ -29,6 +25,7 @@ from headrace.mirror.doctor.serving import Visit
 from headrace.mirror.doctor.upstream import Way
 from headrace.mirror.index.page import JSON_TYPE
 from headrace.mirror.policy.rules import Policy
+from tests.mirror.certificates import self_signed
 from tests.mirror.index_server import IndexServer
 from tests.mirror.setting import mirroring
 
@@ -103,23 +100,9 @@ def test_a_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) 
     assert "secret" not in str(asked)
 
 
-def _self_signed(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(5)
-    made = builder.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1)).sign(key, hashes.SHA256())
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    (folder / "both.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "both.pem")
-    return context
-
-
 def test_a_certificate_that_nobody_signed(tmp_path: Path) -> None:
     async def work() -> None:
-        async with answering({}, _self_signed(tmp_path)) as url:
+        async with answering({}, self_signed(tmp_path)) as url:
             asked = await found(way(f"{url}/simple/"))
             assert states(asked) == {"name": "ok", "connection": "ok", "TLS": "failed", "answer": "skipped"}
             assert "SSL_CERT_FILE" in asked[2].remedy
@@ -220,4 +203,17 @@ def test_the_command_ends_with_a_status_and_prints_json(tmp_path: Path, monkeypa
                 assert done.exit_code == 0, done.output
 
     asyncio.run(asyncio.wait_for(work(), 60))
+    (tmp_path / "mirror.toml").write_text(
+        f'root = "mine"\n[[upstream]]\nname = "a"\nurl = "http://127.0.0.1:{free_port()}/simple/"\n'
+    )
+    told = json.loads(
+        CliRunner().invoke(command, ["doctor", f"--config={tmp_path / 'mirror.toml'}", f"--url={url}", "--json"]).output
+    )
+    said = {each["about"]: each["said"] for each in told["findings"]}
+    assert (said["configuration"], "/mine is not there" in said["folder"]) == ("can be read", True)
+    assert "upstream a: connection" in said
+    (tmp_path / "mirror.toml").write_text("roots = 1\n")
+    told = json.loads(CliRunner().invoke(command, [*options, "--remote"]).output)
+    (mistake,) = [each for each in told["findings"] if each["about"] == "configuration"]
+    assert (mistake["state"], "roots" in mistake["said"]) == ("failed", True)
     assert "is no URL of a mirror" in CliRunner().invoke(command, ["doctor", "--url=x"]).output

@@ -6,6 +6,7 @@ import asyncio
 import importlib.resources
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import pytest
 from click.testing import CliRunner
 
 from headrace.cli.mirror.group import mirror
-from headrace.mirror.options import MirrorOptions, UpstreamOptions
+from headrace.mirror.options import MirrorOptions, TlsOptions, UpstreamOptions
 from headrace.mirror.policy.rules import Policy
-from headrace.mirror.server.process import assembled, listening
+from headrace.mirror.server.process import assembled, listening, running
 from headrace.mirror.status import refusals
 from headrace.mirror.status.assets import SHARED
+from tests.mirror.certificates import self_signed
 from tests.mirror.index_server import IndexServer
 from tests.mirror.setting import Setting, mirroring, with_mirror
 
@@ -156,6 +158,23 @@ def test_only_the_last_refusals_are_kept() -> None:
     assert len(kept.last) == refusals.MOST
     assert kept.last[0].file == f"f{refusals.MOST + 6}"
     assert len(kept.last[0].reason) == 500
+
+
+def test_the_end_of_its_certificate_is_measured(tmp_path: Path) -> None:
+    async def work() -> None:
+        self_signed(tmp_path)
+        options = MirrorOptions(
+            tmp_path / "root",
+            (UpstreamOptions("main", "http://127.0.0.1:9/simple/"),),
+            port=0,
+            tls=TlsOptions(tmp_path / "both.pem"),
+        )
+        async with running(options) as url, aiohttp.ClientSession(url) as session, session.get("/metrics", ssl=False) as answer:
+            found = re.search(r"^headrace_mirror_certificate_expiry_timestamp_seconds (\S+)$", await answer.text(), re.MULTILINE)
+        assert found
+        assert 0 < float(found[1]) - time.time() <= 86400
+
+    asyncio.run(asyncio.wait_for(work(), 60))
 
 
 def test_it_is_ready_until_it_is_to_end(tmp_path: Path) -> None:
