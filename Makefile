@@ -41,6 +41,7 @@ lock: setup ## resolve requirements/ anew from pyproject.toml
 		--upgrade --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra serving --extra files --extra signing --extra otel --extra text \
 		--constraint requirements/dev.txt --output-file requirements/serving.txt
+	$(COMPILE) distributions/slim/pyproject.toml --extra mirror --constraint requirements/dev.txt --output-file requirements/mirror.txt
 	echo hatchling | $(COMPILE) - --constraint requirements/dev.txt --output-file requirements/build.txt
 
 clean: ## remove the environment and the caches

@@ -206,9 +206,8 @@ def test_the_command_ends_with_a_status_and_prints_json(tmp_path: Path, monkeypa
     (tmp_path / "mirror.toml").write_text(
         f'root = "mine"\n[[upstream]]\nname = "a"\nurl = "http://127.0.0.1:{free_port()}/simple/"\n'
     )
-    told = json.loads(
-        CliRunner().invoke(command, ["doctor", f"--config={tmp_path / 'mirror.toml'}", f"--url={url}", "--json"]).output
-    )
+    options = ["doctor", f"--config={tmp_path / 'mirror.toml'}", f"--url={url}", "--json"]
+    told = json.loads(CliRunner().invoke(command, options).output)
     said = {each["about"]: each["said"] for each in told["findings"]}
     assert (said["configuration"], "/mine is not there" in said["folder"]) == ("can be read", True)
     assert "upstream a: connection" in said
