@@ -99,18 +99,19 @@ class Entry:
             )
         return self.folder
 
-    def install(self, handle: str, archive_digest: str = "") -> Path:
+    def install(self, handle: str, archive_digest: str = "", files: Iterable[ModelFile] | None = None) -> None:
         """Makes the model of what is in `work`; it is there whole, or not at all, also after a crash.
 
         Args:
             handle: for people.
             archive_digest: of the archive that it came in; "" for none.
+            files: with their sha256, where that is known; `verified` compares.
         """
-        files = _listed(self.work)
+        listed = files if files is not None else _listed(self.work)
         for path in _paths(self.work).values():
             path.chmod(0o644)
             durable.sync(path)
-        self._write(handle, files, archive_digest)
+        self._write(handle, listed, archive_digest)
         try:
             durable.move(self.work, self.folder)
         except OSError as error:
@@ -119,7 +120,6 @@ class Entry:
             shutil.rmtree(self.work)  # tensorflow_hub, which knows nothing of our lock, was faster; `verified` compares
         durable.write(self._beside("descriptor.txt"), _descriptor(handle).encode())
         shutil.rmtree(self.parts, ignore_errors=True)
-        return self.verified()
 
     def emptied(self) -> Path:
         """`work`, with nothing in it."""

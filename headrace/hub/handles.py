@@ -9,6 +9,7 @@ https://models.example/digits.tar.gz@sha256:...     the same, and the archive mu
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ def parse(handle: str) -> Folder | Archive | Version | Repository:
     """
     if not handle or "\0" in handle:
         raise InvalidArgumentError(f"{handle[:100]!r} is no handle of a model; expected a folder, a URL, or name:version")
-    if Path(handle).is_dir():
+    if os.path.isdir(handle):  # false for what can be no path; pathlib raises
         return Folder(Path(handle))
     pinned = _PIN.fullmatch(handle)
     named, digest = (pinned[1], digests.check(pinned[2].lower())) if pinned is not None else (handle, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from headrace.modelpack.files import ModelFile, check_files
 from headrace.store import digests
 
 _SPARE_BYTES = 64 << 20
+_SHA256_DIGITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def fetch_files(model: str, remotes: Iterable[Remote], entry: Entry, settings: S
         OpError: as `Transport.fetch`.
     """
     wanted = list(remotes)
-    check_files(ModelFile(each.path, each.digest, each.size) for each in wanted)
+    files = check_files(ModelFile(each.path, each.digest, each.size) for each in wanted)
     total = sum(each.size for each in wanted)
     if total > settings.max_bytes:
         raise ResourceExhaustedError(f"{model} has {total} bytes; at most {settings.max_bytes} are taken (HEADRACE_HUB_MAX_GIB)")
@@ -67,8 +69,17 @@ def fetch_files(model: str, remotes: Iterable[Remote], entry: Entry, settings: S
     for remote in wanted:
         path = work / remote.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(entry.parts / remote.digest, path)
-    entry.install(source)
+        _place(entry.parts / remote.digest, path)
+    entry.install(source, files=files if all(len(each.digest) == _SHA256_DIGITS for each in files) else None)
+
+
+def _place(part: Path, path: Path) -> None:
+    """Gives a file that came its place in the model; the part stays, so that a crash costs no transfer."""
+    if part.stat().st_nlink == 1:
+        with contextlib.suppress(OSError):  # some file systems have no second names
+            path.hardlink_to(part)
+            return
+    shutil.copyfile(part, path)  # also of a second file with this content
 
 
 def _fetch(transport: Transport, remote: Remote, target: Path, told: Progress) -> None:
@@ -78,7 +89,7 @@ def _fetch(transport: Transport, remote: Remote, target: Path, told: Progress) -
         else:
             told(target.stat().st_size)
     transport.fetch(remote.url, target, remote.size, remote.size, told)
-    found = digests.of_file(target) if len(remote.digest) == 64 else _git_id(target)
+    found = digests.of_file(target) if len(remote.digest) == _SHA256_DIGITS else _git_id(target)
     if found != remote.digest:
         target.unlink()
         raise DataLossError(f"{remote.url} came with the digest {found}, not {remote.digest}; it is thrown away")

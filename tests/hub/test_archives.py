@@ -227,7 +227,8 @@ def test_redirects(server: Server, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    "handle", ["", "a\0b", "gs://bucket/model", "s3://bucket/model", "ACME/Digits:1", "../elsewhere", "acme:1:2", "acme:"]
+    "handle",
+    ["", "a\0b", "gs://bucket/model", "s3://bucket/model", "ACME/Digits:1", "../elsewhere", "acme:1:2", "acme:", "x" * 5000],
 )
 def test_what_is_no_handle(handle: str, settings: Settings) -> None:
     with pytest.raises(InvalidArgumentError):

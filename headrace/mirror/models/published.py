@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,7 +22,8 @@ from headrace.modelpack.names import LATEST, check_name, check_version, highest,
 from headrace.store.blobs import BlobStore
 from headrace.store.index import BlobIndex
 
-logger = logging.getLogger(__name__)
+OWNER = "published"
+"""Who keeps the files of models in the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,6 @@ class Published:
         self._index = index
         self._clock = clock
         self._known: dict[tuple[str, str], Model] = {}
-        for name in self.models():  # an index of the store that was made anew knows of nobody who keeps files
-            for version in self.versions(name):
-                try:
-                    model = self.get(name, version)
-                except DataLossError as error:
-                    logger.error("a model cannot be given out: %s", error)
-                    continue
-                if model is not None:
-                    self._pin(model)
 
     def models(self) -> list[str]:
         """The names, in order."""
@@ -135,19 +126,12 @@ class Published:
                 raise AlreadyExistsError(
                     f"{name}:{version} is here with another content, and a version stands for one content; publish it as the next"
                 )
-            self._pin(model)
-            try:
-                self._check(model)
-            except FailedPreconditionError:
-                self._index.unpin(_owner(model))
-                raise
+            self._check(model)
+            self._index.pin({each.digest for each in model.files} | ({manifest} if manifest else set()), OWNER)
+            self._check(model)  # again: until it was pinned, a file could make room for others
             self._folder.joinpath(quote(name, safe="")).mkdir(parents=True, exist_ok=True)
             durable.write(self._path(name, version), json.dumps(asdict(model), indent=1).encode())
         return True
-
-    def _pin(self, model: Model) -> None:
-        digests = {each.digest for each in model.files} | ({model.manifest} if model.manifest else set())
-        self._index.pin(digests, _owner(model))
 
     def _check(self, model: Model) -> None:
         for file in model.files:
@@ -177,11 +161,6 @@ class Published:
         with (locks / quote(name, safe="")).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def _owner(model: Model) -> str:
-    """Who keeps the files of a model in the store."""
-    return f"published {model.name}:{model.version}"
 
 
 def _read(document: dict[str, Any]) -> Model:

@@ -60,10 +60,6 @@ class Records:
         found = _read(self._of(name, "manifests") / digests.check(digest))
         return str(found["mediaType"]) if found is not None else None
 
-    def manifests(self, name: str) -> list[str]:
-        """The digests of all manifests of a repository."""
-        return sorted(path.name for path in self._of(name, "manifests").glob("[!.]*"))
-
     def tag(self, name: str, tag: str, digest: str) -> None:
         """Names a manifest."""
         self._write(self._of(name, "tags") / check_version(tag), {"digest": digests.check(digest)})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headrace.core.errors import AlreadyExistsError, InvalidArgumentError
+from headrace.core.errors import AlreadyExistsError, InvalidArgumentError, ResourceExhaustedError
 from headrace.core.log_lines import fields
 from headrace.mirror.models.oci.errors import OciError
 from headrace.mirror.models.oci.records import Records
@@ -20,6 +20,11 @@ from headrace.store.blobs import BlobStore
 from headrace.store.index import BlobIndex
 
 logger = logging.getLogger(__name__)
+
+OWNER = "oci"
+"""Who keeps in the store what manifests need."""
+_SPARE_BYTES = 64 << 20
+"""What is left free on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,6 @@ class Registry:
         self._index = index
         self._published = published
         self._described: dict[tuple[str, str], str] = {}
-        for name in self.records.repositories():  # see Published: the index may have been made anew
-            for digest in self.records.manifests(name):
-                self._keep_again(name, digest)
 
     def manifest(self, name: str, reference: str) -> Content:
         """A manifest by its tag, or by its digest with `sha256:` before it.
@@ -99,6 +101,11 @@ class Registry:
     def referrers(self, name: str, subject: str) -> list[dict[str, Any]]:
         """The descriptors of the manifests that are about the one with the digest `subject`."""
         return self.records.referrers(name, subject)
+
+    def check_room(self, size: int) -> None:
+        """Raises ResourceExhaustedError when so many bytes are more than the disk has room for."""
+        if self._store.free_bytes() - size < _SPARE_BYTES:
+            raise ResourceExhaustedError(f"the disk has no room for {size} bytes more")
 
     def add_blob(self, name: str, work: Path, digest: str, size: int) -> None:
         """Takes a blob, whose digest was computed, into a repository."""
@@ -151,14 +158,9 @@ class Registry:
         return digest, found
 
     def _take(self, name: str, digest: str, data: bytes, found: manifests.Manifest) -> None:
-        owner = _owner(name, digest)
-        self._index.pin([digest, *(each.digest for each in found.blobs)], owner)
-        try:
-            self._check(name, found)
-        except OciError:
-            if self.records.manifest_type(name, digest) is None:
-                self._index.unpin(owner)
-            raise
+        self._check(name, found)
+        self._index.pin([digest, *(each.digest for each in found.blobs)], OWNER)
+        self._check(name, found)  # again: until it was pinned, a blob could make room for others
         self._store.put(data, digest)
         self._index.add(digest, len(data))
         self.records.add_manifest(name, digest, found.media_type)
@@ -232,7 +234,7 @@ class Registry:
             for content, its_digest in ((data, digest), (config, config_digest)):
                 self._store.put(content, its_digest)
                 self._index.add(its_digest, len(content))
-            self._index.pin([digest, config_digest], _owner(model.name, digest))
+            self._index.pin([digest, config_digest], OWNER)
             self.records.add_blob(model.name, config_digest)
             self.records.add_manifest(model.name, digest, manifests.MANIFEST_TYPE)
         for file in model.files:
@@ -242,19 +244,3 @@ class Registry:
 
     def _has(self, name: str, digest: str) -> bool:
         return digest in self._store and self.records.has_blob(name, digest)
-
-    def _keep_again(self, name: str, digest: str) -> None:
-        if digest not in self._store:
-            logger.error("a manifest is lost", extra=fields(repository=name, sha256=digest))
-            return
-        try:
-            found = manifests.parse(self._store.path(digest).read_bytes())
-        except InvalidArgumentError as error:
-            logger.error("a manifest is damaged: %s", error, extra=fields(repository=name, sha256=digest))
-            return
-        self._index.pin([digest, *(each.digest for each in found.blobs)], _owner(name, digest))
-
-
-def _owner(name: str, digest: str) -> str:
-    """Who keeps what a manifest needs."""
-    return f"oci {name}@{digest}"

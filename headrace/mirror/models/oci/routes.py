@@ -240,6 +240,7 @@ class OciRoutes:
                 raise OciError(
                     "BLOB_UPLOAD_INVALID", 416, f"{start} bytes have come, and {header[:80]} does not go on there", headers
                 )
+        self._registry.check_room(min(request.content_length or 0, self._max_file_bytes))
         async for piece in _pieces(request):
             if work.size + len(piece) > self._max_file_bytes:
                 raise OciError("SIZE_INVALID", 413, f"the blob has more than {self._max_file_bytes} bytes, which this mirror takes")

@@ -18,6 +18,8 @@ from headrace.core.tokens import token_hash
 from headrace.mirror.private.uploaders import Uploader
 from headrace.modelpack.files import ModelFile
 from headrace.modelpack.manifest import INDEX_TYPE, MANIFEST_TYPE, build
+from headrace.store.blobs import BlobStore
+from headrace.store.index import evict, open_index
 from tests.mirror.index_server import IndexServer
 from tests.mirror.setting import mirroring
 
@@ -389,3 +391,48 @@ def test_below_a_folder_of_a_proxy(tmp_path: Path) -> None:
         assert (await client.ask("PUT", f"{place}?digest={sha256(b'x')}", b"x")).headers["Location"].startswith("/mirror/v2/")
 
     with_registry(tmp_path, work, url="http://127.0.0.1/mirror/")
+
+
+def test_a_client_that_goes_away_leaves_what_it_has_sent(tmp_path: Path) -> None:
+    async def work(client: Client) -> None:
+        data = bytes(range(256)) * 1000
+        place = (await client.ask("POST", "/v2/acme/digits/blobs/uploads/")).headers["Location"]
+        host, _, port = client.url.removeprefix("http://").partition(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        head = f"PATCH {place} HTTP/1.1\r\nHost: x\r\nAuthorization: {BASIC}\r\nContent-Length: {len(data)}\r\n\r\n"
+        writer.write(head.encode() + data[:100_000])
+        await writer.drain()
+        while (await client.ask("GET", place)).headers["Range"] != "0-99999":
+            await asyncio.sleep(0.01)
+        busy = await client.ask("PATCH", place, b"x")
+        assert (busy.status, busy.code) == (409, "DENIED"), "one request at a time"
+        writer.close()
+        await writer.wait_closed()
+        while (ended := await client.ask("PATCH", place, data[100_000:], Content_Range=f"100000-{len(data) - 1}")).status == 409:
+            await asyncio.sleep(0.01)
+        assert ended.status == 202, ended.body
+        assert (await client.ask("PUT", f"{place}?digest={sha256(data)}")).status == 201
+
+    with_registry(tmp_path, work)
+
+
+def test_what_manifests_need_never_makes_room(tmp_path: Path) -> None:
+    kept: list[str] = []
+
+    async def work(client: Client) -> None:
+        answer, manifest = await client.model("1", {"a": b"model"})
+        assert answer.status == 201
+        config, loose = await client.blob(b"{}"), await client.blob(b"nobody needs this")
+        other = image(config)
+        await client.manifest(sha256(other), other)
+        kept.extend(each.removeprefix("sha256:") for each in (sha256(manifest), sha256(b"model"), sha256(other), config["digest"]))
+        kept.append(json.loads(manifest)["config"]["digest"].removeprefix("sha256:"))
+        kept.append(loose["digest"].removeprefix("sha256:"))
+
+    with_registry(tmp_path, work)
+    *kept, loose = kept
+    store, index = BlobStore(tmp_path), open_index(tmp_path)
+    evict(store, index, 0, 0)
+    index.close()
+    assert [digest in store for digest in kept] == [True] * 5
+    assert loose not in store
