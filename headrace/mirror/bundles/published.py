@@ -159,6 +159,10 @@ class PublishedPages:
                 self._state = None
         raise DataLossError(f"the page of {project} is missing under {self._files.folder}; import its bundle again")
 
+    def may_have(self, project: str) -> bool:
+        """False when the bundles that were read last still count, and have not brought a project."""
+        return self._files.state() != self._state or any(project in bundle.pages for bundle in self._bundles.values())
+
     def projects(self) -> list[str]:
         """The projects that bundles have brought."""
         return sorted({project for bundle in self._files.read().values() for project in bundle.pages})

@@ -65,6 +65,10 @@ class KeptPages:
             self._listed = (now, [name for name in sorted(names) if self.find(name) is not None])
         return self._listed[1]
 
+    def may_have(self, project: str) -> bool:
+        """Always: it has to be looked up."""
+        return True
+
     def find(self, project: str) -> tuple[HeldSource, StoredPage] | None:
         """The page of a project with the files that are in the store; None when there are none."""
         for name in self.upstreams():

@@ -93,7 +93,7 @@ class PageCache:
         if self._private is not None and self._private.owns(project):
             return Found(self._private, await asyncio.to_thread(self._private.page, project), 0.0)
         for local in self._local:
-            here = await asyncio.to_thread(local.find, project)
+            here = await asyncio.to_thread(local.find, project) if local.may_have(project) else None
             if here is not None:
                 return Found(*here, max(0.0, self._clock() - here[1].checked))
         for upstream in self._upstreams:

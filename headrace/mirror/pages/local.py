@@ -14,5 +14,8 @@ class LocalPages(Protocol):
     def projects(self) -> list[str]:
         """The projects that are here, by their normal names, in order."""
 
+    def may_have(self, project: str) -> bool:
+        """False when it is known, without reading anything, that a project is not here: spares most requests a thread."""
+
     def find(self, project: str) -> tuple[Source, StoredPage] | None:
         """The page of a project by its normal name, and where its files are from; None when it is not here."""

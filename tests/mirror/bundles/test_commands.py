@@ -90,6 +90,8 @@ def test_what_the_commands_say(tmp_path: Path) -> None:
     code, said = run(*take_it)
     assert (code, said.splitlines()[1]) == (0, f"its components: {there / 'bundles/sbom/acme-1.cdx.json'}")
     assert "; before it was version 1" in run(*take_it)[1]
+    piped = CliRunner().invoke(mirror, ["import", "-", f"--root={tmp_path / 'piped'}", f"--trust={acme.trust}"], input=first)
+    assert (piped.exit_code, "2 of them new" in piped.output) == (0, True), piped.output
     assert "cannot be read" in run("import", tmp_path / "none.tar", *take_it[2:])[1]
     out.write_bytes(b"x" * 2000)
     assert "this is no bundle, or a damaged one" in run(*take_it)[1]

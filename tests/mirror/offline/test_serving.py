@@ -14,6 +14,9 @@ from click.testing import CliRunner
 
 from headrace.cli.mirror import serve as command
 from headrace.cli.mirror.group import mirror
+from headrace.core.errors import FailedPreconditionError
+from headrace.mirror.bundles.keys import read_private
+from headrace.mirror.bundles.making import Holdings, Label, make
 from headrace.mirror.index.page import JSON_TYPE
 from headrace.mirror.offline.kept import KeptPages
 from headrace.mirror.offline.provenance import ProvenanceFiles
@@ -21,7 +24,7 @@ from headrace.mirror.options import MirrorOptions, UpstreamOptions
 from headrace.mirror.pages.stored import PageFiles
 from headrace.mirror.policy.rules import Policy
 from headrace.store.blobs import BlobStore
-from tests.mirror.bundles.stock import bundle, offline, signer, stock, take
+from tests.mirror.bundles.stock import DAY, NOW, bundle, offline, signer, stock, take
 from tests.mirror.index_server import IndexServer
 from tests.mirror.setting import Setting, serving
 
@@ -68,6 +71,23 @@ def test_bundles_and_what_was_kept_are_given_out_together(tmp_path: Path) -> Non
         assert (await setting.get("/simple/demo/")).headers["x-headrace-upstream"] == "main"
 
     with_serving(offline(root), work)
+
+
+def test_private_packages_go_over_where_that_is_asked_for(tmp_path: Path) -> None:
+    acme, here, root = signer(tmp_path, "acme"), tmp_path / "here", tmp_path / "root"
+    stock(here, "own", "1.0", upstream="private")
+    holdings = Holdings(here, private=True)
+    label = Label("acme", 1, NOW, NOW + DAY)
+    make(holdings, holdings.everything(), label, [read_private(acme.key, None)], tmp_path / "b.tar")
+    take((tmp_path / "b.tar").read_bytes(), root, acme)
+
+    async def work(setting: Setting) -> None:
+        (file,) = (await setting.page("own"))["files"]
+        assert (await setting.get(file["url"])).status == 200
+
+    with_serving(offline(root), work)
+    with pytest.raises(FailedPreconditionError, match="nothing to bundle is here"):
+        Holdings(here).everything()
 
 
 def test_the_policy_holds_for_bundles_too(tmp_path: Path) -> None:
