@@ -88,6 +88,33 @@ def test_it_is_asked_for_again_when_it_is_old_and_kept_while_upstream_is_down(tm
     with_mirror(tmp_path, work, fresh_seconds=0.0, revalidate_seconds=0.0)
 
 
+def test_a_list_that_has_lost_its_projects_is_not_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(setting: Setting) -> None:
+        page = {"meta": {"api-version": "1.4"}, "versions": [], "files": []}
+        setting.index.documents.update({f"p{n}": {**page, "name": f"p{n}"} for n in range(1500)})
+        assert len(await listed(setting)) == 1500
+        for n in range(700, 1500):
+            del setting.index.documents[f"p{n}"]
+        assert len(await listed(setting)) == 1500
+        assert "went from 1500 projects to 700; the old one stays" in caplog.text
+        setting.index.documents["p700"] = {**page, "name": "p700"}
+        for n in range(701, 760):
+            setting.index.documents[f"p{n}"] = {**page, "name": f"p{n}"}
+        assert len(await listed(setting)) == 760
+
+    with_mirror(tmp_path, work, fresh_seconds=0.0, revalidate_seconds=0.0)
+
+
+def test_a_page_to_log_in_to_is_no_list(tmp_path: Path) -> None:
+    async def work(setting: Setting) -> None:
+        setting.index.as_html = True
+        setting.index.documents.update({"Log in, please": {}, "Forgot password?": {}, "help": {}})
+        answer = await setting.get("simple/")
+        assert (answer.status, "2 names that are none" in answer.reason) == (502, True)
+
+    with_mirror(tmp_path, work)
+
+
 def test_without_a_list_there_is_an_error(tmp_path: Path) -> None:
     async def work(setting: Setting) -> None:
         setting.index.down = True

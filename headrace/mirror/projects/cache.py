@@ -11,12 +11,14 @@ from headrace.core.errors import DataLossError, OpError, ResourceExhaustedError,
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.pages.freshness import Freshness, freshness
 from headrace.mirror.projects.reading import reader
-from headrace.mirror.projects.stored import ListFiles, StoredList
+from headrace.mirror.projects.stored import LinesSink, ListFiles, StoredList
 from headrace.mirror.upstream.client import Upstream
 
 logger = logging.getLogger(__name__)
 
 _MAX_BYTES = 512 << 20
+_MANY = 1000
+"""A list of so many projects does not lose more than half of them at once."""
 
 
 class ListCache:
@@ -101,7 +103,7 @@ class ListCache:
                     raise DataLossError(f"upstream {upstream.name!r} says that its list is the known one, which there is none of")
                 fresh = known.at(now)
             elif answer.status == 404:
-                fresh = StoredList("", "", None, now)
+                fresh = StoredList("", "", None, now, 0)
             else:
                 entries, size = reader(answer.content_type), 0
                 sink = await asyncio.to_thread(self.files.sink, upstream.name)
@@ -112,9 +114,24 @@ class ListCache:
                             raise ResourceExhaustedError(f"the list of {upstream.name!r} has more than {_MAX_BYTES} bytes")
                         await asyncio.to_thread(lambda part: sink.add(entries.feed(part)), piece)
                     entries.close()
+                    self._check(upstream, known, sink)
                     digest = await asyncio.to_thread(sink.finish)
-                if sink.odd:
-                    logger.warning("upstream %s lists %d projects whose names are none", upstream.name, sink.odd)
-                fresh = StoredList(digest, answer.etag, answer.serial, now)
+                fresh = StoredList(digest, answer.etag, answer.serial, now, sink.projects)
         await asyncio.to_thread(self.files.write, upstream.name, fresh)
         return fresh
+
+    def _check(self, upstream: Upstream, known: StoredList | None, new: LinesSink) -> None:
+        """Raises DataLossError for what comes of a page to log in to, or of an upstream that has lost its data."""
+        if new.odd > new.projects:
+            raise DataLossError(
+                f"the list of upstream {upstream.name!r} is none: it holds {new.odd} names that are none"
+            )
+        if new.odd:
+            logger.warning("upstream %s lists %d projects whose names are none", upstream.name, new.odd)
+        if known is not None and known.projects >= _MANY and new.projects < known.projects / 2:
+            message = (
+                f"the list of upstream {upstream.name!r} went from {known.projects} projects to {new.projects}; the old one stays"
+                f" (remove {new.folder} to take the new one)"
+            )
+            logger.error("%s", message)
+            raise DataLossError(message)

@@ -36,12 +36,14 @@ class StoredList:
         etag: to be sent when asking again; "" without one.
         serial: counts upstream's changes; None without one.
         checked: when upstream last said that this is its list, in seconds since 1970.
+        projects: how many are on it.
     """
 
     digest: str
     etag: str
     serial: int | None
     checked: float
+    projects: int
 
     def at(self, now: float) -> StoredList:
         """The same list, which upstream has confirmed just now."""
@@ -99,7 +101,7 @@ class LinesSink:
     """Writes the lines of a list; what is not finished leaves nothing. Its methods are called one after the other."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._work = folder / f".{secrets.token_hex(6)}.partial"
         self._file = self._work.open("xb")
         self._lines = packed_file(self._file, GZIP)
@@ -136,7 +138,7 @@ class LinesSink:
         self._file.flush()
         durable.sync(self._work)
         digest = self._state.hexdigest()
-        durable.move(self._work, self._folder / f"{digest}.gz")
+        durable.move(self._work, self.folder / f"{digest}.gz")
         return digest
 
     def __enter__(self) -> Self:

@@ -34,7 +34,7 @@ class Certificate:
         """Looks at the files from time to time, until it is cancelled."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            await asyncio.to_thread(self.refresh)
+            self.refresh()  # here, not in a thread: the context must not change while a connection begins
 
     def refresh(self) -> bool:
         """Reads the certificate again if its files have changed; True when new connections get another one.
