@@ -27,7 +27,7 @@ from headrace.mirror.index.page import JSON_TYPE
 from headrace.mirror.options import MirrorOptions, TlsOptions, UpstreamOptions
 from headrace.mirror.private.uploaders import Uploader
 from headrace.mirror.server.process import running
-from tests.mirror.certificates import Authority
+from tests.mirror.authority import Authority
 from tests.mirror.index_server import IndexServer, wheel
 from tests.mirror.recorded import pages
 

@@ -25,7 +25,7 @@ from headrace.mirror.server.access import Access
 from headrace.mirror.server.forwarding import Proxies
 from headrace.mirror.server.process import running
 from headrace.mirror.server.tls import Certificate
-from tests.mirror.certificates import Authority
+from tests.mirror.authority import Authority
 from tests.mirror.index_server import IndexServer, wheel
 from tests.mirror.setting import Setting
 from tests.mirror.test_uploads import upload

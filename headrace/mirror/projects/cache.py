@@ -123,9 +123,7 @@ class ListCache:
     def _check(self, upstream: Upstream, known: StoredList | None, new: LinesSink) -> None:
         """Raises DataLossError for what comes of a page to log in to, or of an upstream that has lost its data."""
         if new.odd > new.projects:
-            raise DataLossError(
-                f"the list of upstream {upstream.name!r} is none: it holds {new.odd} names that are none"
-            )
+            raise DataLossError(f"the list of upstream {upstream.name!r} is none: it holds {new.odd} names that are none")
         if new.odd:
             logger.warning("upstream %s lists %d projects whose names are none", upstream.name, new.odd)
         if known is not None and known.projects >= _MANY and new.projects < known.projects / 2:
