@@ -132,6 +132,7 @@ def _forget() -> None:
 
 def main(results: str, *words: str) -> None:
     """Runs the programs named on the command line."""
+    gc.set_threshold(100_000, 50, 100)  # as the tests themselves: tracing makes objects by the million
     noise = Noise()
     groups: list[list[str]] = [[]]
     for word in words:
