@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -15,10 +16,10 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
 
 from headrace.core.errors import InvalidArgumentError
 
-_NEWEST_GLIBC = 41
-_NEWEST_MUSL = 2
-_NEWEST_MACOS = (26, 0)
-"""The newest systems whose wheels are taken: glibc 2.41, musl 1.2, macOS 26."""
+_NEWEST_GLIBC = 60
+_NEWEST_MUSL = 9
+_NEWEST_MACOS = (30, 0)
+"""The newest systems whose wheels are taken, years ahead: glibc 2.60, musl 1.9, macOS 30."""
 _PYTHONS = re.compile(r"3\.(\d{1,2})(?:-3\.(\d{1,2}))?")
 _RELEASES = (0, 99)
 """The first and the last release of a minor version: what holds for one of them may hold for the python of the target."""
@@ -133,6 +134,8 @@ def _minors(text: str) -> Iterator[int]:
 def _this_platform() -> str:
     system = {"Linux": "linux", "Darwin": "macos", "Windows": "windows"}.get(platform.system(), platform.system().lower())
     machine = platform.machine()
+    if system == "linux" and "musl" in str(sysconfig.get_config_var("HOST_GNU_TYPE")):
+        system = "musllinux"
     return f"{system}-{ {'AMD64': 'x86_64', 'ARM64': 'arm64'}.get(machine, machine) }"
 
 
