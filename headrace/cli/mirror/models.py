@@ -33,10 +33,11 @@ def model_options(given: Mapping[str, Any], patience: tuple[float, float, float]
         raise click.UsageError("--tfhub_pinned_only is given without --tfhub_pins; name the file with the pins")
     if bucket and not (bucket.startswith("gs://") and bucket.isprintable()):
         raise click.UsageError(f"--tfhub_bucket={bucket!r} is no bucket, such as gs://bucket/folder")
+    private = given["hub_private_addresses"]
     return ModelOptions(
-        _upstream("huggingface", "--hf_upstream", given["hf_upstream"], patience),
+        _upstream("huggingface", "--hf_upstream", given["hf_upstream"], patience, private),
         read_token("--hf_token_file", token) if token is not None else "",
-        _upstream("tfhub", "--tfhub_upstream", given["tfhub_upstream"], patience),
+        _upstream("tfhub", "--tfhub_upstream", given["tfhub_upstream"], patience, private),
         read_pins(pins) if pins is not None else {},
         given["tfhub_pinned_only"],
         bucket,
@@ -48,6 +49,7 @@ def hub_flags(command: Command) -> Command:
     flags = (
         click.option("--hf_upstream", help="URL of a hub of Hugging Face's protocol, which clients ask at /hf."),
         click.option("--hf_token_file", type=click.Path(path_type=Path), help="The mirror's own token for that hub."),
+        click.option("--hub_private_addresses", is_flag=True, help="Let hubs redirect to addresses of private networks."),
         click.option("--tfhub_upstream", help="URL before TF-Hub handles, which clients ask at /tfhub."),
         click.option("--tfhub_pins", type=click.Path(path_type=Path), help="A TOML file: the sha256 of TF-Hub archives."),
         click.option("--tfhub_pinned_only", is_flag=True, help="Give out pinned TF-Hub archives only."),
@@ -58,13 +60,15 @@ def hub_flags(command: Command) -> Command:
     return command
 
 
-def _upstream(name: str, option: str, text: str | None, patience: tuple[float, float, float]) -> UpstreamOptions | None:
+def _upstream(
+    name: str, option: str, text: str | None, patience: tuple[float, float, float], private: bool
+) -> UpstreamOptions | None:
     if text is None:
         return None
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise click.UsageError(f"{option}={text} is no URL of a hub, such as https://hub.example")
-    return UpstreamOptions(name, text, *patience)
+    return UpstreamOptions(name, text, *patience, private_addresses=private)
 
 
 def read_token(option: str, path: Path) -> str:

@@ -16,7 +16,7 @@ class ModelPolicy:
     Attributes:
         allow: only these are given out.
         deny: these are not, even if they are allowed.
-        licenses: only those with one of these licences, as the hub's tags name them; empty for any.
+        licences: only those with one of these licences, as the hub's tags name them; empty for any.
         deny_tags: those with one of these tags are not given out.
         deny_gated: those are not whose authors ask each user for consent, which the mirror's token has given for all.
         deny_files: patterns of files that are not given out, such as `*.pkl`.
@@ -24,7 +24,7 @@ class ModelPolicy:
 
     allow: tuple[str, ...] = ("*",)
     deny: tuple[str, ...] = ()
-    licenses: tuple[str, ...] = ()
+    licences: tuple[str, ...] = ()
     deny_tags: tuple[str, ...] = ()
     deny_gated: bool = False
     deny_files: tuple[str, ...] = ()
@@ -48,8 +48,8 @@ class ModelPolicy:
             if tag.lower() in lower:
                 return f"{name} has the tag {tag!r}, which this mirror's policy denies (models.deny_tags); {_ASK}"
         found = sorted(tag.removeprefix("license:") for tag in lower if tag.startswith("license:"))
-        if self.licenses and not {each.lower() for each in self.licenses}.intersection(found):
-            return f"{name} has the licence {', '.join(found) or 'none'}, not one of this mirror's policy (models.licenses); {_ASK}"
+        if self.licences and not {each.lower() for each in self.licences}.intersection(found):
+            return f"{name} has the licence {', '.join(found) or 'none'}, not one of this mirror's policy (models.licences); {_ASK}"
         return None
 
     def judge_file(self, path: str) -> str | None:

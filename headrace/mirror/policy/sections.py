@@ -88,13 +88,13 @@ def read_publishers(policy: Table) -> PublisherRules:
 
 def read_models(policy: Table) -> ModelPolicy:
     """`[models]`."""
-    table = policy.inner("models", ("allow", "deny", "licenses", "deny_tags", "deny_gated", "deny_files"))
+    table = policy.inner("models", ("allow", "deny", "licences", "deny_tags", "deny_gated", "deny_files"))
     if table is None:
         return ModelPolicy()
     return ModelPolicy(
         allow=table.patterns("allow", ("*",)),
         deny=table.patterns("deny"),
-        licenses=table.patterns("licenses"),
+        licences=table.patterns("licences"),
         deny_tags=table.patterns("deny_tags"),
         deny_gated=table.flag("deny_gated"),
         deny_files=table.patterns("deny_files"),

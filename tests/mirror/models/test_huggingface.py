@@ -168,6 +168,21 @@ def test_one_transfer_for_all_who_ask(tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(work(), 60))
 
 
+def test_what_a_killed_process_leaves_is_in_nobodys_way(tmp_path: Path) -> None:
+    async def work(setting: HubSetting) -> None:
+        setting.hub.commit(NAME, FILES, LARGE)
+        oid = git_oid(FILES["config.json"])
+        folder = tmp_path / "models" / "huggingface" / "oids" / oid[:2]
+        folder.mkdir(parents=True)
+        (folder / f"{oid}.lock").touch()
+        (folder / f"{oid}.part").write_bytes(b"{half of something else, and longer than it")
+        (folder / oid).write_bytes(b"no digest")
+        assert (await setting.get(f"{NAME}/resolve/main/config.json")).body == FILES["config.json"]
+        assert [path.name for path in folder.iterdir()] == [oid]
+
+    with_hub(tmp_path, work)
+
+
 def test_tokens(tmp_path: Path) -> None:
     async def work() -> None:
         async with HubServer() as hub:
@@ -200,7 +215,7 @@ def test_tokens(tmp_path: Path) -> None:
 
 def test_a_policy(tmp_path: Path) -> None:
     policy = ModelPolicy(
-        deny=("evil/*",), licenses=("mit",), deny_tags=("custom_code",), deny_gated=True, deny_files=("*.pkl",), allow=("*/*",)
+        deny=("evil/*",), licences=("mit",), deny_tags=("custom_code",), deny_gated=True, deny_files=("*.pkl",), allow=("*/*",)
     )
 
     async def work(setting: HubSetting) -> None:
@@ -214,7 +229,7 @@ def test_a_policy(tmp_path: Path) -> None:
         reasons = {
             "acme/good/resolve/main/model.pkl": "models.deny_files",
             "acme/code/resolve/main/config.json": "models.deny_tags",
-            "acme/closed/resolve/main/config.json": "models.licenses",
+            "acme/closed/resolve/main/config.json": "models.licences",
             "acme/gated/resolve/main/config.json": "models.deny_gated",
             "evil/model/resolve/main/config.json": "models.deny 'evil/*'",
             "EVIL/Model/resolve/main/config.json": "models.deny 'evil/*'",
