@@ -67,14 +67,18 @@ def test_folders_and_paths(tmp_path: Path) -> None:
         async def names(path: str) -> set[str]:
             return {item["path"] for item in json.loads((await setting.get(f"{base}/{path}")).body)}
 
+        for path in (f"{base}/tree/{sha}/none", f"{NAME}/resolve/main/none/x", f"{base}/tree/{sha}/none?recursive=false"):
+            missing = await setting.get(path)
+            assert (missing.status, missing.headers["x-error-code"]) == (404, "EntryNotFound")
+        assert setting.hub.total("/none") == 1, "a folder that is not there is asked for once"
+        setting.hub.asked.clear()
         assert (await setting.get(f"{NAME}/resolve/main/onnx/deep/vocab.txt")).body == b"a\nb\n"
         assert setting.hub.total("/tree/") == 1, "only the folder is asked for"
         for _ in range(2):  # from the hub by folders; then derived from the whole tree
             assert await names(f"tree/{sha}") >= {"config.json", "onnx"}
             assert await names(f"tree/{sha}/onnx") == {"onnx/model.onnx", "onnx/deep"}
+            assert (await setting.get(f"{base}/tree/{sha}/none")).status == 404
             assert await names(f"tree/{sha}/onnx?recursive=True") == {"onnx/model.onnx", "onnx/deep", "onnx/deep/vocab.txt"}
-        missing = await setting.get(f"{base}/tree/{sha}/none")
-        assert (missing.status, missing.headers["x-error-code"]) == (404, "EntryNotFound")
         url = f"{setting.endpoint}/{base}/paths-info/main"
         for body in ({"data": {"paths": "config.json"}}, {"json": {"paths": ["config.json", "other"]}}):
             async with setting.mirror.session.post(url, **body, headers={"Accept-Encoding": "identity"}) as answer:

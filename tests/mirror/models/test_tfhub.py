@@ -48,6 +48,17 @@ def test_an_archive_from_upstream(tmp_path: Path) -> None:
     with_tfhub(tmp_path, work)
 
 
+def test_two_mirrors_on_one_store_fetch_once(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with TfHubServer() as hub, tfhub_mirroring(tmp_path, hub) as one, tfhub_mirroring(tmp_path, hub) as two:
+            hub.archives[PATH] = GOOD
+            answers = await asyncio.gather(*(each.get(URL) for each in (one, two) * 4))
+            assert {(answer.status, answer.body == GOOD) for answer in answers} == {(200, True)}
+            assert hub.asked[f"/{PATH}"] == 1
+
+    asyncio.run(asyncio.wait_for(work(), 60))
+
+
 def test_the_first_archive_stays_the_one(tmp_path: Path) -> None:
     async def work(setting: Setting, hub: TfHubServer) -> None:
         hub.archives[PATH] = GOOD

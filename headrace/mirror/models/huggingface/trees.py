@@ -44,11 +44,14 @@ class Trees:
         if whole is None and recursive:
             whole = await self._get((repository, commit, None))
         if whole is None:
-            return list((await self._get((repository, commit, folder))).values())
+            found = await self._get((repository, commit, folder))
+            if folder and not found:
+                raise self._no_folder(repository, commit, folder)
+            return list(found.values())
         start = f"{folder}/" if folder else ""
         inside = {path: item for path, item in whole.items() if path.startswith(start)}
         if folder and not inside:
-            raise HubNotFoundError(f"{repository.files_path} has no folder {folder!r} at {commit}", ENTRY, commit)
+            raise self._no_folder(repository, commit, folder)
         return [item for path, item in inside.items() if recursive or "/" not in path[len(start) :]]
 
     async def find(self, repository: Repository, commit: str, path: str) -> Entry:
@@ -64,6 +67,9 @@ class Trees:
     async def close(self) -> None:
         """Ends what is at work."""
         await self._asking.close()
+
+    def _no_folder(self, repository: Repository, commit: str, folder: str) -> HubNotFoundError:
+        return HubNotFoundError(f"{repository.files_path} has no folder {folder!r} at {commit}", ENTRY, commit)
 
     async def _get(self, key: _Key) -> _Tree:
         known = await self._recall(key)
@@ -89,9 +95,8 @@ class Trees:
         try:
             items = await self._hub.tree(repository, commit, folder or "", recursive=folder is None)
         except HubNotFoundError as error:
-            if error.hub_code != ENTRY:
+            if not folder or error.hub_code not in (ENTRY, ""):
                 raise
-            missing = f"{repository.files_path} has no folder {folder!r} at {commit}"
-            raise HubNotFoundError(missing, ENTRY, commit) from None
+            items = []  # libraries ask for folders that hardly any repository has, each time
         await asyncio.to_thread(self._kept.keep_tree, repository, commit, folder, items)
         return self._remember(key, items)
