@@ -15,6 +15,7 @@ from headrace.core.errors import OpError
 from headrace.mirror.index.names import normalize
 from headrace.mirror.index.page import Document
 from headrace.mirror.pages.stored import PageFiles
+from headrace.mirror.policy.attestations.identities import told
 from headrace.mirror.policy.candidates import candidate
 from headrace.mirror.policy.judging import judging
 from headrace.mirror.policy.reading import read_policy
@@ -24,8 +25,8 @@ from headrace.mirror.policy.rules import Policy, Verdict
 @click.command()
 @ROOT
 @click.option("--policy", type=click.Path(path_type=Path), required=True, help="The TOML file of the mirror.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document, with the verdict of every rule.")
-@click.option("--verbose", is_flag=True, help="The verdict of every rule, also of those that have nothing against a file.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, with all that --verbose says.")
+@click.option("--verbose", is_flag=True, help="Also what is known of a file, and the verdict of every rule.")
 @click.argument("requirement")
 def explain(root: Path, policy: Path, as_json: bool, verbose: bool, requirement: str) -> None:
     """Say of each file of NAME, or NAME==VERSION, whether the policy gives it out, and why not. Asks nobody: licences and
@@ -43,14 +44,16 @@ def explain(root: Path, policy: Path, as_json: bool, verbose: bool, requirement:
     files = [each for each in document["files"] if not version or _is_of(project, each, version.strip())]
     try:
         with judging(root, rules) as judge:
-            found = [(each["filename"], judge.verdicts(project, each, now)) for each in files]
+            found = [(each["filename"], judge.verdicts(project, each, now), judge.facts(project, each)) for each in files]
     except OpError as error:
         raise click.ClickException(error.message) from error
     if as_json:
-        click.echo(json.dumps([_entry(filename, verdicts) for filename, verdicts in found], indent=2))
+        click.echo(json.dumps([_entry(*each) for each in found], indent=2))
         return
-    for filename, verdicts in found:
+    for filename, verdicts, facts in found:
         click.echo(_line(filename, verdicts))
+        for fact in _told(facts) if verbose else ():
+            click.echo(f"  {fact}")
         for rule, verdict in verdicts.items() if verbose else ():
             click.echo(f"  {rule}: {'nothing against it' if verdict is None else verdict.reason}")
 
@@ -84,7 +87,21 @@ def _word(verdict: Verdict) -> str:
     return "not looked at" if verdict.pending else "reported" if verdict.alert else "excepted"
 
 
-def _entry(filename: str, verdicts: dict[str, Verdict | None]) -> dict[str, Any]:
+def _told(facts: dict[str, Any]) -> list[str]:
+    """What is known of a file, in words."""
+    advisories = [f"{each['id']} ({'unrated' if each['cvss'] is None else each['cvss']})" for each in facts["advisories"]]
+    publishers = (
+        None if facts["publishers"] is None else ", ".join(map(told, facts["publishers"])) or "nobody that could be verified"
+    )
+    return [
+        f"uploaded: {facts['upload_time'] or 'not known'}",
+        f"advisories of this version: {', '.join(advisories) or 'none'}",
+        f"licence: {facts['licence'] or 'not looked at yet'}",
+        f"published by: {publishers or 'not looked at yet'}",
+    ]
+
+
+def _entry(filename: str, verdicts: dict[str, Verdict | None], facts: dict[str, Any]) -> dict[str, Any]:
     rules = {
         rule: {"verdict": "nothing against it", "reason": ""}
         if verdict is None
@@ -92,4 +109,4 @@ def _entry(filename: str, verdicts: dict[str, Verdict | None]) -> dict[str, Any]
         for rule, verdict in verdicts.items()
     }
     given = not any(verdict is not None and verdict.refused for verdict in verdicts.values())
-    return {"file": filename, "given_out": given, "rules": rules}
+    return {"file": filename, "given_out": given, "facts": facts, "rules": rules}

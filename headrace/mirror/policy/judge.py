@@ -81,6 +81,22 @@ class Judge:
         found = candidate(project, file)
         return {name: _judged(name, check, found, now) for name, check in self._checks(project)}
 
+    def facts(self, project: str, file: Document) -> dict[str, Any]:
+        """What is known of a file, whatever the rules make of it: as JSON has it, None for what has not been looked at."""
+        found = candidate(project, file)
+        known = self._database.of(project).of(found.version_text, found.version)
+        declared = self._findings.of(project, licence.KIND).get(found.digest)
+        proven = self._findings.of(project, publisher.KIND).get(found.digest)
+        return {
+            "version": found.version_text,
+            "sha256": found.digest,
+            "upload_time": file.get("upload-time"),
+            "yanked": bool(file.get("yanked")),
+            "advisories": [{"id": each.id, "aliases": list(each.aliases), "cvss": each.score} for each in known],
+            "licence": declared.value.get("expression", "unknown") if declared is not None else None,
+            "publishers": proven.value["publishers"] if proven is not None else None,
+        }
+
     def page(self, project: str, page: Document, now: float) -> list[tuple[Document, Verdict | None]]:
         """The files of a page, each with the first verdict that refuses it; without one, with that of an exception, or None."""
         bound = [(name, check) for name, check in self._checks(project) if check is not None]

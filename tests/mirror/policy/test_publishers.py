@@ -26,6 +26,7 @@ from headrace.mirror.policy.findings import Findings
 from headrace.mirror.policy.reading import parse_policy
 from tests.mirror.index_server import IndexServer
 from tests.mirror.policy.judging import Judging, refused
+from tests.mirror.policy.test_advisories import imported, osv
 from tests.mirror.setting import Setting, mirroring
 
 DATA = Path(__file__).parent / "provenances"
@@ -370,6 +371,7 @@ def test_explain_says_what_each_rule_says(tmp_path: Path) -> None:
         'require_attestations = ["*"]\n[licences]\nallow = ["MIT"]\n'
         '[publishers]\n"circleci-*" = {kind = "CircleCI", project_id = "x"}\n'
     )
+    imported(tmp_path, osv("GHSA-9", CIRCLE_PROJECT))
     explain = ["explain", f"--root={tmp_path}", f"--policy={path}", "--json"]
     (known,) = json.loads(CliRunner().invoke(mirror, [*explain, f"{CIRCLE_PROJECT}==0.0.1.dev137"]).output)
     rules = known["rules"]
@@ -380,8 +382,12 @@ def test_explain_says_what_each_rule_says(tmp_path: Path) -> None:
         "refused",
     )
     assert "this mirror's policy expects CircleCI x" in rules["publisher"]["reason"]
+    assert known["facts"]["licence"] == "MIT"
+    assert [each["kind"] for each in known["facts"]["publishers"]] == ["CircleCI"]
+    assert [each["id"] for each in known["facts"]["advisories"]] == ["GHSA-9"]
     (unknown,) = json.loads(CliRunner().invoke(mirror, [*explain, "demo"]).output)
     assert (unknown["rules"]["licence"]["verdict"], unknown["rules"]["publisher"]["verdict"]) == ("not looked at", "refused")
     verbose = CliRunner().invoke(mirror, ["explain", f"--root={tmp_path}", f"--policy={path}", "--verbose", "demo"]).output
     assert "  age: nothing against it\n" in verbose
+    assert "  advisories of this version: none\n  licence: not looked at yet\n  published by: not looked at yet\n" in verbose
     assert "  licence: the licence of demo-1.0-py3-none-any.whl has not been looked at yet\n" in verbose
