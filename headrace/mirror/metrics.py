@@ -50,7 +50,7 @@ class MirrorMetrics:
         self._oldest = Gauge("headrace_mirror_oldest_page_seconds", "The oldest page given out in ten minutes.", ["upstream"])
         self._waiting = Gauge("headrace_mirror_transfers_waiting", "Files that upstream has not begun to send.")
         self._fetch = Histogram("headrace_mirror_fetch_duration_seconds", "How long files took to come.", [], _SECOND_BOUNDS)
-        self._sent = Counter("headrace_mirror_sent_bytes_total", "Bytes of files given out, by where they were.", ["source"])
+        self._sent = Counter("headrace_mirror_sent_bytes_total", "Bytes of files given out.", ["kind", "source"])
         self._limit = Gauge("headrace_mirror_store_limit_bytes", "Above it what was used longest ago makes room.")
         self._free = Gauge("headrace_mirror_disk_free_bytes", "Left on the store's file system.")
         self._disk = Gauge("headrace_mirror_disk_bytes", "Size of the store's file system.")
@@ -67,7 +67,7 @@ class MirrorMetrics:
         for event in _DOWNLOAD_EVENTS:
             self._downloads.add((event,), 0)
         for source in ("store", "upstream"):
-            self._sent.add((source,), 0)
+            self._sent.add(("file", source), 0)
         self._bytes.add((), 0)
 
     def families(self) -> Sequence[Family]:
@@ -101,12 +101,12 @@ class MirrorMetrics:
         self._bytes.add((), size)
         self._fetch.observe((), seconds)
 
-    def sent(self, source: str, size: int) -> None:
-        """So many bytes of a file are given out from the "store", or as they come from "upstream"."""
-        self._sent.add((source,), size)
+    def sent(self, kind: str, source: str, size: int) -> None:
+        """So many bytes are given out by a part of the mirror, such as "file", from the "store" or as they come from "upstream"."""
+        self._sent.add((kind, source), size)
 
     def counts(self) -> dict[str, dict[str, float]]:
-        """What was counted since the start: by kind and status of requests, and by event or source of the others."""
+        """What was counted since the start: by kind and status of requests, by event, and by kind and source of bytes."""
         found = {"requests": self._requests, "pages": self._pages, "downloads": self._downloads, "sent": self._sent}
         return {name: {" ".join(labels): value for labels, value in family.values().items()} for name, family in found.items()}
 

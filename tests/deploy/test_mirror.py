@@ -22,6 +22,7 @@ from headrace.deploy.mirror import kubernetes
 from headrace.deploy.mirror.kubernetes import MirrorDeployment, objects, render
 from headrace.deploy.mirror.systemd import STATE, MirrorUnit
 from headrace.deploy.mirror.systemd import render as render_unit
+from headrace.monitoring import files
 from tests.deploy.test_systemd import _analyze
 from tests.interop.environments import ensure
 from tests.interop.peer_runs import run_peer
@@ -48,12 +49,14 @@ def _by_kind(options: MirrorDeployment) -> dict[str, Any]:
 @pytest.mark.interop
 def test_the_schemas_of_kubernetes_take_them_and_see_mistakes(tmp_path: Path) -> None:
     texts = {"plain": render(OPTIONS), "all": render(ALL)}
+    texts |= files.render_mirror(["operator"], files.Options(labels=["release=prometheus"]))
     texts["wrong"] = texts["plain"].replace("volumeClaimTemplates:", "volumeClaimTemplate:")
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    found = run_peer(ensure("kubernetes-validate"), "kubernetes_objects.py", "1.29,1.37", *(tmp_path / name for name in texts))
+    found = run_peer(ensure("kubernetes-validate"), "kubernetes_objects.py", "1.37", *(tmp_path / name for name in texts))
     assert found["plain"] == {kind: [] for kind in _by_kind(OPTIONS)}
     assert found["all"] == {kind: [] for kind in _by_kind(ALL)}
+    assert found["operator.yml"] == {"PrometheusRule": [], "ConfigMap": []}
     assert {kind for kind, problems in found["wrong"].items() if problems} == {"StatefulSet"}
 
 

@@ -21,7 +21,7 @@ from headrace.mirror.server import errors
 from headrace.mirror.server.access import Access
 from headrace.mirror.server.callers import ORIGIN, caller_of
 from headrace.mirror.server.conditions import is_known
-from headrace.mirror.server.files import FileSender
+from headrace.mirror.server.files import KIND, FileSender
 from headrace.mirror.server.lookup import FileLookup, offered
 from headrace.mirror.server.negotiated import media_type_of, page_headers
 from headrace.mirror.server.simple import Renderer
@@ -127,6 +127,7 @@ class MirrorApp:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         kind = _KINDS.get(request.path.removeprefix(self._prefix).lstrip("/").partition("/")[0], "other")
+        request[KIND] = kind
         request[ORIGIN] = self._access.proxies.origin(request)
         try:
             response = await handler(request)

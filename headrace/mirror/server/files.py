@@ -25,6 +25,8 @@ _ARCHIVES = {
     "bz2": "application/x-bzip2",
     "xz": "application/x-xz",
 }
+KIND = web.RequestKey("kind", str)
+"""Of a request: which part of the mirror it is for, as metrics call it."""
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -86,9 +88,9 @@ class FileSender:
         try:
             file = await asyncio.to_thread(self._store.path(wanted.digest).open, "rb")
         except FileNotFoundError:  # not here yet, or no longer
-            self._downloads.metrics.sent("upstream", stop - start)
+            self._downloads.metrics.sent(request.get(KIND, "other"), "upstream", stop - start)
             return await self._relay(request, response, wanted, start, stop)
-        self._downloads.metrics.sent("store", stop - start)
+        self._downloads.metrics.sent(request.get(KIND, "other"), "store", stop - start)
         with file, _whole_or_broken(request):
             return await self._send(request, response, file, start, stop)
 

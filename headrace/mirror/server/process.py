@@ -123,7 +123,8 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     watch = Watch(options.root, index, downloads, [*upstreams, *hubs.upstreams], options.high_bytes, certificate)
     readiness = Readiness(options.root)
     search = Search(files, store, _reasons(policy.judge))
-    rooms += [StatusRoutes(watch, metrics, policy.metrics, search, access.check_known), readiness, *hubs.rooms]
+    status = StatusRoutes(watch, metrics, policy.metrics, search, access.check_known, access.check_read)
+    rooms += [status, readiness, *hubs.rooms]
     prefix = urlsplit(options.url).path.rstrip("/")
     app = MirrorApp(pages, store, downloads, policy, access, rooms, metrics, metrics_page).build(prefix)
     try:

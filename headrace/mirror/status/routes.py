@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 
 from aiohttp import web
 
+from headrace.core.errors import InvalidArgumentError
+from headrace.mirror.index.names import normalize
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.policy.metrics import PolicyMetrics
 from headrace.mirror.status.assets import HEADERS, PAGE, Asset, assets
@@ -29,6 +32,7 @@ class StatusRoutes:
         search: looks for projects.
         check_read: raises UnauthenticatedError or PermissionDeniedError for a request that may not read what is told here. The
             page's own files tell nothing.
+        check_project: the same for what is told of the project with a normal name.
     """
 
     def __init__(
@@ -38,12 +42,14 @@ class StatusRoutes:
         policy: PolicyMetrics,
         search: Search,
         check_read: Callable[[web.Request], None],
+        check_project: Callable[[web.Request, str], None],
     ) -> None:
         self._watch = watch
         self._metrics = metrics
         self._policy = policy
         self._search = search
         self._check_read = check_read
+        self._check_project = check_project
 
     def routes(self) -> list[web.RouteDef]:
         """`GET /` is the page; `/status.json` and `/status/search.json` are what it reads."""
@@ -82,6 +88,8 @@ class StatusRoutes:
     async def _find(self, request: web.Request) -> web.StreamResponse:
         self._check_read(request)
         text = request.query.get("q", "")[:_MAX_SEARCH]
+        with contextlib.suppress(InvalidArgumentError):
+            self._check_project(request, normalize(text.strip()))
         return web.json_response(await asyncio.to_thread(self._search.find, text, time.time()), headers=_PRIVATE)
 
 

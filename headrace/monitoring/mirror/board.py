@@ -97,11 +97,18 @@ def _files() -> Row:
     kept = share(_CHOSEN.rate(SENT, [], 'source="store"'), _CHOSEN.rate(SENT, []), [])
     transfers = (Query(_CHOSEN.total(TRANSFERS, []), "on their way"), Query(_CHOSEN.total(WAITING, []), "not begun"))
     times = (Query(_CHOSEN.quantile(0.5, FETCH_TIME, []), "p50"), Query(_CHOSEN.quantile(0.99, FETCH_TIME, []), "p99"))
+    given = Query(_CHOSEN.rate(SENT, ["kind", "source"]), "{{kind}} {{source}}")
     return Row(
         "Files",
         (
             Panel("From the store", "Share of the bytes given out.", "percentunit", (Query(kept),), top=1.0),
-            Panel("Given out", "Bytes a second.", "Bps", (Query(_CHOSEN.rate(SENT, ["source"]), "{{source}}"),), stacked=True),
+            Panel(
+                "Given out",
+                "Bytes a second.",
+                "Bps",
+                (given,),
+                stacked=True,
+            ),
             Panel("Fetched", "Bytes a second of files that came whole.", "Bps", (Query(_CHOSEN.rate(FETCHED, [])),)),
             Panel("Transfers", "Files on their way from upstream.", "none", transfers),
             Panel("Time of a fetch", "From its begin until the file is in the store.", "s", times),

@@ -15,8 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from headrace.cli.mirror.group import mirror
+from headrace.core.tokens import make_token, token_hash
 from headrace.mirror.options import MirrorOptions, TlsOptions, UpstreamOptions
 from headrace.mirror.policy.rules import Policy
+from headrace.mirror.private.uploaders import Uploader
 from headrace.mirror.server.process import assembled, listening, running
 from headrace.mirror.status import refusals
 from headrace.mirror.status.assets import SHARED
@@ -52,7 +54,7 @@ def test_it_tells_what_happened(tmp_path: Path) -> None:
                 told = await read(setting, "status.json")
         assert "secret" not in json.dumps(told)
         assert told["usage"] == {"files": 1, "bytes": len(content), "pinned_bytes": 0}
-        assert told["counts"]["sent"] == {"store": len(content), "upstream": len(content)}
+        assert told["counts"]["sent"] == {"file store": len(content), "file upstream": len(content)}
         assert told["counts"]["requests"]["file 403"] == 1
         assert told["counts"]["refused"] == {"age": 1}
         (refusal,) = told["refusals"]
@@ -158,6 +160,25 @@ def test_only_the_last_refusals_are_kept() -> None:
     assert len(kept.last) == refusals.MOST
     assert kept.last[0].file == f"f{refusals.MOST + 6}"
     assert len(kept.last[0].reason) == 500
+
+
+def test_with_private_projects_it_tells_only_those_who_may_know(tmp_path: Path) -> None:
+    tokens = {name: make_token() for name in ("ann", "ben")}
+    patterns = {"ann": "acme-*", "ben": "b-*"}
+    uploaders = tuple(Uploader(name, token_hash(token), (patterns[name],)) for name, token in tokens.items())
+    options = {"private": ("acme-*", "b-*"), "uploaders": uploaders, "private_read": "token"}
+
+    async def work() -> None:
+        async with IndexServer() as index, mirroring(tmp_path, index, mirror=options) as setting:
+            paths = ("status.json", "status/search.json?q=acme-x", "status/search.json?q=demo")
+            asked = {
+                name: [(await setting.get(path, Authorization=f"Bearer {token}")).status for path in paths]
+                for name, token in {**tokens, "nobody": "x"}.items()
+            }
+            assert asked == {"ann": [200, 200, 200], "ben": [200, 403, 200], "nobody": [401, 401, 401]}
+            assert [(await setting.get(path)).status for path in (*paths, "")] == [401, 401, 401, 200]
+
+    asyncio.run(asyncio.wait_for(work(), 60))
 
 
 def test_the_end_of_its_certificate_is_measured(tmp_path: Path) -> None:

@@ -18,6 +18,11 @@ function share(part, whole) {
   return whole ? percent(part / whole) : "–";
 }
 
+// Bytes given out from a source, by all parts of the mirror.
+function bytesFrom(sent, source) {
+  return Object.entries(sent).reduce((sum, [labels, size]) => (labels.endsWith(` ${source}`) ? sum + size : sum), 0);
+}
+
 function checked(state) {
   if (!state.check) return tile("Last check", "never", "run headrace mirror fsck", "warn");
   const left = state.check.repaired ? 0 : state.check.damaged;
@@ -30,14 +35,15 @@ function tiles(state) {
   const { pages, sent, refused } = state.counts;
   const asks = (pages.hit || 0) + (pages.miss || 0) + (pages.stale_while_revalidate || 0) + (pages.stale_if_error || 0);
   const direct = (pages.hit || 0) + (pages.stale_while_revalidate || 0);
-  const given = (sent.store || 0) + (sent.upstream || 0);
+  const stored = bytesFrom(sent, "store");
+  const given = stored + bytesFrom(sent, "upstream");
   const free = state.disk_total ? state.disk_free / state.disk_total : 1;
   const waiting = state.transfers.filter((each) => each.waiting).length;
   return [
     tile("Store", bytes(state.usage.bytes), `${count(state.usage.files)} files; at most ${bytes(state.limit_bytes)}`),
     tile("Disk free", bytes(state.disk_free), `${percent(free)} of ${bytes(state.disk_total)}`, free < 0.05 ? "bad" : free < 0.1 ? "warn" : ""),
     tile("Pages at hand", share(direct, asks), `of ${count(asks)} asked for`),
-    tile("Bytes from the store", share(sent.store || 0, given), `of ${bytes(given)} given out`),
+    tile("Bytes from the store", share(stored, given), `of ${bytes(given)} given out`),
     tile("On their way", count(state.transfers.length), `${count(waiting)} not begun`),
     tile("Refused", count(Object.values(refused).reduce((sum, each) => sum + each, 0)), "files, since the start"),
     checked(state),
@@ -115,6 +121,13 @@ function showCounts(state) {
     { text: each.parts[1], kind: each.parts[1] >= "500" ? "state bad" : "" },
     { text: count(each.times), kind: "number" },
   ], "Nothing was asked yet.");
+  const { sent } = state.counts;
+  const kinds = [...new Set(Object.keys(sent).map((labels) => labels.split(" ")[0]))].sort();
+  showRows("sent", kinds, (each) => each, (each) => [
+    { text: each },
+    { text: bytes(sent[`${each} store`] || 0), kind: "number" },
+    { text: bytes(sent[`${each} upstream`] || 0), kind: "number" },
+  ], "Nothing was given out yet.");
   const events = [["pages", "page"], ["downloads", "transfer"], ["refused", "refusal"]].flatMap(([name, of]) =>
     Object.entries(state.counts[name]).filter(([, times]) => times > 0).map(([event, times]) => ({ of, event, times })));
   showRows("events", events, (each) => `${each.of} ${each.event}`, (each) => [
