@@ -31,12 +31,12 @@ def set_ini(text: str, settings: list[Setting]) -> str:
     Raises:
         FailedPreconditionError: the file cannot be read.
     """
-    _check_ini(text)
+    sections(text)
     lines = unset(text).splitlines()
     for setting in settings:
         lines = _set(lines, setting)
     made = "\n".join(lines) + "\n"
-    _check_ini(made)
+    sections(made)
     return made
 
 
@@ -69,12 +69,18 @@ def _find_section(lines: list[str], name: str) -> int | None:
     return None
 
 
-def _check_ini(text: str) -> None:
+def sections(text: str) -> dict[str, list[str]]:
+    """The sections of an INI file, and the names of their settings with "-" for "_", as pip reads them.
+
+    Raises:
+        FailedPreconditionError: the file cannot be read.
+    """
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(text)
     except configparser.Error as error:
         raise FailedPreconditionError(f"the file cannot be read as the client reads it: {error}; mend it first") from None
+    return {name: [key.replace("_", "-") for key in parser.options(name)] for name in parser.sections()}
 
 
 def set_toml(text: str, block: str, owned: Callable[[dict[str, object]], str]) -> str:

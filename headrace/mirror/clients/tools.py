@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError
-from headrace.mirror.clients.edits import Setting, set_ini, set_lines, set_toml, unset
+from headrace.mirror.clients.edits import Setting, sections, set_ini, set_lines, set_toml, unset
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,11 @@ class Mirror:
 
     Attributes:
         url: without a path for a protocol, such as `http://127.0.0.1:8466`.
+        hub: it mirrors a hub of models too (`--hf_upstream`).
     """
 
     url: str
+    hub: bool = False
 
     def __post_init__(self) -> None:
         try:
@@ -92,6 +94,11 @@ def _pip_path(_: Path) -> Path:
 
 
 def _pip(text: str, mirror: Mirror) -> str:
+    for section, keys in sections(unset(text)).items():
+        if section != "global" and "index-url" in keys:
+            raise FailedPreconditionError(
+                f"[{section}] has an index-url, which outweighs that of [global], and is not changed here; take it out"
+            )
     settings = [Setting("global", "index-url", mirror.index)]
     if mirror.is_plain:
         settings.append(Setting("global", "trusted-host", mirror.host))
@@ -148,7 +155,8 @@ def _pdm_owned(document: dict[str, object]) -> str:
 def variables(mirror: Mirror) -> Mapping[str, str]:
     """The environment variables that pip, uv and huggingface_hub read."""
     trusted = {"PIP_TRUSTED_HOST": mirror.host} if mirror.is_plain else {}
-    return {"PIP_INDEX_URL": mirror.index, **trusted, "UV_DEFAULT_INDEX": mirror.index, "HF_ENDPOINT": f"{mirror.base}/hf"}
+    models = {"HF_ENDPOINT": f"{mirror.base}/hf"} if mirror.hub else {}
+    return {"PIP_INDEX_URL": mirror.index, **trusted, "UV_DEFAULT_INDEX": mirror.index, **models}
 
 
 def _shell(mirror: Mirror) -> str:
