@@ -33,7 +33,7 @@ LONG = int(os.environ.get("HEADRACE_MODEL_EXAMPLES", "0"))
 
 def examples(few: int) -> settings:
     """A few examples in a usual run, the number that is asked for in a long one."""
-    return settings(max_examples=LONG or few, stateful_step_count=60 if LONG else 25, deadline=None, print_blob=True)
+    return settings(max_examples=LONG or few, stateful_step_count=60 if LONG else 30, deadline=None, print_blob=True)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -154,6 +154,7 @@ class StoreMachine(RuleBasedStateMachine):
         """What is on the disk counts, even where the index does not know of it yet."""
         self.store.pins.add([DIGESTS[number]], "bundle a/b")
         self.kept.add(("bundle a/b", number))
+        self.make_room(0, 0.0, 0)
 
     @rule(high=st.integers(0, 400_000), share=st.floats(0, 1), which=st.integers(0, 1))
     def make_room(self, high: int, share: float, which: int) -> None:
@@ -180,7 +181,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-1e9, -3600.0, 0.0, 1.0, 3600.0, 1e9]))
     def the_clock_jumps(self, seconds: float) -> None:
+        """Neither what was used then nor what is used now becomes the oldest by that."""
         self.now += seconds
+        if self.there and seconds < 0:
+            self.touch([self.there[0]], 0)
+            self.make_room(sum(len(FILES[number]) for number in self.indexed) - 1, 1.0, 0)
 
     @rule()
     def crash(self) -> None:
@@ -276,4 +281,4 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 def test_the_store_and_its_index_agree_with_a_model() -> None:
-    run_state_machine_as_test(StoreMachine, settings=examples(15))
+    run_state_machine_as_test(StoreMachine, settings=examples(25))
