@@ -36,13 +36,13 @@ class HubSetting:
 
 @contextlib.asynccontextmanager
 async def hub_mirroring(
-    root: Path, hub: HubServer, policy: ModelPolicy | None = None, token: str = "", **upstream: Any
+    root: Path, hub: HubServer, policy: ModelPolicy | None = None, token: str = "", offline: bool = False, **upstream: Any
 ) -> AsyncIterator[HubSetting]:
     """A mirror of a hub; `upstream` are settings other than the usual ones."""
     options = replace(UpstreamOptions("huggingface", hub.url, timeout_seconds=30.0), **upstream)
     models = ModelOptions(options, token)
     rules = Policy(models=policy or ModelPolicy())
-    async with IndexServer() as index, mirroring(root, index, rules, {"models": models}) as setting:
+    async with IndexServer() as index, mirroring(root, index, rules, {"models": models, "offline": offline}) as setting:
         yield HubSetting(setting, hub)
 
 

@@ -137,6 +137,25 @@ def test_a_fresh_branch_is_not_asked_for(tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(work(), 60))
 
 
+def test_a_mirror_that_asks_nobody(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with HubServer() as hub:
+            sha = hub.commit(NAME, FILES, LARGE)
+            async with hub_mirroring(tmp_path, hub) as setting:
+                for path in ("config.json", "model.safetensors"):
+                    assert (await setting.get(f"{NAME}/resolve/main/{path}")).status == 200
+            asked = hub.total("")
+            async with hub_mirroring(tmp_path, hub, offline=True, fresh_seconds=0.0, error_seconds=0.0) as setting:
+                for revision in ("main", sha):
+                    for path in ("config.json", "model.safetensors"):
+                        assert (await setting.get(f"{NAME}/resolve/{revision}/{path}")).body == FILES[path]
+                other = await setting.get("acme/other/resolve/main/config.json")
+                assert (other.status, "asks nobody" in other.headers["x-error-message"]) == (503, True)
+            assert hub.total("") == asked
+
+    asyncio.run(asyncio.wait_for(work(), 60))
+
+
 def test_what_is_not_there(tmp_path: Path) -> None:
     async def work(setting: HubSetting) -> None:
         sha = setting.hub.commit(NAME, FILES, LARGE)
