@@ -52,6 +52,7 @@ class ModelOptions:
         tfhub_pins: the sha256 of archives by the path of their handle.
         tfhub_pinned_only: others are not given out; else an archive is, as it was when it was asked for first.
         tfhub_bucket: what requests for models in a bucket are redirected to; "" for nothing.
+        oci: a registry, which is asked for repositories that are not here; None for none.
     """
 
     huggingface: UpstreamOptions | None = None
@@ -60,6 +61,7 @@ class ModelOptions:
     tfhub_pins: Mapping[str, str] = field(default_factory=dict)
     tfhub_pinned_only: bool = False
     tfhub_bucket: str = ""
+    oci: UpstreamOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)

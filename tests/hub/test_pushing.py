@@ -86,6 +86,11 @@ def test_push_and_pull(folder: Path, settings: Settings) -> None:
         resolve("acme/first:8", away)
 
 
+def test_what_was_pushed_has_a_handle_of_tensorflow_hub(folder: Path, settings: Settings) -> None:
+    send(folder, "acme/handle:3", settings)
+    assert files(resolve(f"{settings.url}/tfhub/acme/handle/3", settings)) == CONTENTS
+
+
 def test_latest_while_the_registry_does_not_answer(folder: Path, settings: Settings, tmp_path: Path) -> None:
     with mirror(tmp_path / "other") as other:
         there = replace(settings, url=other, tries=1)

@@ -41,6 +41,7 @@ def model_options(given: Mapping[str, Any], patience: tuple[float, float, float]
         read_pins(pins) if pins is not None else {},
         given["tfhub_pinned_only"],
         bucket,
+        _upstream("oci", "--oci_upstream", given["oci_upstream"], patience, private),
     )
 
 
@@ -54,6 +55,7 @@ def hub_flags(command: Command) -> Command:
         click.option("--tfhub_pins", type=click.Path(path_type=Path), help="A TOML file: the sha256 of TF-Hub archives."),
         click.option("--tfhub_pinned_only", is_flag=True, help="Give out pinned TF-Hub archives only."),
         click.option("--tfhub_bucket", default="", help="gs://... that TFHUB_MODEL_LOAD_FORMAT=UNCOMPRESSED is told of."),
+        click.option("--oci_upstream", help="URL of an OCI registry, which is asked for repositories that are not here."),
     )
     for flag in reversed(flags):
         command = flag(command)

@@ -20,9 +20,7 @@ from headrace.mirror.index.names import normalize
 from headrace.mirror.index.page import Document
 from headrace.mirror.metrics import MirrorMetrics
 from headrace.mirror.models.assembly import MirrorParts, model_hubs
-from headrace.mirror.models.oci.registry import Registry
-from headrace.mirror.models.oci.routes import OciRoutes
-from headrace.mirror.models.oci.uploads import Uploads as OciUploads
+from headrace.mirror.models.oci.assembly import oci_registry
 from headrace.mirror.models.published import Published
 from headrace.mirror.offline.assembly import local_pages
 from headrace.mirror.options import MirrorOptions
@@ -114,17 +112,16 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
         return metrics.text(watch.look()) + policy.metrics_text()
 
     published = await asyncio.to_thread(Published, options.root, store, index)
-    registry = await asyncio.to_thread(Registry, options.root, store, index, published)
-    oci_uploads = OciUploads(options.root / "oci" / ".uploads")
-    rooms.append(OciRoutes(registry, oci_uploads, FileSender(store, downloads), access, policy.audit, options.max_file_bytes))
+    making = oci_registry(options, store, index, downloads, published, access, policy.audit)
+    oci = await stack.enter_async_context(making)
     hub_parts = MirrorParts(store, index, downloads, published, policy, access, metrics)
     hubs = await stack.enter_async_context(model_hubs(options, hub_parts))
     certificate = options.tls.certificate if options.tls is not None else None
-    watch = Watch(options.root, index, downloads, [*upstreams, *hubs.upstreams], options.high_bytes, certificate)
+    watch = Watch(options.root, index, downloads, [*upstreams, *oci.upstreams, *hubs.upstreams], options.high_bytes, certificate)
     readiness = Readiness(options.root)
     search = Search(files, store, _reasons(policy.judge))
     status = StatusRoutes(watch, metrics, policy.metrics, search, access.check_known, access.check_read)
-    rooms += [status, readiness, *hubs.rooms]
+    rooms += [status, readiness, oci.routes, *hubs.rooms]
     prefix = urlsplit(options.url).path.rstrip("/")
     app = MirrorApp(pages, store, downloads, policy, access, rooms, metrics, metrics_page).build(prefix)
     try:

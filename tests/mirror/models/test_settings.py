@@ -40,7 +40,10 @@ def test_flags(tmp_path: Path) -> None:
         f"--tfhub_pins={pins}",
         "--tfhub_pinned_only",
         "--tfhub_bucket=gs://bucket/x",
+        "--oci_upstream=https://registry.example",
     )
+    assert found.oci is not None
+    assert (found.oci.name, found.oci.url) == ("oci", "https://registry.example")
     assert found.huggingface is not None
     assert (found.huggingface.name, found.huggingface.url, found.huggingface.private_addresses) == (
         "huggingface",

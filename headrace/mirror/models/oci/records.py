@@ -35,6 +35,10 @@ class Records:
         """The names of all that have a manifest."""
         return sorted(unquote(path.name) for path in self._folder.glob("[!.]*") if (path / "manifests").is_dir())
 
+    def exists(self, name: str) -> bool:
+        """True when something was put into a repository."""
+        return self._of(name, "").is_dir()
+
     def add_blob(self, name: str, digest: str) -> None:
         """Notes that a blob belongs to a repository."""
         path = self._of(name, "blobs") / digests.check(digest)

@@ -59,6 +59,10 @@ class Registry:
         self._published = published
         self._described: dict[tuple[str, str], str] = {}
 
+    def owns(self, name: str) -> bool:
+        """True when a repository is here, so that it is not looked for elsewhere."""
+        return self.records.exists(name) or bool(self._published.versions(name))
+
     def manifest(self, name: str, reference: str) -> Content:
         """A manifest by its tag, or by its digest with `sha256:` before it.
 

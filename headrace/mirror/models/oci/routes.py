@@ -15,6 +15,7 @@ from headrace.mirror.audit import AuditLog
 from headrace.mirror.downloads import Wanted
 from headrace.mirror.models.oci.errors import OciError, response
 from headrace.mirror.models.oci.registry import Registry
+from headrace.mirror.models.oci.remote import Remote
 from headrace.mirror.models.oci.uploads import Upload, Uploads
 from headrace.mirror.server.access import Access
 from headrace.mirror.server.callers import caller_of
@@ -52,10 +53,18 @@ class OciRoutes:
         access: says who may push, and pull.
         audit: told of pushes.
         max_file_bytes: of one blob.
+        remote: has the repositories that are not here; None for none.
     """
 
     def __init__(
-        self, registry: Registry, uploads: Uploads, files: FileSender, access: Access, audit: AuditLog, max_file_bytes: int
+        self,
+        registry: Registry,
+        uploads: Uploads,
+        files: FileSender,
+        access: Access,
+        audit: AuditLog,
+        max_file_bytes: int,
+        remote: Remote | None = None,
     ) -> None:
         self._registry = registry
         self._uploads = uploads
@@ -63,6 +72,7 @@ class OciRoutes:
         self._access = access
         self._audit = audit
         self._max_file_bytes = max_file_bytes
+        self._remote = remote
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, those with the longer ends first."""
@@ -89,7 +99,11 @@ class OciRoutes:
         return web.json_response({}, headers=_VERSION)
 
     async def _manifest(self, request: web.Request) -> web.StreamResponse:
-        found = await asyncio.to_thread(self._registry.manifest, self._read(request), request.match_info["reference"])
+        name, reference = self._read(request), request.match_info["reference"]
+        if (remote := self._elsewhere(name)) is not None:
+            found = await remote.manifest(name, reference)
+        else:
+            found = await asyncio.to_thread(self._registry.manifest, name, reference)
         headers = {
             "Content-Type": found.media_type,
             "Docker-Content-Digest": f"sha256:{found.digest}",
@@ -104,8 +118,12 @@ class OciRoutes:
 
     async def _blob(self, request: web.Request) -> web.StreamResponse:
         digest = _digest(request.match_info["digest"])
-        size = await asyncio.to_thread(self._registry.blob_size, self._read(request), digest)
-        wanted = Wanted(_Here(), digest, f"sha256:{digest}", size)
+        name = self._read(request)
+        if (remote := self._elsewhere(name)) is not None:
+            wanted = remote.blob(name, digest)
+        else:
+            size = await asyncio.to_thread(self._registry.blob_size, name, digest)
+            wanted = Wanted(_Here(), digest, f"sha256:{digest}", size)
         headers = {"Docker-Content-Digest": f"sha256:{digest}", **_VERSION}
         if self._access.is_personal:
             headers["Cache-Control"] = "private, max-age=31536000, immutable"
@@ -117,7 +135,9 @@ class OciRoutes:
         if not asked.isdecimal():
             raise InvalidArgumentError(f"n={asked[:40]!r} is no number of tags")
         most = min(int(asked[:9]), _MOST_TAGS)
-        found = [tag for tag in await asyncio.to_thread(self._registry.tags, name) if tag > last]
+        remote = self._elsewhere(name)
+        known = remote.tags(name) if remote is not None else await asyncio.to_thread(self._registry.tags, name)
+        found = [tag for tag in known if tag > last]
         headers = dict(_VERSION)
         if 0 < most < len(found):
             headers["Link"] = (
@@ -267,6 +287,10 @@ class OciRoutes:
             self._audit.record("push", "refused", caller_of(request), repository=name, reason=error.message)
             raise
         return uploader.name
+
+    def _elsewhere(self, name: str) -> Remote | None:
+        """What has a repository that is not here; None where it is here, or nowhere."""
+        return self._remote if self._remote is not None and not self._registry.owns(name) else None
 
     def _read(self, request: web.Request) -> str:
         """The name of the repository that a request reads.
