@@ -111,7 +111,7 @@ class Downloads:
         self._max_file_bytes = max_file_bytes
         self._coming: dict[str, _Fetch] = {}
         self._metrics = metrics
-        self._used: set[str] = set()
+        self._used: dict[str, None] = {}
         self._sound: set[str] = set()
         self._parallel = 0
 
@@ -160,13 +160,14 @@ class Downloads:
 
     def used(self, digest: str) -> None:
         """Notes that a file was given out; `note_uses` writes it down, for many files at once."""
-        self._used.add(digest)
+        self._used.pop(digest, None)
+        self._used[digest] = None
 
     def note_uses(self) -> None:
         """Tells the index of the files that were used. May be called in a thread."""
-        used, self._used = self._used, set()
+        used, self._used = self._used, {}
         if used:
-            self._index.touch(sorted(used))
+            self._index.touch(used)
 
     async def mend(self, wanted: Wanted) -> None:
         """Puts a file aside that does not have its size, after another look at its content; it is fetched anew then."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +49,7 @@ _GIB = 1 << 30
 @click.option("--fresh_minutes", type=click.FloatRange(0), default=10.0, show_default=True, help="Pages so old are not asked for.")
 @click.option("--stale_minutes", type=click.FloatRange(0), default=60.0, show_default=True, help="Then, while they are asked for.")
 @click.option("--error_hours", type=click.FloatRange(0), default=168.0, show_default=True, help="While upstream fails.")
+@click.option("--connections", type=click.IntRange(1, 64), help="So many bring one large file; 4 where nothing else is said.")
 @click.option("--high_gib", type=click.FloatRange(0), default=100.0, show_default=True, help="Above it the oldest files go.")
 @click.option("--low_gib", type=click.FloatRange(0), default=80.0, show_default=True, help="Until so much is left.")
 @click.option("--drain_seconds", type=click.FloatRange(0, 600), default=0.0, help="Not ready, before requests are refused.")
@@ -90,6 +92,8 @@ def _options(given: dict[str, Any]) -> MirrorOptions:
             if not PublishedFiles(given["root"]).read():
                 raise
             offline = True  # nobody to ask, and bundles are here
+    if given["connections"] is not None:
+        upstreams = [replace(each, connections=given["connections"]) for each in upstreams]
     known = read_uploaders(given["uploaders"]) if given["uploaders"] is not None else ()
     if any(each.projects for each in known) and not given["private"]:
         raise click.UsageError("--uploaders names projects without --private; only packages of private names can be uploaded")
