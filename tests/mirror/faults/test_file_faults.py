@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import sqlite3
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
+from headrace.core.errors import PermissionDeniedError
+from headrace.mirror.options import UpstreamOptions
+from headrace.mirror.upstream.client import Upstream
 from headrace.store.blobs import BlobStore
+from headrace.store.index import BlobIndex, open_index
 from tests.mirror.faults.liar import (
     CONTENT,
     DIGEST,
@@ -220,3 +227,64 @@ def test_no_secret_of_an_upstream_is_told(tmp_path: Path, caplog: pytest.LogCapt
                 assert "s3cret" not in answer.reason + answer.body.decode() + caplog.text
 
     with_liar(work)
+
+
+def test_a_file_of_the_store_that_lost_its_end_is_fetched_anew(tmp_path: Path) -> None:
+    async def work(liar: Liar) -> None:
+        store = BlobStore(tmp_path)
+        async with before(tmp_path, liar, fresh_seconds=3600.0) as setting:
+            url = await file_url(setting)
+            assert (await setting.get(url)).body == CONTENT
+            store.path(DIGEST).write_bytes(CONTENT[:-1000])
+            answer = await setting.get(url)
+            assert (answer.status, answer.body == CONTENT) == (200, True)
+            assert (await events(setting, "downloads"))["damaged"] == 1
+            assert (tmp_path / "quarantine" / DIGEST).stat().st_size == SIZE - 1000
+
+    with_liar(work)
+
+
+def test_a_page_that_is_wrong_about_the_size_does_not_cost_a_good_file(tmp_path: Path) -> None:
+    async def work(liar: Liar) -> None:
+        async with before(tmp_path, liar) as setting:
+            url = await file_url(setting)
+            assert (await setting.get(url)).body == CONTENT
+            liar.answers["/simple/demo/"] = page_of(page(entry(size=SIZE + 1)))
+            for _ in range(2):
+                assert (await setting.get(url)).body == CONTENT
+            assert (await events(setting, "downloads"))["damaged"] == 0
+            assert liar.asked[FILE] == 1
+
+    with_liar(work)
+
+
+def test_a_file_is_given_out_though_the_index_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def work(liar: Liar) -> None:
+        async with before(tmp_path, liar) as setting:
+            with monkeypatch.context() as patched:
+                patched.setattr(BlobIndex, "add", full)
+                answer = await setting.get(await file_url(setting))
+            assert (answer.status, answer.body == CONTENT, answer.broken) == (200, True, False)
+            assert "is in the store but not in its index: database or disk is full" in caplog.text
+        index = open_index(tmp_path)
+        index.rebuild()
+        assert index.digests() == {DIGEST}
+        index.close()
+
+    with_liar(work)
+
+
+def test_no_redirect_from_https_to_http() -> None:
+    async def work() -> None:
+        upstream = Upstream(UpstreamOptions("main", "https://index.example/simple/"))
+        there = URL("https://files.example/x")
+        assert upstream._redirected(there, "https://other.example/y") == URL("https://other.example/y")
+        with pytest.raises(PermissionDeniedError, match="redirects from HTTPS to http://other.example/y, which is not followed"):
+            upstream._redirected(there, "http://other.example/y?token=secret")
+
+    asyncio.run(work())
