@@ -34,7 +34,10 @@ def fsck(context: click.Context, root: Path, repair: bool) -> None:
             lacking, gone = index.rebuild()
             click.echo(f"index: {lacking} files added, {gone} removed")
         usage = index.usage()
-        check.write(root, check.Check(time.time(), usage.files, damaged, repair))
+        try:
+            check.write(root, check.Check(time.time(), usage.files, damaged, repair))
+        except OSError as error:
+            click.echo(f"the mirror's status will not know of this check: {error}", err=True)
     finally:
         index.close()
     click.echo(f"{usage.files} files, {usage.bytes} bytes; {damaged} damaged")
