@@ -1,6 +1,4 @@
-"""Kills processes at moments all over the life of what they do, and looks at what they left. Run by test_kills.py:
-
-    python -m tests.mirror.faults.killing ROOT SEED KILLS
+"""Kills processes at moments all over the life of what they do, and looks at what they left. Run by test_kills.py, in a fork.
 
 One process imports everything and then forks: a life is a child that does something and is killed with signal 9. Most are killed
 when a certain line of our code is reached, counted over all threads, so that each moment between two steps has its turn; the
@@ -137,7 +135,7 @@ class Life:
         self.content = random.Random(number).randbytes(SIZE)
         self.digest = hashlib.sha256(self.content).hexdigest()
         self.given = root / "given" / str(number)
-        self.given.parent.mkdir(exist_ok=True)
+        self.given.parent.mkdir(parents=True, exist_ok=True)
 
     def live(self) -> None:
         """In the child."""
@@ -285,8 +283,4 @@ def main(root: Path, seed: int, kills: int) -> None:
                 break
     with Mirror(root) as mirror:
         assert list(mirror.store.damaged()) == []
-    print(json.dumps({"killed": killed, "lines": lengths}))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps({"killed": killed, "lines": lengths}), flush=True)

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 from click.testing import CliRunner
 
@@ -16,7 +15,6 @@ from headrace.cli.mirror.group import mirror as commands
 from headrace.mirror.policy.rules import Policy
 from headrace.store.blobs import BlobStore
 from headrace.store.index import evict, open_index
-from tests.mirror.faults.test_kills import Servers, servers
 from tests.mirror.index_server import IndexServer
 from tests.mirror.setting import Setting, mirroring
 
@@ -130,40 +128,3 @@ def test_room_is_made_and_all_is_read_again_while_another_mirror_gives_out(tmp_p
             assert [each.body == index.content(entry) for each in again] == [True, True], "and it is fetched again"
 
     asyncio.run(asyncio.wait_for(work(), 100))
-
-
-@pytest.mark.timeout(300)
-def test_the_other_mirror_takes_over(tmp_path: Path) -> None:
-    """Two processes have one store. The one that fetches is killed; a client of the other one gets the whole file."""
-
-    async def work() -> None:
-        async with IndexServer() as index, servers(tmp_path, index) as first:
-            second = Servers(first._process, tmp_path, index)
-            pids = [await first.start(), await second.start()]
-            entry = index.add("demo", "1.0", 1 << 20)
-            index.pause = 0.01
-            path = f"/files/main/demo{entry['url'].removeprefix('../..')}"
-            partial = BlobStore(tmp_path).partial_path(entry["hashes"]["sha256"])
-
-            async def get(url: str) -> bytes | None:
-                async with aiohttp.ClientSession() as session:
-                    try:
-                        async with session.get(url + path) as answer:
-                            return await answer.read()
-                    except aiohttp.ClientError:
-                        return None
-
-            fetching = asyncio.create_task(get(first.url))
-            while not partial.exists() or partial.stat().st_size < 200_000:
-                await asyncio.sleep(0.01)
-            following = asyncio.create_task(get(second.url))
-            while partial.stat().st_size < 400_000:
-                await asyncio.sleep(0.01)
-            os.kill(pids[0], 9)
-            assert await fetching is None, "its client sees that it broke off"
-            assert await following == index.content(entry)
-            transfers = sum(count for asked, count in index.asked.items() if "/packages/" in asked)
-            assert transfers == 2, "the second one went on where the first was"
-            os.kill(pids[1], 15)
-
-    asyncio.run(asyncio.wait_for(work(), 200))
