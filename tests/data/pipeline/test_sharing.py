@@ -41,7 +41,7 @@ def failing(at: set[int], met: Counter[int] | None = None, name: str = "call") -
     return lambda x: tf.numpy_function(look, [x], tf.int64)
 
 
-@pytest.mark.parametrize("fails", [set(), {0}, {5, 6, 13}, {3, 4, 19}, set(range(8, 20))], ids=str)
+@pytest.mark.parametrize("fails", [set(), {0}, {5, 6, 13}, {3, 4, 19}, set(range(8, 20))], ids=lambda each: str(sorted(each)))
 @pytest.mark.parametrize("threads", [2, 3, 8])
 @pytest.mark.parametrize("early", [set(), {5, 7, 18}], ids=["", "and before"])
 def test_errors_come_where_they_come_without_threads(fails: set[int], threads: int, early: set[int]) -> None:
