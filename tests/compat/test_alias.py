@@ -84,6 +84,25 @@ def test_tensorflow_hub_is_ours_too(tmp_path: Path) -> None:
         import tensorflow_hub.no_such_module
 
 
+def test_tensorboard_reads_event_files_where_the_name_is_ours(tmp_path: Path) -> None:
+    """In a process of its own, since TensorBoard looks for TensorFlow once."""
+    program = """
+import sys
+import headrace as tf
+from headrace.compat import alias
+alias.install()
+with tf.summary.create_file_writer(sys.argv[1]).as_default():
+    tf.summary.scalar("loss", 0.5, step=3)
+import pathlib
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+(path,) = pathlib.Path(sys.argv[1]).iterdir()
+print([(event.step, value.tag) for event in LegacyEventFileLoader(str(path)).Load() for value in event.summary.value])
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "[(3, 'loss')]\n", done.stderr
+
+
 @pytest.mark.usefixtures("installed")
 def test_what_is_not_there_is_named() -> None:
     import tensorflow

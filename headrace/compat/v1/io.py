@@ -9,6 +9,7 @@ from headrace.data.sequences import parse_sequence_example as parse_sequence_exa
 from headrace.data.sequences import parse_single_sequence_example as parse_single_sequence_example
 from headrace.data.tfrecord import TFRecordOptions as TFRecordOptions
 from headrace.data.tfrecord import TFRecordWriter as TFRecordWriter
+from headrace.data.tfrecord import tf_record_iterator as tf_record_iterator
 from headrace.ops.files.whole import matching_files as matching_files
 from headrace.ops.files.whole import read_file as read_file
 from headrace.ops.files.whole import write_file as write_file
