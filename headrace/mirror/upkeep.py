@@ -54,7 +54,9 @@ class Upkeep:
         self._clock = clock
 
     async def run(self) -> None:
-        """Until it is cancelled. A fault is logged, and the next round tries again."""
+        """Until it is cancelled. A fault is logged, and the next round tries again. A folder that is read-only needs none of it."""
+        if self._store.read_only:
+            return
         await self._try(self.tidy)
         while True:
             await self._try(self.make_room)

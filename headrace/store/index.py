@@ -217,13 +217,17 @@ def evict(store: BlobStore, index: BlobIndex, high: int, low: int) -> int:
     return sum(index.let_go(digest, used, store) for digest, used in index.oldest(size - low))
 
 
-def open_index(root: Path) -> BlobIndex:
-    """The index of the store at `root`, read anew where it is damaged.
+def open_index(root: Path, read_only: bool = False) -> BlobIndex:
+    """The index of the store at `root`, read anew where it is damaged, and always of one that is read-only.
 
     Raises:
         sqlite3.OperationalError: it is not damaged, but cannot be opened now: the disk is full, or another process has it for long.
     """
-    store = BlobStore(root)
+    store = BlobStore(root, read_only)
+    if read_only:
+        index = BlobIndex(store)
+        index.rebuild()
+        return index
     try:
         return BlobIndex(store)
     except sqlite3.DatabaseError as error:

@@ -48,21 +48,22 @@ class Enforcement:
 
 @contextlib.asynccontextmanager
 async def enforced(
-    root: Path, policy: Policy, policy_file: Path | None, downloads: Downloads, store: BlobStore
+    root: Path, written: Path, policy: Policy, policy_file: Path | None, downloads: Downloads, store: BlobStore
 ) -> AsyncIterator[Enforcement]:
     """A policy at work, until the block ends.
 
     Args:
         root: the mirror's folder.
+        written: where events, and what is found out, are written.
         policy: the rules at first.
         policy_file: is looked at for others; None when there is none.
         downloads: fetches what rules look at.
         store: has it then.
     """
     metrics = PolicyMetrics()
-    audit = AuditLog(root / AUDIT, metrics.audit_failed)
+    audit = AuditLog(written / AUDIT, metrics.audit_failed)
     database = await asyncio.to_thread(AdvisoryDatabase, root / ADVISORIES)
-    findings = await asyncio.to_thread(open_findings, root / FINDINGS)
+    findings = await asyncio.to_thread(open_findings, written / FINDINGS)
     judge = Judge(policy, database, findings)
     inspector = Inspector(findings, downloads, store)
     watch = asyncio.create_task(PolicyWatch(policy_file, judge, database, audit, metrics).run())

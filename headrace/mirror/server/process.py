@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from headrace.core.distribution import VERSION
-from headrace.core.errors import InvalidArgumentError, UnavailableError
+from headrace.core.errors import InvalidArgumentError, PermissionDeniedError, UnavailableError
 from headrace.mirror.downloads import Downloads
 from headrace.mirror.index.names import normalize
 from headrace.mirror.index.page import Document
@@ -23,6 +24,7 @@ from headrace.mirror.models.assembly import MirrorParts, model_hubs
 from headrace.mirror.models.oci.assembly import oci_registry
 from headrace.mirror.models.published import Published
 from headrace.mirror.offline.assembly import local_pages
+from headrace.mirror.offline.read_only import is_copy, place_to_write
 from headrace.mirror.options import MirrorOptions
 from headrace.mirror.pages.cache import PageCache
 from headrace.mirror.pages.stored import PageFiles
@@ -85,24 +87,35 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
 
     Raises:
         InvalidArgumentError: no upstream, or two of one name.
+        PermissionDeniedError: the folder cannot be written to, and an index is to be asked.
     """
     _check(options)
-    store = BlobStore(options.root)
-    index = await asyncio.to_thread(open_index, options.root)
+    async with contextlib.AsyncExitStack() as stack:
+        yield await _assemble(options, stack)
+
+
+async def _assemble(options: MirrorOptions, stack: contextlib.AsyncExitStack) -> Parts:
+    """The parts; `stack` ends them, the last one first."""
+    copy = is_copy(options.root, options.offline)
+    written = stack.enter_context(place_to_write(options.root, copy))
+    store = BlobStore(options.root, copy)
+    index = await asyncio.to_thread(open_index, options.root, copy)
+    stack.callback(index.close)
     upstreams = [] if options.offline else [Upstream(each) for each in options.upstreams]
+    for upstream in upstreams:
+        stack.push_async_callback(upstream.close)
     metrics = MirrorMetrics(VERSION)
     downloads = Downloads(store, index, options.max_file_bytes, metrics)
     files = PageFiles(options.root / "pages")
     local = local_pages(options, files, store)
     private = PrivateIndex(options.private, files, store, index, options.root / "locks") if options.private else None
-    stack = contextlib.AsyncExitStack()
-    rules = (options.root, options.policy, options.policy_file)
+    rules = (options.root, written, options.policy, options.policy_file)
     policy = await stack.enter_async_context(enforced(*rules, downloads, store))
     proxies = Proxies(options.trusted_proxies, options.url)
     access = Access(private, options.uploaders, options.private_read == "token", proxies, options.insecure_tokens)
     lists = ListCache(ListFiles(options.root / "lists"), upstreams, metrics)
     stack.push_async_callback(lists.close)
-    rooms: list[Room] = [ProjectList(lists, Forms(options.root / "lists" / "forms"), private, local, access, policy.judge)]
+    rooms: list[Room] = [ProjectList(lists, Forms(written / "lists" / "forms"), private, local, access, policy.judge)]
     if private is not None and options.uploaders:
         rooms.append(Uploads(private, store, access, options.root / "uploads", options.max_file_bytes, policy.audit))
         rooms.append(Management(private, access, policy.audit))
@@ -118,20 +131,14 @@ async def assembled(options: MirrorOptions) -> AsyncIterator[Parts]:
     hubs = await stack.enter_async_context(model_hubs(options, hub_parts))
     certificate = options.tls.certificate if options.tls is not None else None
     watch = Watch(options.root, index, downloads, [*upstreams, *oci.upstreams, *hubs.upstreams], options.high_bytes, certificate)
-    readiness = Readiness(options.root)
+    readiness = Readiness(options.root, copy)
     search = Search(files, store, _reasons(policy.judge))
     status = StatusRoutes(watch, metrics, policy.metrics, search, access.check_known, access.check_read)
     rooms += [status, readiness, oci.routes, *hubs.rooms]
     prefix = urlsplit(options.url).path.rstrip("/")
     app = MirrorApp(pages, store, downloads, policy, access, rooms, metrics, metrics_page).build(prefix)
-    try:
-        yield Parts(store, index, downloads, pages, policy, readiness, app)
-    finally:
-        await downloads.close()
-        await stack.aclose()
-        for upstream in upstreams:
-            await upstream.close()
-        index.close()
+    stack.push_async_callback(downloads.close)
+    return Parts(store, index, downloads, pages, policy, readiness, app)
 
 
 @contextlib.asynccontextmanager
@@ -139,7 +146,7 @@ async def running(options: MirrorOptions) -> AsyncIterator[str]:
     """A mirror that answers until the block ends; gives its URL.
 
     Raises:
-        InvalidArgumentError: as of `assembled`.
+        InvalidArgumentError, PermissionDeniedError: as of `assembled`.
         UnavailableError: the address cannot be listened on.
     """
     async with assembled(options) as parts:
@@ -194,6 +201,8 @@ def _check(options: MirrorOptions) -> None:
     names = [*(normalize(each.name) for each in options.upstreams), *([PRIVATE] if options.private else [])]
     if not names and not options.offline:
         raise InvalidArgumentError("no upstream to mirror; name one, configure pip's index on this machine, or use --offline")
+    if not options.offline and options.root.is_dir() and not os.access(options.root, os.W_OK):
+        raise PermissionDeniedError(f"{options.root} cannot be written to, so that nothing can be kept; give another, or --offline")
     if len(set(names)) < len(names):
         raise InvalidArgumentError(f"two upstreams have the same name: {', '.join(names)}; their files would be confused")
     protected = options.private or any(each.models for each in options.uploaders)

@@ -17,10 +17,12 @@ class Readiness:
 
     Args:
         root: the folder of the mirror.
+        copy: whether it is one that cannot be written to, and need not.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, copy: bool = False) -> None:
         self._root = root
+        self._copy = copy
         self._ending = False
 
     def routes(self) -> list[web.RouteDef]:
@@ -39,4 +41,6 @@ class Readiness:
         return web.json_response({"ready": not reason, "reason": reason}, status=503 if reason else 200)
 
     def _trouble(self) -> str:
+        if self._copy:
+            return "" if os.access(self._root / "blobs", os.R_OK | os.X_OK) else "its folder cannot be read"
         return "" if os.access(self._root / "partial", os.R_OK | os.W_OK | os.X_OK) else "its folder cannot be written to"
