@@ -65,6 +65,18 @@ def _quick_options(usual: Callable[..., Any], *args: Any, **named: Any) -> Any:
     return options
 
 
+@pytest.fixture
+def tensorflow_is_headrace() -> Iterator[None]:
+    """For tests that use Keras in this process: once bound, it asks for `tensorflow` again and again. Other tests, and libraries
+    that look whether there is a TensorFlow, must not find Headrace under that name.
+    """
+    from headrace.compat import alias
+
+    alias.install()
+    yield
+    alias.uninstall()
+
+
 @pytest.fixture(autouse=True)
 def _forget_programs() -> Iterator[None]:
     """Now and then frees executables, of which a process that runs for hours would keep one a test and more."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,13 @@ import pytest
 
 import headrace as tf
 from headrace import hub
-from headrace.compat import alias
 from headrace.core.errors import InvalidArgumentError
 from headrace.hub.pushing import push
 from headrace.hub.settings import Settings
 from tests.hub.hostile_server import archive, serving
 from tests.hub.setting import TOKEN, mirror
+
+pytestmark = pytest.mark.usefixtures("tensorflow_is_headrace")
 
 
 class Model(tf.__internal__.tracking.AutoTrackable):
@@ -35,14 +35,6 @@ class Model(tf.__internal__.tracking.AutoTrackable):
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
     def serve(self, x: Any) -> Any:
         return {"y": x @ self.w, "count": self.count + 0}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _under_the_name() -> Iterator[None]:
-    """Keras, once bound, asks for `tensorflow` again and again; for the tests after these the name must not be Headrace."""
-    alias.install()
-    yield
-    alias.uninstall()
 
 
 @pytest.fixture(scope="module")

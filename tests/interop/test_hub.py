@@ -14,7 +14,7 @@ from tests.hub.hostile_server import archive, serving
 from tests.interop.environments import EnvironmentUnavailable, overlay
 from tests.interop.peer_runs import run_peer
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("tensorflow_is_headrace")]
 
 X = np.array([[1.0, 1.0], [2.0, 0.0]], np.float32)
 CASES: dict[str, tuple[dict[str, Any], bool]] = {
