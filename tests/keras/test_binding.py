@@ -11,6 +11,8 @@ import pytest
 
 import headrace as tf
 
+pytestmark = pytest.mark.usefixtures("tensorflow_is_headrace")
+
 ROOT = Path(__file__).parents[2]
 
 
