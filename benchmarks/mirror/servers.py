@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RATE, LATENCY = 20.0, 50.0
 """Of upstream: megabytes a second, and milliseconds."""
 START_SECONDS = 120
+_DEVPI_USER = "root"
 PACKAGES = {
     "devpi": ["devpi-server==6.20.3", "setuptools==80.9.0"],
     "proxpi": ["proxpi==1.3.1", "gunicorn==23.0.0"],
@@ -100,18 +102,17 @@ def devpi(index: str, folder: Path) -> Iterator[Running]:
     subprocess.run([python.with_name("devpi-init"), f"--serverdir={data}", "--root-passwd=x"], check=True, capture_output=True)
     place = f"http://127.0.0.1:{port}"
     command = [str(python.with_name("devpi-server")), f"--serverdir={data}", "--host=127.0.0.1", f"--port={port}"]
-    with started([*command, "--enable-core-metadata"], f"{place}/root/pypi/+simple/", folder, f"{place}/+status") as running:
-        token = _json("POST", f"{place}/+login", {"user": "root", "password": "x"})["result"]["password"]
-        _json("PATCH", f"{place}/root/pypi", [f"mirror_url={index}"], token)
+    mirror = f"{place}/{_DEVPI_USER}/pypi"  # the index that devpi-init makes
+    with started([*command, "--enable-core-metadata"], f"{mirror}/+simple/", folder, f"{place}/+status") as running:
+        token = _json("POST", f"{place}/+login", {"user": _DEVPI_USER, "password": "x"})["result"]["password"]
+        _json("PATCH", mirror, [f"mirror_url={index}"], token)
         yield running
 
 
 def _json(method: str, url: str, content: object, token: str = "") -> dict[str, dict[str, str]]:
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if token:
-        import base64  # noqa: PLC0415
-
-        headers["X-Devpi-Auth"] = base64.b64encode(f"root:{token}".encode()).decode()
+        headers["X-Devpi-Auth"] = base64.b64encode(f"{_DEVPI_USER}:{token}".encode()).decode()
     request = urllib.request.Request(url, json.dumps(content).encode(), headers, method=method)
     with urllib.request.urlopen(request, timeout=30) as answer:
         found: dict[str, dict[str, str]] = json.load(answer)
