@@ -56,7 +56,7 @@ def read(file: Path) -> str:
         UsageError: it cannot be read, or is TOML with a mistake.
     """
     try:
-        with file.open(encoding="utf-8") as lines:
+        with file.open(encoding="utf-8-sig") as lines:
             text = lines.read(MAX_BYTES + 1)
         if file.suffix == ".toml":
             tomllib.loads(text)

@@ -64,6 +64,13 @@ def _without_effect(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _folder(_: click.Context, __: click.Parameter, value: str | None) -> Path | None:
+    """The path of a folder; an empty one would be the folder that the server was started in."""
+    if value == "":
+        raise click.BadParameter("'' is no path; expected the folder of the numbered versions")
+    return None if value is None else Path(value)
+
+
 def _sizes(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
     """The numbers of a list parted by commas."""
     parts = value.split(",")
@@ -92,7 +99,7 @@ def _underscores(name: str) -> str:
 
 @click.command(context_settings={"token_normalize_func": _underscores})
 @click.version_option(package_name="headrace", message="Headrace model server: %(version)s")
-@click.option("--model_base_path", type=click.Path(path_type=Path), help="Holds one numbered directory a version.")
+@click.option("--model_base_path", callback=_folder, help="Holds one numbered directory a version.")
 @click.option("--model_name", default="default", show_default=True, help="What requests call the model.")
 @click.option("--model_config_file", type=click.Path(path_type=Path), help="A ModelServerConfig text; lists several models.")
 @click.option(

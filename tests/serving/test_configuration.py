@@ -181,6 +181,11 @@ def test_a_text_with_a_mistake_is_named_by_line_and_column(tmp_path: Path, conte
     assert caught.value.message.endswith("expected a text of tensorflow.serving.ModelServerConfig")
 
 
+def test_files_of_windows_editors_are_read(tmp_path: Path) -> None:
+    (tmp_path / "models").write_bytes(b"\xef\xbb\xbf" + TWO_MODELS.replace("\n", "\r\n").encode())
+    assert text.read(tmp_path / "models", ModelServerConfig) == parse(TWO_MODELS)
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"cannot read .*nothing: No such file or directory; expected a readable file"):
         text.read(tmp_path / "nothing", ModelServerConfig)

@@ -30,7 +30,8 @@ def test_a_file_of_exceptions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[models.m", "is no TOML file"),
+        ("[models.m", "is no TOML"),
+        ("a = " + "[" * 5000, "is no TOML"),
         ("[model.m]\n", r"has \['model'\]; expected a table \[models.NAME\]"),
         ("models = 1\n", "expected a table"),
         ("[models]\nm = 1\n", r"\[models.m\] of .* is 1; expected a table"),
@@ -55,7 +56,7 @@ def test_a_wrong_file_is_refused(text: str, message: str, tmp_path: Path) -> Non
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     file = tmp_path / "engines.toml"
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(InvalidArgumentError, match="is no TOML file"):
+    with pytest.raises(InvalidArgumentError, match="is no TOML"):
         read_exceptions(file, USUAL)
     with pytest.raises(NotFoundError, match="cannot read"):
         read_exceptions(tmp_path / "none.toml", USUAL)

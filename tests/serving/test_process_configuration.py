@@ -211,6 +211,7 @@ def test_pages_of_the_sites_that_are_named_may_ask(tmp_path: Path) -> None:
     ("flags", "code", "message"),
     [
         (["--model_base_path=/m", "--rest_api_port=1", "--rest_api_cors_origin=shop.example"], 1, "'shop.example' is no origin"),
+        (["--model_base_path="], 2, "'' is no path; expected the folder of the numbered versions"),
         ([], 2, "no model to serve: give --model_base_path, or --model_config_file for several models"),
         (
             ["--model_base_path=/m", "--model_config_file_poll_wait_seconds=1"],

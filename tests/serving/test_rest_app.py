@@ -259,7 +259,8 @@ class TestDescriptions:
         assert error(service.ask("GET", "/v1/models/nobody/metadata"), 404) == "Servable not found for request: Latest(nobody)"
 
     def test_health(self, service: Service, tmp_path: Path) -> None:
-        assert service.ask("GET", "/livez").json() == {"live": True}
+        for path in ("/livez", "/healthz"):
+            assert service.ask("GET", path).json() == {"live": True}
         assert service.ask("GET", "/readyz").json() == {"ready": True, "draining": False, "models_without_available_version": []}
         with Service(tmp_path / "nothing") as unready:
             response = unready.ask("GET", "/readyz")

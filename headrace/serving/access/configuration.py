@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from headrace.core import toml
 from headrace.core.errors import InvalidArgumentError
 from headrace.serving.access.callers import PREDICT, ROLES, Caller, Limits
 from headrace.serving.access.policy import Policy
@@ -15,6 +15,7 @@ from headrace.serving.access.policy import Policy
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MAX_CALLERS = 1000
+_MOST_BYTES = 8 << 20
 _LIMITS = ("requests_per_second", "burst", "body_bytes_per_second")
 _ANONYMOUS_KEYS = {"roles", "models", *_LIMITS}
 _CALLER_KEYS = _ANONYMOUS_KEYS | {"token_sha256", "certificates"}
@@ -28,14 +29,9 @@ def parse_access(data: bytes, source: str) -> Policy:
         source: names it in errors.
 
     Raises:
-        InvalidArgumentError: it is no TOML, or has mistakes; the error names all of them.
+        InvalidArgumentError: it is too long, no TOML, or has mistakes; the error names all of them.
     """
-    try:
-        content = tomllib.loads(data.decode())
-    except UnicodeDecodeError as error:
-        raise InvalidArgumentError(f"{source} is not UTF-8 at byte {error.start}; expected TOML") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidArgumentError(f"{source} is no TOML: {error}") from None
+    content = toml.parse(data, source, _MOST_BYTES)
     reader = _Reader()
     policy = reader.policy(content)
     if reader.mistakes:

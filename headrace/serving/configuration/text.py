@@ -62,7 +62,7 @@ def parse(data: bytes, kind: Any, source: str, pass_over: bool = False) -> Any:
     if len(data) > MAX_BYTES:
         raise InvalidArgumentError(f"{source} is longer than {MAX_BYTES} bytes; expected a text of {name}")
     try:
-        return text_format.Parse(data.decode(), kind(), descriptor_pool=POOL, allow_unknown_field=pass_over)
+        return text_format.Parse(data.decode("utf-8-sig"), kind(), descriptor_pool=POOL, allow_unknown_field=pass_over)
     except UnicodeDecodeError as error:
         raise InvalidArgumentError(f"{source} is not UTF-8 at byte {error.start}; expected a text of {name}") from None
     except RecursionError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from headrace.core import toml
 from headrace.core.errors import InvalidArgumentError, NotFoundError
 
 ENGINES = ("auto", "xla", "openvino", "litert")
@@ -64,13 +64,10 @@ def read_exceptions(path: Path, usual: EngineOptions) -> dict[str, EngineOptions
         InvalidArgumentError: it is no TOML, or says something else than options of models.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InvalidArgumentError(f"{path} is larger than {_MOST_BYTES} bytes; expected a short TOML file")
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            document = toml.parse(file.read(_MOST_BYTES + 1), str(path), _MOST_BYTES)
     except OSError as error:
         raise NotFoundError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidArgumentError(f"{path} is no TOML file: {error}") from None
     models = document.pop("models", {})
     if document or not isinstance(models, dict):
         raise InvalidArgumentError(f"{path} has {sorted(document) or 'models'}; expected a table [models.NAME] for each model")

@@ -48,7 +48,7 @@ _INDEX_BYTES = 64 << 10
 _FEEDBACK_BYTES = 64 << 10
 _APIS = {"predict": "Predict", "infer": "Infer", **{action: APIS[method] for action, method in METHODS.items()}}
 """What metrics call each action that runs a model."""
-_OPEN = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
+_OPEN = frozenset({"/healthz", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 """Pages that everybody may read: what asks whether a server lives has no secrets."""
 
 
@@ -94,6 +94,7 @@ class RestApp:
             "infer": Inferrer(*run).answer,
         }
         self._pages = {
+            "/healthz": self._live,
             "/livez": self._live,
             "/readyz": self._ready,
             openapi.PATH: self._document,

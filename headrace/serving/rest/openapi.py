@@ -94,6 +94,7 @@ def operations(metrics_path: str | None) -> Iterator[Operation]:
     index = "/v2/repository/index"
     yield Operation("POST", index, "Every version and its state (V2)", "Index", _INDEX, "index", "IndexRequest")
     for path, summary, answer in (
+        ("/healthz", "Is the server alive? (as /livez)", "Live"),
         ("/livez", "Is the server alive?", "Live"),
         ("/readyz", "Does every model serve?", "Ready"),
         ("/v2", "The server (V2)", "Server"),

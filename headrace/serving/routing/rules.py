@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from headrace.core import toml
 from headrace.core.errors import InvalidArgumentError, NotFoundError
 from headrace.serving.routing.reading import Table
 
@@ -135,12 +135,7 @@ def parse_toml(data: bytes, what: str) -> Rules:
     Raises:
         InvalidArgumentError: it is too large, no TOML, or what it says is wrong; all of it is named.
     """
-    if len(data) > MAX_BYTES:
-        raise InvalidArgumentError(f"{what} is larger than {MAX_BYTES} bytes; traffic rules are expected to be shorter")
-    try:
-        document = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidArgumentError(f"{what} is no TOML: {error}") from None
+    document = toml.parse(data, what, MAX_BYTES)
     try:
         return parse(document)
     except InvalidArgumentError as error:

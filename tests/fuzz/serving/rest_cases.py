@@ -53,6 +53,7 @@ _PAGES = [
     b"/v2/models/m",
     b"/v2/models/m/versions/1/ready",
     b"/livez",
+    b"/healthz",
     b"/readyz",
     b"/monitoring/prometheus/metrics",
 ]

@@ -58,7 +58,7 @@ def test_every_path_wants_to_know_who_asks(service: Guarded) -> None:
     ]:
         response = service.ask(method, path, headers=next(shown))
         assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer"), path
-    for path in ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"):
+    for path in ("/livez", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"):
         assert service.status("GET", path) == 200
 
 

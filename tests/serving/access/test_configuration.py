@@ -136,7 +136,8 @@ burst = 0.5
     ("text", "complaint"),
     [
         (b"[callers", "access.toml is no TOML: "),
-        (b"\xff", "access.toml is not UTF-8 at byte 0"),
+        (b"\xff", "access.toml is no TOML: it is not UTF-8 at byte 0"),
+        (b'[anonymous]\nroles = ["predict"]\n' + b"#" * (8 << 20), "access.toml is larger than 8388608 bytes"),
         (b"", "nobody may ask anything"),
         (b"callers = 3", "callers: expected a table"),
         (b"anonymous = []", "anonymous: expected a table"),
