@@ -6,8 +6,9 @@ usual client library refuses.
 
 from __future__ import annotations
 
+import math
 import threading
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,6 +21,9 @@ class Family:
     """One metric: a name, a help text, label names, and a value for each set of label values.
 
     At most 10,000 sets of label values are kept; beyond that the oldest makes room, so that no caller can fill the memory.
+
+    Attributes:
+        before_reading: called before values are read, by whoever has some yet to count.
     """
 
     kind = ""
@@ -28,6 +32,7 @@ class Family:
         self.name = name
         self.help_text = help_text
         self.labels = tuple(labels)
+        self.before_reading: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
     def samples(self) -> Iterator[str]:
@@ -37,6 +42,10 @@ class Family:
     def keep(self, wanted: Callable[[Labels], bool]) -> None:
         """Drops the sets of label values that are not `wanted`."""
         raise NotImplementedError
+
+    def _settle(self) -> None:
+        for settle in self.before_reading:
+            settle()
 
     def _pairs(self, values: Labels) -> str:
         return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(self.labels, values, strict=True))
@@ -59,16 +68,19 @@ class _Scalar(Family):
 
     def values(self) -> dict[Labels, float]:
         """The value of each set of labels."""
+        self._settle()
         with self._lock:
             return dict(self._values)
 
     def keep(self, wanted: Callable[[Labels], bool]) -> None:
         """Drops the sets of label values that are not `wanted`."""
+        self._settle()
         with self._lock:
             self._values = {labels: value for labels, value in self._values.items() if wanted(labels)}
 
     def samples(self) -> Iterator[str]:
         """One line for each set of labels."""
+        self._settle()
         with self._lock:
             values = sorted(self._values.items())
         for labels, value in values:
@@ -83,6 +95,7 @@ class Counter(_Scalar):
     @property
     def total(self) -> float:
         """The sum over all sets of labels."""
+        self._settle()
         with self._lock:
             return sum(self._values.values())
 
@@ -117,26 +130,46 @@ class Histogram(Family):
         """Counts one observation."""
         bucket = bisect_left(self._bounds, amount)
         with self._lock:
-            series = self._series.get(values)
-            if series is None:
-                if len(self._series) >= MAX_SERIES:
-                    del self._series[next(iter(self._series))]
-                series = self._series[values] = ([0] * len(self._edges), [0.0])
+            series = self._of(values)
             series[0][bucket] += 1
             series[1][0] += amount
 
+    def observe_all(self, values: Labels, amounts: Sequence[float]) -> None:
+        """Counts several observations of one set of labels."""
+        rising = sorted(amounts)
+        ends = [*(bisect_right(rising, bound) for bound in self._bounds), len(rising)]
+        with self._lock:
+            counts, total = self._of(values)
+            start = 0
+            for bucket, end in enumerate(ends):
+                counts[bucket] += end - start
+                start = end
+            total[0] += math.fsum(rising)
+
+    def _of(self, values: Labels) -> tuple[list[int], list[float]]:
+        """The counts and the sum of one set of labels; the lock is held."""
+        series = self._series.get(values)
+        if series is None:
+            if len(self._series) >= MAX_SERIES:
+                del self._series[next(iter(self._series))]
+            series = self._series[values] = ([0] * len(self._edges), [0.0])
+        return series
+
     def totals(self) -> dict[Labels, tuple[int, float]]:
         """The number and the sum of the observations of each set of labels."""
+        self._settle()
         with self._lock:
             return {labels: (sum(counts), total[0]) for labels, (counts, total) in self._series.items()}
 
     def keep(self, wanted: Callable[[Labels], bool]) -> None:
         """Drops the sets of label values that are not `wanted`."""
+        self._settle()
         with self._lock:
             self._series = {labels: series for labels, series in self._series.items() if wanted(labels)}
 
     def samples(self) -> Iterator[str]:
         """The buckets (each counts those below it too), sum and count of each set of labels."""
+        self._settle()
         with self._lock:
             series = sorted((labels, list(counts), total[0]) for labels, (counts, total) in self._series.items())
         for labels, counts, total in series:

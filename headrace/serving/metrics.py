@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headrace.core.errors import OpError
 from headrace.core.exposition import Counter, Family, Gauge, Histogram, Labels, render
+from headrace.core.tallies import Tallies
 from headrace.serving.batching.metrics import BatchingMetrics
 from headrace.serving.contract_metrics import ContractMetrics
 from headrace.serving.model_metrics import ModelMetrics
@@ -57,6 +58,10 @@ class ServingMetrics:
         self._reloads = Counter("headrace_serving_config_reloads_total", "Tries to take a new list of models.", ["code"])
         self._reload_ok = Gauge("headrace_serving_config_last_reload_successful", "1 unless the last try failed.")
         self._reload_ok.replace({(): 1.0})
+        answered = (self._contract.count, self._contract.latency, self._requests, self._duration)
+        self._answers = Tallies(self._count_requests, answered)
+        self._runs = Tallies(self._count_runs, (self._contract.runtime, self._run))
+        self._changes = Tallies(self._count_changes, (self._in_flight,))
         self.batching = BatchingMetrics()
         self._models = ModelMetrics()
         self._process = ProcessMetrics()
@@ -70,18 +75,13 @@ class ServingMetrics:
 
     def request(self, model: str, version: int | None, api: str, protocol: str, code: str, seconds: float) -> None:
         """A request was answered. `api` is such as "Predict", `code` a canonical code name, "OK" included."""
-        number = "" if version is None else str(version)
-        self._contract.count.add((model, code))
-        self._contract.latency.observe((model, api, protocol), seconds * 1e6)
-        self._requests.add((model, number, api, protocol, code))
-        self._duration.observe((model, number, api, protocol), seconds)
+        self._answers.of((model, version, api, protocol, code)).add(seconds)
         for watcher in self.watchers:
             watcher(model, version, code, seconds)
 
     def ran(self, model: str, version: int, api: str, seconds: float) -> None:
         """A model ran."""
-        self._contract.runtime.observe((model, api, "Headrace"), seconds * 1e6)
-        self._run.observe((model, str(version), api), seconds)
+        self._runs.of((model, version, api)).add(seconds)
 
     def examples(self, model: str, count: int) -> None:
         """A request with `count` tf.Examples was run."""
@@ -99,7 +99,7 @@ class ServingMetrics:
 
     def in_flight(self, protocol: str, change: int) -> None:
         """A request came in (1) or was answered (-1)."""
-        self._in_flight.add((protocol,), change)
+        self._changes.of(protocol).add(change)
 
     def in_flight_now(self) -> dict[Labels, float]:
         """The requests that are being answered, by protocol."""
@@ -150,6 +150,26 @@ class ServingMetrics:
         own = [family for family in vars(self).values() if isinstance(family, Family)]
         parts = (self._contract, self._models, self.batching, self._process)
         return [*own, *(family for part in parts for family in part.families()), *self.more]
+
+    def _count_requests(self, key: tuple[str, int | None, str, str, str], seconds: list[float]) -> None:
+        model, version, api, protocol, code = key
+        number = "" if version is None else str(version)
+        self._contract.count.add((model, code), len(seconds))
+        self._contract.latency.observe_all((model, api, protocol), _microseconds(seconds))
+        self._requests.add((model, number, api, protocol, code), len(seconds))
+        self._duration.observe_all((model, number, api, protocol), seconds)
+
+    def _count_changes(self, protocol: str, changes: list[float]) -> None:
+        self._in_flight.add((protocol,), sum(changes))
+
+    def _count_runs(self, key: tuple[str, int, str], seconds: list[float]) -> None:
+        model, version, api = key
+        self._contract.runtime.observe_all((model, api, "Headrace"), _microseconds(seconds))
+        self._run.observe_all((model, str(version), api), seconds)
+
+
+def _microseconds(seconds: list[float]) -> list[float]:
+    return [each * 1e6 for each in seconds]
 
 
 def _drop_unlisted(family: Family, known: Mapping[str, Set[str]]) -> None:

@@ -257,7 +257,7 @@ class Batcher:
     def _begin(self, request: QueuedRequest, now: float) -> bool:
         labels = self._labels(request.signature)
         if request.begin(now):
-            self._metrics.waited(labels, self._pool, now - request.queued_at)
+            self._metrics.waited(labels, self._pool, [now - request.queued_at])
             return True
         if now > request.deadline:
             self._metrics.dropped(labels, "expired")

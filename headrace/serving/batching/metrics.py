@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.core.exposition import Counter, Family, Histogram, Labels
+from headrace.core.tallies import Tallies
 
 _WAIT_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]
 _LABELS = ["model", "version", "signature"]
@@ -29,10 +30,11 @@ class BatchingMetrics:
         )
         self._retries = Counter("headrace_serving_batch_retries_total", "Batches that failed and were run one by one.", _LABELS)
 
-    def waited(self, labels: tuple[str, str, str], pool: str, seconds: float) -> None:
-        """A request left the queue to be run. `labels` are model, version and signature."""
-        self._latency.observe((pool,), seconds * 1e6)
-        self._wait.observe(labels, seconds)
+        self._waits = Tallies(self._count_waits, (self._latency, self._wait))
+
+    def waited(self, labels: tuple[str, str, str], pool: str, seconds: list[float]) -> None:
+        """Requests left the queue to be run. `labels` are model, version and signature."""
+        self._waits.of((pool, labels)).extend(seconds)
 
     def batch(self, labels: tuple[str, str, str], requests: int, rows: int, padding: int) -> None:
         """A batch is run."""
@@ -56,6 +58,11 @@ class BatchingMetrics:
     def families(self) -> list[Family]:
         """All of them."""
         return [family for family in vars(self).values() if isinstance(family, Family)]
+
+    def _count_waits(self, key: tuple[str, tuple[str, str, str]], seconds: list[float]) -> None:
+        pool, labels = key
+        self._latency.observe_all((pool,), [each * 1e6 for each in seconds])
+        self._wait.observe_all(labels, seconds)
 
 
 def _sizes() -> list[float]:
