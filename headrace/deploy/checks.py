@@ -17,6 +17,8 @@ _IMAGE = re.compile(
 _QUANTITY = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _DURATION = re.compile(r"[1-9][0-9]*(ms|s|m|h)")
 _FLAG = re.compile(r"--([a-z][a-z0-9_-]*)(=[^\x00-\x1f\x7f]*)?")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?")
 _LABEL_LENGTH, _NAME_LENGTH, _IMAGE_LENGTH = 63, 253, 400
 
 
@@ -85,6 +87,14 @@ def path(what: str, value: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9_.+@-]+)+", value) or {".", ".."} & set(value.split("/")):
         raise InvalidArgumentError(f"{what} is {value!r}; expected an absolute path of letters, digits and -_.+@, without '..'")
     return value
+
+
+def user_and_memory(user: str, memory: str) -> None:
+    """Who runs a unit of systemd, and what it may take, such as `8G`; either may be left to systemd, which is empty."""
+    if user and not _USER.fullmatch(user):
+        raise InvalidArgumentError(f"the user is {user!r}; expected a name of lower-case letters, digits and -_")
+    if memory and not _MEMORY.fullmatch(memory):
+        raise InvalidArgumentError(f"the memory is {memory!r}; expected such as 800M or 8G")
 
 
 def server_flags(given: Sequence[str], decided: Collection[str], of: str = "the server") -> tuple[str, ...]:

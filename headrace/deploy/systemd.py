@@ -6,14 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headrace.core.errors import InvalidArgumentError
 from headrace.deploy import checks
 
 DECIDED = frozenset({"drain_seconds", "model_base_path", "model_config_file", "model_name", "shutdown_grace_seconds"})
 """Flags of the server that the unit itself depends on."""
 
 _SPARE_SECONDS = 5
-USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,7 @@ class SystemdOptions:
         checks.path("the list of models", self.config_file)
         checks.path("the path of the models", self.models_path)
         checks.whole("shutdown_grace_seconds", self.grace_seconds, 1, 3600)
-        if self.user and not USER.fullmatch(self.user):
-            raise InvalidArgumentError(f"the user is {self.user!r}; expected a name of lower-case letters, digits and -_")
-        if self.memory and not re.fullmatch(r"[1-9][0-9]*[KMGT]?", self.memory):
-            raise InvalidArgumentError(f"the memory is {self.memory!r}; expected such as 800M or 8G")
+        checks.user_and_memory(self.user, self.memory)
         checks.server_flags(self.flags, DECIDED)
 
 

@@ -11,8 +11,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from headrace.core.distribution import COMPUTING
-from headrace.deploy.kubernetes.options import CACHE_FOLDER, USER
+from headrace.deploy.kubernetes.options import CACHE_FOLDER
 from headrace.deploy.mirror.kubernetes import ROOT as MIRROR_ROOT
+from headrace.deploy.pods import USER
 from tests.interop.environments import ensure
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ def objects(options: KubernetesOptions, monitored: bool = True) -> list[dict[str
     return [
         workload.config_map(options),
         workload.deployment(options),
-        workload.disruption_budget(options),
+        options.application.disruption_budget(),
         traffic.service(options),
         *([traffic.autoscaler(options)] if scaled else []),
         *([traffic.service_monitor(options)] if monitored else []),

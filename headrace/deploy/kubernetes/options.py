@@ -5,25 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.core.yaml import Value
 from headrace.deploy import checks
 from headrace.deploy.models import MAX_BYTES
+from headrace.deploy.pods import Application
 
 CONFIG_FOLDER = "/etc/headrace"
 TLS_FOLDER = "/etc/headrace-tls"
-TLS_FILE, TLS_AUTHORITY = "ssl.config", "ca.crt"
-"""Keys of the secret: the text of an SSLConfig, and the certificate by which Prometheus knows the server."""
+TLS_FILE = "ssl.config"
+"""Of the secret: the text of an SSLConfig."""
 CACHE_FOLDER = "/var/cache/headrace"
 MODELS_FILE = "models.config"
 CONFIG_POLL_SECONDS = 10
 FILES = {"access_config_file": "access.toml", "batching_parameters_file": "batching.config", "traffic_config_file": "traffic.toml"}
 """What else the server may be given: names in the ConfigMap, by the flag."""
-TOKEN_KEY = "token"
-"""Of the secret with which Prometheus says who it is."""
-
-USER = 10001
-"""The user and group of the image."""
-
 DECIDED = frozenset(
     {
         *FILES,
@@ -141,15 +135,11 @@ class KubernetesOptions:
         checks.server_flags(self.flags, DECIDED)
 
     @property
-    def selector(self) -> dict[str, Value]:
-        """The labels by which the pods are found."""
-        return {"app.kubernetes.io/name": "headrace", "app.kubernetes.io/instance": self.name}
+    def application(self) -> Application:
+        """What every object is of."""
+        return Application("headrace", self.name, self.namespace, self.tls_secret)
 
     @property
     def termination_seconds(self) -> int:
         """How long a pod has from the word to end: until clients know, until it has drained, and some to spare."""
         return self.drain_seconds + self.grace_seconds + _SPARE_SECONDS
-
-    def metadata(self, *labels: tuple[str, str]) -> dict[str, Value]:
-        """Of an object; `labels` are more than those that every one has."""
-        return {"name": self.name, "namespace": self.namespace, "labels": {**self.selector, **dict(labels)}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.core.yaml import Value
-from headrace.deploy.kubernetes.options import TLS_AUTHORITY, TOKEN_KEY, KubernetesOptions
+from headrace.deploy.kubernetes.options import KubernetesOptions
 from headrace.monitoring.scrape import DEFAULT_PATH, WAIT_METRIC
 
 _DOWN_SECONDS = 300
@@ -12,32 +12,19 @@ _DOWN_SECONDS = 300
 
 def service(options: KubernetesOptions) -> dict[str, Value]:
     """One address for the ready pods."""
-    plain = {} if options.tls_secret else {"appProtocol": "kubernetes.io/h2c"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": options.metadata(),
-        "spec": {
-            "selector": options.selector,
-            "ports": [
-                {"name": "grpc", "port": options.grpc_port, "targetPort": "grpc", **plain},
-                {
-                    "name": "http",
-                    "port": options.rest_port,
-                    "targetPort": "http",
-                    "appProtocol": "https" if options.tls_secret else "http",
-                },
-            ],
-        },
-    }
+    plain: dict[str, Value] = {} if options.tls_secret else {"appProtocol": "kubernetes.io/h2c"}
+    return options.application.service(
+        [
+            {"name": "grpc", "port": options.grpc_port, "targetPort": "grpc", **plain},
+            {"name": "http", "port": options.rest_port, "targetPort": "http"},
+        ]
+    )
 
 
 def autoscaler(options: KubernetesOptions) -> dict[str, Value]:
     """As many pods as keep the wait before a run short."""
     return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": options.metadata(),
+        **options.application.head("autoscaling/v2", "HorizontalPodAutoscaler"),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": options.name},
             "minReplicas": options.replicas,
@@ -57,20 +44,7 @@ def autoscaler(options: KubernetesOptions) -> dict[str, Value]:
 
 
 def service_monitor(options: KubernetesOptions) -> dict[str, Value]:
-    """Tells Prometheus' operator to read each pod; the job is called as the Service."""
-    endpoint: dict[str, Value] = {"port": "http", "path": DEFAULT_PATH, "interval": options.scrape_interval}
-    if options.tls_secret:
-        authority: Value = {"secret": {"name": options.tls_secret, "key": TLS_AUTHORITY}}
-        endpoint |= {"scheme": "https", "tlsConfig": {"ca": authority, "serverName": f"{options.name}.{options.namespace}.svc"}}
-    if options.metrics_token_secret:
-        endpoint["authorization"] = {"credentials": {"name": options.metrics_token_secret, "key": TOKEN_KEY}}
-    return {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "ServiceMonitor",
-        "metadata": options.metadata(*options.monitor_labels),
-        "spec": {
-            "selector": {"matchLabels": options.selector},
-            "namespaceSelector": {"matchNames": [options.namespace]},
-            "endpoints": [endpoint],
-        },
-    }
+    """Has Prometheus' operator read each pod."""
+    return options.application.service_monitor(
+        DEFAULT_PATH, options.scrape_interval, options.monitor_labels, options.metrics_token_secret
+    )

@@ -1,4 +1,4 @@
-"""What runs: the list of models, the pods, and how many of them may go at once."""
+"""What runs: the list of models, and the pods."""
 
 from __future__ import annotations
 
@@ -11,42 +11,28 @@ from headrace.deploy.kubernetes.options import (
     MODELS_FILE,
     TLS_FILE,
     TLS_FOLDER,
-    USER,
     KubernetesOptions,
 )
-
-_PROBE_SECONDS = 5
+from headrace.deploy.pods import PROBE_SECONDS, resources
 
 
 def config_map(options: KubernetesOptions) -> dict[str, Value]:
     """The list of models, and other files of the server, which takes changed ones without a restart, but for batching."""
     data = {MODELS_FILE: options.models, **{FILES[flag]: text for flag, text in options.files}}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": options.metadata(), "data": data}
+    return {**options.application.head("v1", "ConfigMap"), "data": data}
 
 
 def deployment(options: KubernetesOptions) -> dict[str, Value]:
     """The pods. A new one serves before an old one goes."""
     return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": options.metadata(),
+        **options.application.head("apps/v1", "Deployment"),
         "spec": {
             # The autoscaler says how many; a number here would undo that with each `kubectl apply`.
             **({"replicas": options.replicas} if options.max_replicas == options.replicas else {}),
-            "selector": {"matchLabels": options.selector},
+            "selector": {"matchLabels": options.application.selector},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {"metadata": {"labels": options.selector}, "spec": _pod(options)},
+            "template": _pod(options),
         },
-    }
-
-
-def disruption_budget(options: KubernetesOptions) -> dict[str, Value]:
-    """One pod at a time may be taken from its node."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": options.metadata(),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": options.selector}},
     }
 
 
@@ -74,37 +60,24 @@ def arguments(options: KubernetesOptions) -> list[str]:
 
 
 def _pod(options: KubernetesOptions) -> dict[str, Value]:
-    tls: dict[str, Value] = {"name": "tls", "secret": {"secretName": options.tls_secret}}
-    return {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": options.termination_seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": 1,
-                "topologyKey": key,
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": options.selector},
-            }
-            for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
-        ],
-        "containers": [_container(options)],
-        "volumes": [
-            {"name": "models", "persistentVolumeClaim": {"claimName": options.models_claim, "readOnly": True}},
-            {"name": "config", "configMap": {"name": options.name}},
-            {"name": "cache", "emptyDir": {"sizeLimit": "4Gi"}},
-            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
-            *([tls] if options.tls_secret else []),
-        ],
-    }
+    tls: dict[str, Value] = {"name": "tls", "secret": {"secretName": options.tls_secret, "defaultMode": 0o440}}
+    volumes: list[Value] = [
+        {"name": "models", "persistentVolumeClaim": {"claimName": options.models_claim, "readOnly": True}},
+        {"name": "config", "configMap": {"name": options.name}},
+        {"name": "cache", "emptyDir": {"sizeLimit": "4Gi"}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+        *([tls] if options.tls_secret else []),
+    ]
+    spread: list[Value] = [
+        {
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": options.application.selector},
+        }
+        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+    ]
+    return options.application.template(_container(options), volumes, options.termination_seconds, topologySpreadConstraints=spread)
 
 
 def _container(options: KubernetesOptions) -> dict[str, Value]:
@@ -118,17 +91,9 @@ def _container(options: KubernetesOptions) -> dict[str, Value]:
             {"name": "grpc", "containerPort": options.grpc_port},
             {"name": "http", "containerPort": options.rest_port},
         ],
-        # A limit on processor time would stop the threads of a run in the middle of it; the request keeps neighbours apart.
-        "resources": {"requests": {"cpu": options.cpu, "memory": options.memory}, "limits": {"memory": options.memory}},
+        "resources": resources(options.cpu, options.memory),
         # The ports open when the models are loaded, so that the first probe has as long as that may take.
-        "startupProbe": _probe(options, "/livez", -(-options.startup_seconds // _PROBE_SECONDS)),
-        "livenessProbe": _probe(options, "/livez", 6),
-        "readinessProbe": _probe(options, "/readyz", 2),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        **options.application.probes(-(-options.startup_seconds // PROBE_SECONDS)),
         "volumeMounts": [
             {"name": "models", "mountPath": options.models_path, "readOnly": True},
             {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
@@ -136,13 +101,4 @@ def _container(options: KubernetesOptions) -> dict[str, Value]:
             {"name": "tmp", "mountPath": "/tmp"},
             *([tls] if options.tls_secret else []),
         ],
-    }
-
-
-def _probe(options: KubernetesOptions, path: str, failures: int) -> dict[str, Value]:
-    return {
-        "httpGet": {"path": path, "port": "http", "scheme": "HTTPS" if options.tls_secret else "HTTP"},
-        "periodSeconds": _PROBE_SECONDS,
-        "timeoutSeconds": 3,
-        "failureThreshold": failures,
     }

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from headrace.core.errors import InvalidArgumentError
 from headrace.core.yaml import Value, dump
 from headrace.deploy import checks
-from headrace.deploy.kubernetes.options import USER
 from headrace.deploy.models import MAX_BYTES
+from headrace.deploy.pods import Application, resources
 
 ROOT = "/var/lib/headrace-mirror"
 CONFIG = "/etc/headrace-mirror"
@@ -20,6 +20,8 @@ DECIDED = frozenset({*FILES, "drain_seconds", "host", "port", "root", "tls_certi
 
 _GRACE_SECONDS = 25
 _SPARE_SECONDS = 10
+_START_FAILURES = 60
+"""Of looks at a mirror that starts: the index of a large store may have to be read anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,9 @@ class MirrorDeployment:
             )
 
     @property
-    def selector(self) -> dict[str, Value]:
-        """The labels by which the pod is found."""
-        return {"app.kubernetes.io/name": "headrace-mirror", "app.kubernetes.io/instance": self.name}
-
-    def metadata(self, *labels: tuple[str, str]) -> dict[str, Value]:
-        """Of an object."""
-        return {"name": self.name, "namespace": self.namespace, "labels": {**self.selector, **dict(labels)}}
+    def application(self) -> Application:
+        """What every object is of."""
+        return Application("headrace-mirror", self.name, self.namespace, self.tls_secret)
 
 
 def arguments(mirror: MirrorDeployment) -> list[str]:
@@ -123,19 +121,16 @@ def objects(mirror: MirrorDeployment, monitored: bool = True) -> list[dict[str, 
         mirror: what is to run.
         monitored: the cluster has Prometheus' operator.
     """
-    secret: dict[str, Value] = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": mirror.metadata(),
-        "stringData": {FILES[flag]: text for flag, text in mirror.files},
-    }
+    application = mirror.application
+    data: dict[str, Value] = {FILES[flag]: text for flag, text in mirror.files}
+    monitor = application.service_monitor("/metrics", mirror.scrape_interval, mirror.monitor_labels)
     return [
-        *([secret] if mirror.files else []),
+        *([{**application.head("v1", "Secret"), "stringData": data}] if mirror.files else []),
         _network_policy(mirror),
-        _service(mirror),
+        application.service([{"name": "http", "port": mirror.port, "targetPort": "http"}]),
         _stateful_set(mirror),
-        _disruption_budget(mirror),
-        *([_service_monitor(mirror)] if monitored else []),
+        application.disruption_budget(),
+        *([monitor] if monitored else []),
     ]
 
 
@@ -151,48 +146,8 @@ def _network_policy(mirror: MirrorDeployment) -> dict[str, Value]:
     ]
     ingress: dict[str, Value] = {"ports": [{"port": "http", "protocol": "TCP"}], **({"from": sources} if sources else {})}
     return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": mirror.metadata(),
-        "spec": {"podSelector": {"matchLabels": mirror.selector}, "policyTypes": ["Ingress"], "ingress": [ingress]},
-    }
-
-
-def _service(mirror: MirrorDeployment) -> dict[str, Value]:
-    port: dict[str, Value] = {"name": "http", "port": mirror.port, "targetPort": "http"}
-    port["appProtocol"] = "https" if mirror.tls_secret else "http"
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": mirror.metadata(),
-        "spec": {"selector": mirror.selector, "ports": [port]},
-    }
-
-
-def _disruption_budget(mirror: MirrorDeployment) -> dict[str, Value]:
-    """The pod may be taken from its node: it is the only one, and a budget without room would stop each drain of a node."""
-    return {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": mirror.metadata(),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": mirror.selector}},
-    }
-
-
-def _service_monitor(mirror: MirrorDeployment) -> dict[str, Value]:
-    endpoint: dict[str, Value] = {"port": "http", "path": "/metrics", "interval": mirror.scrape_interval}
-    if mirror.tls_secret:
-        authority: Value = {"secret": {"name": mirror.tls_secret, "key": "ca.crt"}}
-        endpoint |= {"scheme": "https", "tlsConfig": {"ca": authority, "serverName": f"{mirror.name}.{mirror.namespace}.svc"}}
-    return {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "ServiceMonitor",
-        "metadata": mirror.metadata(*mirror.monitor_labels),
-        "spec": {
-            "selector": {"matchLabels": mirror.selector},
-            "namespaceSelector": {"matchNames": [mirror.namespace]},
-            "endpoints": [endpoint],
-        },
+        **mirror.application.head("networking.k8s.io/v1", "NetworkPolicy"),
+        "spec": {"podSelector": {"matchLabels": mirror.application.selector}, "policyTypes": ["Ingress"], "ingress": [ingress]},
     }
 
 
@@ -203,14 +158,12 @@ def _stateful_set(mirror: MirrorDeployment) -> dict[str, Value]:
         **({"storageClassName": mirror.storage_class} if mirror.storage_class else {}),
     }
     return {
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
-        "metadata": mirror.metadata(),
+        **mirror.application.head("apps/v1", "StatefulSet"),
         "spec": {
             "serviceName": mirror.name,
             "replicas": 1,
-            "selector": {"matchLabels": mirror.selector},
-            "template": {"metadata": {"labels": mirror.selector}, "spec": _pod(mirror)},
+            "selector": {"matchLabels": mirror.application.selector},
+            "template": _pod(mirror),
             "volumeClaimTemplates": [{"metadata": {"name": "root"}, "spec": claim}],
         },
     }
@@ -223,45 +176,14 @@ def _pod(mirror: MirrorDeployment) -> dict[str, Value]:
         if secret:
             volumes.append({"name": name, "secret": {"secretName": secret, "defaultMode": 0o440}})
             mounts.append({"name": name, "mountPath": path, "readOnly": True})
-    return {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": mirror.drain_seconds + _GRACE_SECONDS + _SPARE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [
-            {
-                "name": "mirror",
-                "image": mirror.image,
-                "args": arguments(mirror),
-                "env": [{"name": "HOME", "value": "/tmp"}],
-                "ports": [{"name": "http", "containerPort": mirror.port}],
-                "resources": {"requests": {"cpu": mirror.cpu, "memory": mirror.memory}, "limits": {"memory": mirror.memory}},
-                "startupProbe": _probe(mirror, "/livez", 60),  # the index of a large store may have to be read anew
-                "livenessProbe": _probe(mirror, "/livez", 6),
-                "readinessProbe": _probe(mirror, "/readyz", 2),
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "volumeMounts": mounts,
-            }
-        ],
-        "volumes": volumes,
+    container: dict[str, Value] = {
+        "name": "mirror",
+        "image": mirror.image,
+        "args": arguments(mirror),
+        "env": [{"name": "HOME", "value": "/tmp"}],
+        "ports": [{"name": "http", "containerPort": mirror.port}],
+        "resources": resources(mirror.cpu, mirror.memory),
+        **mirror.application.probes(_START_FAILURES),
+        "volumeMounts": mounts,
     }
-
-
-def _probe(mirror: MirrorDeployment, path: str, failures: int) -> dict[str, Value]:
-    return {
-        "httpGet": {"path": path, "port": "http", "scheme": "HTTPS" if mirror.tls_secret else "HTTP"},
-        "periodSeconds": 5,
-        "timeoutSeconds": 3,
-        "failureThreshold": failures,
-    }
+    return mirror.application.template(container, volumes, mirror.drain_seconds + _GRACE_SECONDS + _SPARE_SECONDS)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from headrace.core.errors import InvalidArgumentError
 from headrace.deploy import checks
-from headrace.deploy.systemd import USER, command_line, few_rights
+from headrace.deploy.systemd import command_line, few_rights
 
 DECIDED = frozenset({"root"})
 """Flags of the mirror that the unit itself depends on."""
@@ -16,7 +15,6 @@ STATE = "/var/lib/headrace-mirror"
 
 _GRACE_SECONDS = 25
 _SPARE_SECONDS = 10
-_MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,9 @@ class MirrorUnit:
     def __post_init__(self) -> None:
         checks.path("the executable", self.executable)
         checks.path("the root", self.root)
-        if self.user and not USER.fullmatch(self.user):
-            raise InvalidArgumentError(f"the user is {self.user!r}; expected a name of lower-case letters, digits and -_")
+        checks.user_and_memory(self.user, self.memory)
         if self.root != STATE and not self.user:
             raise InvalidArgumentError(f"the root {self.root} needs a user to whom it belongs: give --user")
-        if self.memory and not _MEMORY.fullmatch(self.memory):
-            raise InvalidArgumentError(f"the memory is {self.memory!r}; expected such as 800M or 2G")
         checks.server_flags(self.flags, DECIDED, "the mirror")
 
 
