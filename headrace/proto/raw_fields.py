@@ -34,24 +34,25 @@ class Field(NamedTuple):
     size: int
 
 
-def split(data: bytes | memoryview, field: int, what: str) -> tuple[bytes, list[tuple[int, int]]]:
+def split(data: bytes | memoryview, field: int, what: str, most: int = MAX_FIELDS) -> tuple[bytes, list[tuple[int, int]]]:
     """The message without a field, and where the values of that field stand in `data`.
 
     Args:
         data: the serialized message.
         field: the number of a field of bytes, at the top level.
         what: names the message in errors.
+        most: fields that are looked at.
 
     Returns:
         A serialized message that lacks the field, and the offset and the size in bytes of each of its values, in order.
 
     Raises:
-        DataLossError: `data` is no message, or has more than 100,000 fields.
+        DataLossError: `data` is no message, or has more than `most` fields.
     """
     kept: list[bytes | memoryview] = []
     found: list[tuple[int, int]] = []
     start = 0
-    for each in fields(data, what):
+    for each in fields(data, what, most):
         if each.number == field and each.delimited:
             found.append((each.at, each.size))
             kept.append(data[start : each.begin])
@@ -60,14 +61,14 @@ def split(data: bytes | memoryview, field: int, what: str) -> tuple[bytes, list[
     return b"".join(kept), found
 
 
-def fields(data: bytes | memoryview, what: str) -> Iterator[Field]:
+def fields(data: bytes | memoryview, what: str, most: int = MAX_FIELDS) -> Iterator[Field]:
     """The fields of a message, in order.
 
     Raises:
-        DataLossError: `data` is no message, or has more than 100,000 fields.
+        DataLossError: `data` is no message, or has more than `most` fields.
     """
     at = 0
-    for _ in range(MAX_FIELDS):
+    for _ in range(most):
         if at == len(data):
             return
         begin = at
@@ -84,4 +85,4 @@ def fields(data: bytes | memoryview, what: str) -> Iterator[Field]:
             raise DataLossError(f"{what} is damaged: field {number} at byte {begin} does not fit in its {len(data)} bytes")
         yield Field(number, kind == _DELIMITED, begin, at, size)
         at += size
-    raise DataLossError(f"{what} has more than {MAX_FIELDS} fields; send fewer")
+    raise DataLossError(f"{what} has more than {most} fields; send fewer")

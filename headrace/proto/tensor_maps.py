@@ -10,7 +10,14 @@ from headrace.proto.varint import delimited
 
 
 def join_tensors(head: bytes, field: int, tensors: Iterable[tuple[str, Array, DType | None]], content: bool = True) -> bytes:
-    """A serialized message: its other fields, then its map of tensors.
+    """A serialized message: its other fields, then its map of tensors; see `tensor_pieces`."""
+    return b"".join(tensor_pieces(head, field, tensors, content))
+
+
+def tensor_pieces(
+    head: bytes, field: int, tensors: Iterable[tuple[str, Array, DType | None]], content: bool = True
+) -> list[bytes | memoryview]:
+    """What `join_tensors` joins. Numbers that stand in memory as they do in the message are memoryviews, all else is bytes.
 
     Args:
         head: the message without the map, serialized.
@@ -28,4 +35,4 @@ def join_tensors(head: bytes, field: int, tensors: Iterable[tuple[str, Array, DT
         key = name.encode()
         entry = delimited(1, len(key)) + key + delimited(2, size)  # of the map: key and value
         pieces += [delimited(field, len(entry) + size), entry, *tensor]
-    return b"".join(pieces)
+    return pieces

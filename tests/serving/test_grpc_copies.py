@@ -18,7 +18,8 @@ from headrace.proto.tensors import from_proto, to_content_proto, to_listed_proto
 from headrace.proto.varint import put_varint
 from headrace.serving.dataplane import Prediction
 from headrace.serving.engines.base import Signature
-from headrace.serving.grpc import codec, predict_request
+from headrace.serving.grpc import predict_request
+from headrace.serving.grpc.known_answers import Answers
 
 IMAGE = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
 LIMIT = 128 << 20
@@ -62,7 +63,7 @@ def _field(number: int, content: bytes) -> bytes:
 def test_inputs_are_what_the_parser_reads(write: object, dtype: type) -> None:
     image = (IMAGE * 100).astype(dtype)
     data = serialized(x=write(image), small=write(image[:, :1, :1]))  # type: ignore[operator]
-    found = codec.inputs(predict_request.parse(data), LIMIT)
+    found = predict_request.parse(data).inputs(LIMIT)
     assert found.keys() == {"x", "small"}
     assert np.array_equal(found["x"], image)
     assert np.array_equal(found["small"], image[:, :1, :1])
@@ -74,7 +75,7 @@ def test_an_input_is_a_view_of_the_message_or_one_copy(write: object) -> None:
     views = 0
     for length in range(1, 5):  # one of four names puts the values where float32 are aligned
         data = serialized(**{"x" * length: write(IMAGE)})  # type: ignore[operator]
-        array, most = most_allocated(lambda data=data: codec.inputs(predict_request.parse(data), LIMIT).popitem()[1])
+        array, most = most_allocated(lambda data=data: predict_request.parse(data).inputs(LIMIT).popitem()[1])
         shares = np.shares_memory(array, np.frombuffer(data, np.uint8))
         assert most < (0.1 if shares else 1.1) * IMAGE.nbytes
         assert not array.flags.writeable or not shares
@@ -84,10 +85,8 @@ def test_an_input_is_a_view_of_the_message_or_one_copy(write: object) -> None:
 
 def test_an_output_is_copied_once() -> None:
     signature = Signature({}, {"y": TensorSpec(IMAGE.shape, dtypes.float32, "y")})
-    for content in (True, False):
-        made, most = most_allocated(
-            lambda content=content: codec.predict_response("m", Prediction({"y": IMAGE}, 1, "s"), signature, content)
-        )
+    for answers in (Answers(True), Answers(False)) * 2:  # the second time the form of the answer is known
+        made, most = most_allocated(lambda answers=answers: answers.write("m", Prediction({"y": IMAGE}, 1, "s"), signature))
         assert np.array_equal(from_proto(PredictResponse.FromString(made).outputs["y"]), IMAGE)
         assert most < 1.1 * IMAGE.nbytes
 
@@ -114,21 +113,21 @@ def test_what_is_of_no_usual_form_is_left_to_the_parser() -> None:
     }
     for name, data in cases.items():
         expected = from_proto(PredictRequest.FromString(data).inputs["x"])
-        assert np.array_equal(codec.inputs(predict_request.parse(data), LIMIT)["x"], expected), name
+        assert np.array_equal(predict_request.parse(data).inputs(LIMIT)["x"], expected), name
 
 
 def test_first_value_and_errors_are_those_of_the_parser() -> None:
     request = predict_request.parse(serialized(x=to_content_proto(IMAGE)))
-    assert codec.first_value(request, LIMIT, "x") == IMAGE.ravel()[0]
-    assert codec.first_value(request, LIMIT, "z") is None
+    assert request.first_value(LIMIT, "x") == IMAGE.ravel()[0]
+    assert request.first_value(LIMIT, "z") is None
     wrong = to_content_proto(IMAGE)
     wrong.tensor_shape.dim[0].size = 2
     with pytest.raises(InvalidArgumentError, match=f'input "x" holds {IMAGE.nbytes} bytes; float32 of shape'):
-        codec.inputs(predict_request.parse(serialized(x=wrong)), LIMIT)
+        predict_request.parse(serialized(x=wrong)).inputs(LIMIT)
     for dtype in (0, 20, 9_999):
         wrong.dtype = dtype
         with pytest.raises(OpError):
-            codec.inputs(predict_request.parse(serialized(x=wrong)), LIMIT)
+            predict_request.parse(serialized(x=wrong)).inputs(LIMIT)
 
 
 def test_damaged_bytes_never_give_other_values_than_the_parser() -> None:
@@ -144,9 +143,9 @@ def test_damaged_bytes_never_give_other_values_than_the_parser() -> None:
             expected = {name: from_proto(proto) for name, proto in PredictRequest.FromString(text).inputs.items()}
         except Exception:  # noqa: BLE001  whatever the parser refuses
             with pytest.raises(OpError):
-                codec.inputs(predict_request.parse(text), LIMIT)
+                predict_request.parse(text).inputs(LIMIT)
             continue
-        found = codec.inputs(predict_request.parse(text), LIMIT)
+        found = predict_request.parse(text).inputs(LIMIT)
         assert found.keys() == expected.keys()
         assert all(np.array_equal(found[name], expected[name], equal_nan=found[name].dtype.kind in "fc") for name in found)
         agreed += 1

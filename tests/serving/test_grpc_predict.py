@@ -167,7 +167,7 @@ class TestRefusals:
         def fail(*_: object) -> None:
             raise LookupError("secret")
 
-        monkeypatch.setattr("headrace.serving.grpc.codec.predict_response", fail)
+        monkeypatch.setattr("headrace.serving.grpc.known_answers.predict_pieces", fail)
         code, message = client.refusal("Predict", predict_request(x=X))
         assert (code, "secret" in message) == ("INTERNAL", False)
         assert "LookupError: secret" in caplog.text

@@ -20,8 +20,10 @@ from headrace.serving import inference
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.examples import first_value, of_input
-from headrace.serving.grpc import codec, describe, predict_request, results
+from headrace.serving.grpc import codec, describe, results
 from headrace.serving.grpc.calls import Call, Method
+from headrace.serving.grpc.known_answers import Answers
+from headrace.serving.grpc.known_requests import Forms
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.predict_request import Request
 from headrace.serving.models import ModelSpec
@@ -45,6 +47,8 @@ class PredictionService:
         self._models = dataplane.models
         self._options = options
         self._control = control
+        self._forms = Forms()
+        self._answers = Answers(options.tensor_content)
 
     def methods(self) -> dict[str, Method]:
         """The methods, by path."""
@@ -58,30 +62,30 @@ class PredictionService:
 
     def predict(self, data: bytes, call: Call) -> bytes:
         """Runs one signature; raises what Dataplane.predict does, and InvalidArgumentError for what is no PredictRequest."""
-        request = predict_request.parse(data)
-        spec = codec.model_spec(request.proto)
+        request = self._forms.read(data)
+        spec = request.spec
         call.model = spec.name
-        call.context.first_value = functools.partial(codec.first_value, request, self._options.max_message_bytes)
+        call.context.first_value = functools.partial(request.first_value, self._options.max_message_bytes)
         with self._dataplane.acquire(spec, call.context) as handle:
             pending = self._begin(handle, spec, request, call)
         return pending.result()
 
     def start_predict(self, data: bytes, call: Call) -> Pending[bytes] | None:
         """Queues a request for a signature that is batched; None where a run would begin at once. Raises what `predict` does."""
-        request = predict_request.parse(data)
-        spec = codec.model_spec(request.proto)
+        request = self._forms.read(data)
+        spec = request.spec
         call.model = spec.name
-        call.context.first_value = functools.partial(codec.first_value, request, self._options.max_message_bytes)
+        call.context.first_value = functools.partial(request.first_value, self._options.max_message_bytes)
         with self._dataplane.acquire(spec, call.context) as handle:
             if handle.batcher(spec.signature or DEFAULT_SIGNATURE) is None:
                 return None
             return self._begin(handle, spec, request, call)
 
     def _begin(self, handle: Handle, spec: ModelSpec, request: Request, call: Call) -> Pending[bytes]:
-        inputs = codec.inputs(request, self._options.max_message_bytes)
-        pending = self._dataplane.start(handle, spec.signature, inputs, request.proto.output_filter, "Predict", call.context)
-        signatures, content = handle.signatures, self._options.tensor_content
-        return pending.then(lambda made: codec.predict_response(spec.name, made, signatures[made.signature], content))
+        inputs = request.inputs(self._options.max_message_bytes)
+        pending = self._dataplane.start(handle, spec.signature, inputs, request.output_filter, "Predict", call.context)
+        signatures = handle.signatures
+        return pending.then(lambda made: self._answers.write(spec.name, made, signatures[made.signature]))
 
     def classify(self, request: Any, call: Call) -> Any:
         """Classes and scores of tf.Examples; raises what inference.classify does."""
