@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -27,7 +27,8 @@ from headrace.serving.access.certificates import names_of_context
 from headrace.serving.access.errors import RateLimitedError
 from headrace.serving.access.gate import Gate
 from headrace.serving.access.policy import Credentials
-from headrace.serving.batching.requests import priority_of
+from headrace.serving.batching.batcher import Batcher
+from headrace.serving.batching.requests import DEFAULT_PRIORITY, priority_of
 from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
 from headrace.serving.grpc.errors import details, grpc_status, trailers
@@ -43,6 +44,7 @@ _PROTOCOL = "GRPC"
 _FOREVER_SECONDS = 1e9
 """gRPC says more than that when there is no deadline."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R", bound="bytes | OpError")
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
@@ -53,20 +55,25 @@ class Call:
 
     Args:
         rpc: gRPC's own context of the call.
+        hold: see below.
 
     Attributes:
         context: its circumstances; the metadata `priority`, such as `u=1`, is its urgency.
         model: the name that the request gives, for the metrics.
+        hold: to be told of the batcher that the request is about to be queued at.
     """
 
-    __slots__ = ("_metadata", "_rpc", "context", "model")
+    __slots__ = ("_metadata", "_rpc", "context", "hold", "model")
 
-    def __init__(self, rpc: Any) -> None:
+    def __init__(self, rpc: Any, hold: Callable[[Batcher], None] | None = None) -> None:
         self._rpc = rpc
+        self.hold = hold
         left = rpc.time_remaining()
         deadline = time.monotonic() + left if left is not None and left < _FOREVER_SECONDS else math.inf
-        self._metadata = functools.partial(_metadata, rpc)  # no method of this object, which would keep itself alive by it
-        self.context = RequestContext(deadline, priority_of(self._metadata("priority")), _PROTOCOL, self._metadata)
+        metadata = dict(reversed(rpc.invocation_metadata()))  # of a name that is there twice the first counts
+        self._metadata = functools.partial(_metadata, metadata)
+        priority = priority_of(self._metadata("priority")) if "priority" in metadata else DEFAULT_PRIORITY
+        self.context = RequestContext(deadline, priority, _PROTOCOL, self._metadata)
         self.model = ""
 
     def check(self) -> None:
@@ -92,8 +99,8 @@ class Call:
             self._rpc.send_initial_metadata(tuple(self.context.answer_headers.items()))
 
 
-def _metadata(rpc: Any, name: str) -> str:
-    return next((str(value) for key, value in rpc.invocation_metadata() if key == name), "")
+def _metadata(metadata: Mapping[str, str | bytes], name: str) -> str:
+    return str(metadata.get(name, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,34 +151,44 @@ class Answering:
         started = self._enter()
         return self._leave(method, call, started, self._outcome(method, data, call))
 
-    def start(self, method: Method, data: bytes, rpc: Any, done: Callable[[bytes | OpError], None]) -> Callable[[], None] | None:
-        """Begins an answer; `done` is told it, on whichever thread it is made.
+    def start(
+        self,
+        method: Method,
+        data: bytes,
+        rpc: Any,
+        done: Callable[[bytes | OpError], None],
+        hold: Callable[[Batcher], None] | None = None,
+    ) -> Callable[[], None] | None:
+        """Begins an answer; `done` is told it, on whichever thread it is made. `hold` is told where the request will be queued.
 
         Returns:
             What is to be called if the client goes away. None: nothing was begun, since this request needs `answer`, and a thread.
         """
         if method.start is None:
             return None
-        begin = method.start
-        call = Call(rpc)
+        started = time.perf_counter()
+        call = Call(rpc, hold)
         self._trace(call)
-
-        def begin_admitted() -> Pending[bytes] | None:
-            self._admit(method, call, data, look=True)  # if nothing is begun, `answer` admits it again
-            return _checked(call, begin, read(method.request, data))
-
-        begun = _guarded(begin_admitted)
+        begun = _guarded(self._begin, method, data, call)
         if begun is None:
             return None
-        if not isinstance(begun, OpError):
-            self._count(call, data)
-        started = self._enter()
+        self._metrics.in_flight(_PROTOCOL, 1)
         if isinstance(begun, OpError):
             done(self._leave(method, call, started, begun))
             return _nothing
-        pending = begun
-        pending.when_done(lambda: done(self._leave(method, call, started, _guarded(pending.result))))
-        return pending.cancel
+        self._count(call, data)
+        begun.when_done(functools.partial(self._end, method, call, started, begun, done))
+        return begun.cancel
+
+    def _begin(self, method: Method, data: bytes, call: Call) -> Pending[bytes] | None:
+        self._admit(method, call, data, look=True)  # if nothing is begun, `answer` admits it again
+        assert method.start is not None
+        return _checked(call, method.start, read(method.request, data))
+
+    def _end(
+        self, method: Method, call: Call, started: float, pending: Pending[bytes], done: Callable[[bytes | OpError], None]
+    ) -> None:
+        done(self._leave(method, call, started, _guarded(pending.result)))
 
     def refuse(self, method: Method, error: OpError) -> OpError:
         """Counts a call that is not answered."""
@@ -181,7 +198,7 @@ class Answering:
     def refusal(self, rpc: Any, method: Method | None = None) -> OpError | None:
         """Why a call is not let in, whatever its request; None for one that is, which counts against its caller's limit."""
         call = Call(rpc)
-        made = _guarded(lambda: self._admit(method, call, b""))
+        made = _guarded(self._admit, method, call, b"")
         return self._noted(call, made) if isinstance(made, OpError) else None
 
     def turns_away(self, metadata: Any) -> bool:
@@ -355,10 +372,10 @@ def _checked(call: Call, answer: Callable[[Any, Call], T], request: Any) -> T:
     return answer(request, call)
 
 
-def _guarded(make: Callable[[], T]) -> T | OpError:
+def _guarded(make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | OpError:
     """What `make` makes, or what went wrong."""
     try:
-        return make()
+        return make(*args, **kwargs)
     except OpError as error:
         return error
     except Exception:  # a fault of ours: its traceback is for the log, not for the client

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.core.errors import CODES, InternalError, InvalidArgumentError, OpError, ResourceExhaustedError, UnavailableError
+from headrace.serving.batching.batcher import Batcher
 from headrace.serving.grpc.calls import Answering, Method
 from headrace.serving.grpc.errors import details, trailers
 from headrace.serving.grpc.options import GrpcOptions
@@ -25,11 +26,12 @@ from headrace.serving.workers import Workers
 
 if TYPE_CHECKING:
     from pygrpc_native import NativeGrpcFront
+    from pygrpc_native._native import DetailedEvent
 
 logger = logging.getLogger(__name__)
 
-EVENTS = 256
-"""Calls taken at once."""
+EVENTS = 64
+"""Calls taken at once; no batch of theirs runs before the last one is begun."""
 SMALL_BYTES = 16 << 10
 """Of requests that are read on the thread that takes them; to hand one on costs more than to read so much."""
 _LOOK_SECONDS = 0.02
@@ -97,6 +99,25 @@ class _Rpc:
         """It is answered. What would call it off is let go: it knows this object, and both would stay until a collection."""
         self._ended = True
         self._leave = None
+
+
+class _Bunch:
+    """Calls that were taken together and are begun one after the other: no batch runs before the last one is queued."""
+
+    def __init__(self) -> None:
+        self._held: list[Batcher] = []
+
+    def hold(self, batcher: Batcher) -> None:
+        """Has a batcher wait until the end."""
+        if batcher not in self._held:
+            self._held.append(batcher)
+            batcher.hold()
+
+    def end(self) -> None:
+        """All are begun."""
+        for batcher in self._held:
+            batcher.resume()
+        self._held.clear()
 
 
 class NativeFront:
@@ -175,19 +196,28 @@ class NativeFront:
 
     def _receive(self) -> None:
         while (events := self._front.recv_batch_details(EVENTS)) is not None:
-            for _, number, method, data, _, told in events:
-                if data is None or told is None:
-                    rpc = self._calls.get(number)
-                    if rpc is not None:
-                        rpc.gone()
-                    continue
-                try:
-                    self._take(number, self._methods[method], data, _Rpc(*told))
-                except Exception:  # this thread has the calls of all clients
-                    logger.exception("taking a call failed")
-                    self._front.fail(number, CODES[InternalError.code], "the server failed to answer this request")
+            bunch = _Bunch() if len(events) > 1 else None
+            try:
+                self._take_all(events, bunch.hold if bunch is not None else None)
+            finally:
+                if bunch is not None:
+                    bunch.end()
 
-    def _take(self, number: int, method: Method, data: bytes, rpc: _Rpc) -> None:
+    def _take_all(self, events: Sequence[DetailedEvent], hold: Callable[[Batcher], None] | None) -> None:
+        for _, number, method, data, _, told in events:
+            if data is None or told is None:
+                rpc = self._calls.get(number)
+                if rpc is not None:
+                    rpc.gone()
+                continue
+            try:
+                self._take(number, self._methods[method], data, _Rpc(*told), hold)
+            except Exception:  # this thread has the calls of all clients
+                logger.exception("taking a call failed")
+                self._calls.pop(number, None)
+                self._front.fail(number, CODES[InternalError.code], "the server failed to answer this request")
+
+    def _take(self, number: int, method: Method, data: bytes, rpc: _Rpc, hold: Callable[[Batcher], None] | None) -> None:
         """Begins the answer to a call, here or on a worker."""
         self._calls[number] = rpc
         done = functools.partial(self._give, number, rpc)
@@ -195,15 +225,22 @@ class NativeFront:
             done(UnavailableError("the server is ending; ask another one"))
         elif len(data) > self._max_message_bytes:
             done(ResourceExhaustedError(f"the request has {len(data)} bytes; at most {self._max_message_bytes} are taken"))
-        elif len(data) > SMALL_BYTES or not self._begin(method, data, rpc, done):
+        elif len(data) > SMALL_BYTES or not self._begin(method, data, rpc, done, hold):
             try:
                 self._workers.submit(functools.partial(self._work, method, data, rpc, done))
             except UnavailableError as error:
                 done(self._answering.refuse(method, error))
 
-    def _begin(self, method: Method, data: bytes, rpc: _Rpc, done: Callable[[bytes | OpError], None]) -> bool:
+    def _begin(
+        self,
+        method: Method,
+        data: bytes,
+        rpc: _Rpc,
+        done: Callable[[bytes | OpError], None],
+        hold: Callable[[Batcher], None] | None = None,
+    ) -> bool:
         """True when the call waits for a batch, or is answered; false when it needs a thread."""
-        leave = self._answering.start(method, data, rpc, done)
+        leave = self._answering.start(method, data, rpc, done, hold)
         if leave is None:
             return False
         rpc.begun(leave)
@@ -220,8 +257,10 @@ class NativeFront:
         if isinstance(response, OpError):
             told = [each for each in trailers(response) if not each[0].startswith("grpc-")]  # it keeps those names to itself
             self._front.fail(number, CODES[response.code], details(response), trailing_metadata=(*rpc.headers, *told))
-        else:
+        elif rpc.headers:
             self._front.respond(number, response, initial_metadata=rpc.headers)
+        else:
+            self._front.respond(number, response)
 
 
 def _listen(target: str, paths: Sequence[str], shared: bool) -> NativeGrpcFront:

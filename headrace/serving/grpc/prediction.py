@@ -77,8 +77,11 @@ class PredictionService:
         call.model = spec.name
         call.context.first_value = functools.partial(request.first_value, self._options.max_message_bytes)
         with self._dataplane.acquire(spec, call.context) as handle:
-            if handle.batcher(spec.signature or DEFAULT_SIGNATURE) is None:
+            batcher = handle.batcher(spec.signature or DEFAULT_SIGNATURE)
+            if batcher is None:
                 return None
+            if call.hold is not None:
+                call.hold(batcher)
             return self._begin(handle, spec, request, call)
 
     def _begin(self, handle: Handle, spec: ModelSpec, request: Request, call: Call) -> Pending[bytes]:

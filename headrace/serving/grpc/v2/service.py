@@ -72,8 +72,11 @@ class InferenceService:
             if not handle.has_batches:
                 return None
             request = parse(data, named)
-            if handle.batcher(request.signature or DEFAULT_SIGNATURE) is None:
+            batcher = handle.batcher(request.signature or DEFAULT_SIGNATURE)
+            if batcher is None:
                 return None
+            if call.hold is not None:
+                call.hold(batcher)
             return self._begin(handle, named, request, call, started)
 
     def _begin(self, handle: Handle, named: Named, request: InferRequest, call: Call, started: float) -> Pending[bytes]:
