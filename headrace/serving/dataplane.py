@@ -7,21 +7,22 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from headrace.core.errors import DeadlineExceededError, FailedPreconditionError, InternalError, OpError, ResourceExhaustedError
+from headrace.core.errors import DeadlineExceededError, InternalError, OpError, ResourceExhaustedError
 from headrace.core.log_lines import fields
-from headrace.serving.batching.tensors import Outputs
+from headrace.serving.batching.batcher import Batcher
+from headrace.serving.batching.tensors import Layout, Outputs
 from headrace.serving.cache import ResponseCache, digest
-from headrace.serving.checks import check_inputs, check_method, complete_inputs, wanted_outputs
+from headrace.serving.checks import check_inputs
 from headrace.serving.context import RequestContext
 from headrace.serving.digests import HEADER
-from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array
+from headrace.serving.engines.base import Array
 from headrace.serving.metrics import UNKNOWN_MODEL, ServingMetrics
 from headrace.serving.models import Models, ModelSpec
-from headrace.serving.pending import Pending, completed
+from headrace.serving.pending import Pending
+from headrace.serving.promise import Promise, kept
 from headrace.serving.runs import AnswerListener, Run, RunListener, tell, tell_answer
 from headrace.serving.servable import Handle
 from headrace.serving.traces import timeline
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prediction:
     """What a run returned, and which version and signature ran."""
 
@@ -40,16 +41,25 @@ class Prediction:
     signature: str
 
 
-@dataclass(frozen=True, slots=True)
 class _Call:
-    """A request for one signature: what is to be run, and under what circumstances."""
+    """A request for one signature: what is to be run, and under what circumstances.
 
-    handle: Handle
-    name: str
-    inputs: Mapping[str, Array]
-    api: str
-    context: RequestContext
-    started: float = field(default_factory=time.perf_counter)
+    Attributes:
+        wanted: the outputs that are to be answered.
+        key: that its answer is kept under; None where it is not kept.
+    """
+
+    __slots__ = ("api", "context", "handle", "inputs", "key", "name", "started", "wanted")
+
+    def __init__(self, handle: Handle, name: str, inputs: Mapping[str, Array], api: str, context: RequestContext) -> None:
+        self.handle = handle
+        self.name = name
+        self.inputs = inputs
+        self.api = api
+        self.context = context
+        self.wanted: Sequence[str] = ()
+        self.key: bytes | None = None
+        self.started = time.perf_counter()
 
 
 Route = Callable[[ModelSpec, RequestContext], Handle]
@@ -133,7 +143,7 @@ class Dataplane:
         """
         context = context or RequestContext()
         with self.acquire(spec, context) as handle:
-            return self._start(_Call(handle, spec.signature, inputs, "Predict", context), output_filter, wait=True).result()
+            return self.start(handle, spec.signature, inputs, output_filter, "Predict", context, wait=True).result()
 
     def start(
         self,
@@ -143,70 +153,85 @@ class Dataplane:
         output_filter: Sequence[str],
         api: str,
         context: RequestContext,
+        wait: bool = False,
     ) -> Pending[Prediction]:
         """Runs one signature of a version that the caller holds, or queues a request that is batched; see `predict`.
 
-        The caller may give its handle back right away. `api` is what metrics call the request.
+        The caller may give its handle back right away, and must not change the inputs any more. `api` is what metrics call the
+        request. `wait` says that the caller is going to wait for the answer on this thread, which then may run the batch.
         """
-        return self._start(_Call(handle, name, inputs, api, context), output_filter, wait=False)
-
-    def _start(self, call: _Call, output_filter: Sequence[str], wait: bool) -> Pending[Prediction]:
-        """Checks and begins a request. `wait` says that the caller is going to wait for it."""
-        timeline.end(call.context.timeline, timeline.DECODE)
+        call = _Call(handle, name, inputs, api, context)
+        trace = context.timeline
+        if trace is not None:
+            trace.end(timeline.DECODE)
         try:
-            call, wanted = _checked(call, output_filter)
-            key = None
-            if self._cache is not None and self._cache.covers(call.handle.model, call.name):
-                key = digest(call.handle.load, call.name, call.inputs)
-                kept = self._cache.get(call.handle.model, call.name, key)
-                if kept is not None:
-                    return Pending(completed(kept), functools.partial(self._answer, call, wanted))
-            begun = self._begin(call, wait)
+            plan = handle.plan(name)
+            call.name = plan.name
+            call.inputs, layout = plan.check(inputs)
+            call.wanted = plan.wanted(output_filter)
+            _check_time(context.deadline)
+            if self._cache is not None and self._cache.covers(handle.model, call.name):
+                call.key = digest(handle.load, call.name, call.inputs)
+                found = self._cache.get(handle.model, call.name, call.key)
+                if found is not None:
+                    return Pending(kept(found), functools.partial(self._answer, call))
+            begun = self._begin(call, plan.batcher, layout, wait)
         except OpError as error:
             self._tell(call, {}, error)
             raise
-        return Pending(begun, functools.partial(self._finish, call, wanted, key), call.context.deadline)
+        return Pending(begun, functools.partial(self._finish, call), context.deadline)
 
-    def _begin(self, call: _Call, wait: bool) -> Future[Outputs]:
+    def _begin(self, call: _Call, batcher: Batcher | None, layout: Layout | None, wait: bool) -> Promise[Outputs]:
         """Queues a request that is batched and runs any other."""
-        batcher = call.handle.batcher(call.name)
-        if batcher is None:
-            timeline.begin(call.context.timeline, timeline.RUN)
-            return completed(_guarded(call.handle, call.name, lambda: call.handle.run(call.name, call.inputs)))
         context = call.context
-        timeline.begin(context.timeline, timeline.BATCH)
-        begun = context.timeline.batch_begun if context.timeline is not None else None
-        future = batcher.submit(call.name, call.inputs, context.deadline, context.priority, lend_thread=wait, begun=begun)
-        kept = call.handle.keep()
-        future.add_done_callback(lambda _: kept.release())
-        return future
+        trace = context.timeline
+        if batcher is None:
+            if trace is not None:
+                trace.begin(timeline.RUN)
+            return kept(_guarded(call.handle, call.name, lambda: call.handle.run(call.name, call.inputs)))
+        begun = None
+        if trace is not None:
+            trace.begin(timeline.BATCH)
+            begun = trace.batch_begun
+        return batcher.submit(call.name, call.inputs, context.deadline, context.priority, wait, begun, layout)
 
-    def _finish(self, call: _Call, wanted: Sequence[str], key: bytes | None, get: Callable[[], Outputs]) -> Prediction:
+    def _finish(self, call: _Call, outputs: Outputs | None, error: Exception | None) -> Prediction:
         """The answer to a request that has run; the run is counted and kept."""
-        try:
-            outputs = _guarded(call.handle, call.name, get)
-            timeline.end(call.context.timeline, timeline.RUN)
-        except OpError as error:
-            self._tell(call, {}, error)
-            raise
-        self._metrics.ran(call.handle.model, call.handle.version, call.api, time.perf_counter() - call.started)
-        prediction = self._answer(call, wanted, lambda: outputs)
-        if key is not None and self._cache is not None:
-            self._cache.put(key, outputs)
+        handle = call.handle
+        if outputs is None:
+            failure = _named(handle, call.name, error or AssertionError("no outputs"))
+            self._tell(call, {}, failure)
+            try:
+                raise failure
+            finally:
+                del failure, error  # which have this frame in their tracebacks
+        trace = call.context.timeline
+        if trace is not None:
+            trace.end(timeline.RUN)
+        self._metrics.ran(handle.model, handle.version, call.api, time.perf_counter() - call.started)
+        prediction = self._answer(call, outputs, None)
+        if call.key is not None and self._cache is not None:
+            self._cache.put(call.key, outputs)
         return prediction
 
-    def _answer(self, call: _Call, wanted: Sequence[str], get: Callable[[], Outputs]) -> Prediction:
+    def _answer(self, call: _Call, outputs: Outputs | None, _: Exception | None) -> Prediction:
         """What a request wants of the outputs."""
-        outputs = get()
-        missing = [output for output in wanted if output not in outputs]
-        if missing:
-            model = f"model {call.handle.model} version {call.handle.version}"
+        outputs = outputs or {}
+        handle, wanted = call.handle, call.wanted
+        try:
+            found = {name: outputs[name] for name in wanted}
+        except KeyError:
+            missing = [name for name in wanted if name not in outputs]
+            model = f"model {handle.model} version {handle.version}"
             error = InternalError(f"{model} did not return {missing} of signature {call.name!r}")
             self._tell(call, {}, error)
-            raise error
-        self._tell(call, {call.name: outputs}, None)
-        timeline.begin(call.context.timeline, timeline.ENCODE)
-        return Prediction({output: outputs[output] for output in wanted}, call.handle.version, call.name)
+            raise error from None
+        if self.listeners:
+            self._tell(call, {call.name: outputs}, None)
+        trace = call.context.timeline
+        if trace is not None:
+            trace.begin(timeline.ENCODE)
+        return Prediction(found, handle.version, call.name)
 
     def run_together(
         self, handle: Handle, names: Sequence[str], inputs: Mapping[str, Array], context: RequestContext
@@ -263,24 +288,6 @@ class Dataplane:
         self._metrics.examples(handle.model, count)
 
 
-def _checked(call: _Call, output_filter: Sequence[str]) -> tuple[_Call, list[str]]:
-    """A request with its signature named and its defaults filled in, and the outputs that it wants.
-
-    Raises:
-        OpError: it does not match the signature, or comes too late; see Dataplane.predict.
-    """
-    name = call.name or DEFAULT_SIGNATURE
-    signature = call.handle.signatures.get(name)
-    if signature is None:
-        raise FailedPreconditionError(f'Serving signature key "{name}" not found.')
-    if call.handle.check_methods:
-        check_method(signature)
-    inputs = complete_inputs(signature, call.inputs)
-    wanted = wanted_outputs(signature, output_filter)
-    _check_time(call.context.deadline)
-    return replace(call, name=name, inputs=inputs), wanted
-
-
 def _check_time(deadline: float) -> None:
     if time.monotonic() > deadline:
         raise DeadlineExceededError("the time for this request ran out before the model could run")
@@ -290,11 +297,20 @@ def _guarded(handle: Handle, name: str, run: Callable[[], T]) -> T:
     """`run()`, where whatever a model raises becomes an OpError."""
     try:
         return run()
-    except OpError:
-        raise
-    except MemoryError as error:
-        raise ResourceExhaustedError(f"not enough memory to run model {handle.model}; send a smaller batch") from error
-    except Exception as error:  # anything may come out of a model; the caller gets a named error, the log the traceback
+    except Exception as error:  # noqa: BLE001  anything may come out of a model
+        raise _named(handle, name, error)  # noqa: B904  it has its cause
+
+
+def _named(handle: Handle, name: str, error: Exception) -> OpError:
+    """The error that the caller gets for what a model raised; the log gets the traceback of one that nobody foresaw."""
+    if isinstance(error, OpError):
+        return error
+    named: OpError
+    if isinstance(error, MemoryError):
+        named = ResourceExhaustedError(f"not enough memory to run model {handle.model}; send a smaller batch")
+    else:
         details = fields(model=handle.model, version=handle.version, signature=name)
-        logger.exception("a run failed", extra=details)
-        raise InternalError(f"model {handle.model} version {handle.version} failed: {type(error).__name__}: {error}") from error
+        logger.error("a run failed", exc_info=error, extra=details)
+        named = InternalError(f"model {handle.model} version {handle.version} failed: {type(error).__name__}: {error}")
+    named.__cause__ = error
+    return named

@@ -123,6 +123,8 @@ class ModelLifecycle:
         self._on_warm_up = on_warm_up
         self._lock = threading.Lock()
         self._versions: dict[int, _Version] = {}
+        self._latest: Servable | None = None
+        """The highest AVAILABLE version, kept at hand for requests."""
         self._next_scan = 0.0
         self._rescan = False
         self._complaint = ""
@@ -135,9 +137,17 @@ class ModelLifecycle:
 
     def acquire(self, version: int | None = None) -> Handle | None:
         """A handle on `version`, or on the highest AVAILABLE one; None when there is none."""
-        with self._lock:
-            found = [v for v in self._versions.values() if v.state is State.AVAILABLE and version in (None, v.number)]
-            servable = max(found, key=lambda v: v.number).servable if found else None
+        if version is None:
+            latest = self._latest
+            handle = latest.acquire() if latest is not None else None
+            if handle is not None:
+                return handle
+        with self._lock:  # or a version has just gone, and another one has its place
+            if version is None:
+                servable = self._latest
+            else:
+                found = self._versions.get(version)
+                servable = found.servable if found is not None and found.state is State.AVAILABLE else None
             return servable.acquire() if servable is not None else None
 
     def statuses(self) -> list[VersionStatus]:
@@ -340,6 +350,7 @@ class ModelLifecycle:
         seconds = time.monotonic() - started
         with self._lock:
             version.servable, version.error, version.failures, version.state = servable, None, 0, State.AVAILABLE
+            self._latest = self._highest()
         logger.info("available", extra=fields(model=self.name, version=version.number, seconds=round(seconds, 3)))
         if self._on_load is not None:
             self._on_load(self.name, version.number, seconds, None)
@@ -377,8 +388,11 @@ class ModelLifecycle:
 
     def _serving(self) -> Servable | None:
         """The highest version now serving."""
-        with self._lock:
-            serving = [v for v in self._versions.values() if v.state is State.AVAILABLE and v.servable is not None]
+        return self._latest
+
+    def _highest(self) -> Servable | None:
+        """The highest AVAILABLE version; the lock is held."""
+        serving = [v for v in self._versions.values() if v.state is State.AVAILABLE and v.servable is not None]
         return max(serving, key=lambda v: v.number).servable if serving else None
 
     def _failed(self, version: _Version, error: OpError, seconds: float, last: bool = False) -> None:
@@ -410,6 +424,7 @@ class ModelLifecycle:
         assert version.servable is not None
         with self._lock:
             version.state = State.UNLOADING
+            self._latest = self._highest()
             version.servable.retire(self._wake.set)
         logger.info("draining", extra=fields(model=self.name, version=version.number))
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import math
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from headrace.core.errors import CancelledError, DeadlineExceededError, OpError
 from headrace.serving.batching.tensors import Outputs
+from headrace.serving.promise import Promise
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+Finish: TypeAlias = Callable[[Outputs | None, Exception | None], T]
+"""Makes an answer of the model's outputs; or is given what the model raised, or what ended the wait, and raises an OpError."""
 
 _TOO_LATE = "the time for this request ran out before the model had run"
 
@@ -24,34 +28,35 @@ class Pending(Generic[T]):
     """What a caller waits on: `result()` on a thread, `await` on an event loop. One of them, once.
 
     Args:
-        future: will hold the model's outputs.
-        finish: makes the answer; gets a function that returns the outputs or raises what the model raised, or what ended the wait.
+        promise: of the model's outputs.
+        finish: makes the answer.
         deadline: in `time.monotonic()` seconds; `result` waits no longer.
     """
 
-    def __init__(self, future: Future[Outputs], finish: Callable[[Callable[[], Outputs]], T], deadline: float = math.inf) -> None:
-        self._future = future
+    __slots__ = ("_deadline", "_finish", "_promise")
+
+    def __init__(self, promise: Promise[Outputs], finish: Finish[T], deadline: float = math.inf) -> None:
+        self._promise = promise
         self._finish = finish
         self._deadline = deadline
 
     def then(self, change: Callable[[T], S]) -> Pending[S]:
         """The same wait with another answer: what `change` makes of the first one."""
-        return Pending(self._future, lambda get: change(self._finish(get)), self._deadline)
+        finish = self._finish
+        return Pending(self._promise, lambda outputs, error: change(finish(outputs, error)), self._deadline)
 
     @property
     def done(self) -> bool:
         """True when `result` does not wait."""
-        return self._future.done()
+        return self._promise.done
 
     def when_done(self, call: Callable[[], None]) -> None:
         """Has `call` called once `result` does not wait, on the thread that ends the wait; at once where there is none."""
-        calls = [call]
-        # A future keeps its callbacks. This one is let go, since `call` mostly knows this object, and with it the future.
-        self._future.add_done_callback(lambda _: calls.pop()())
+        self._promise.when_done(call)
 
     def cancel(self) -> None:
         """Says that nobody waits any more: a run that has not begun is called off, and `result` raises CancelledError."""
-        self._future.cancel()
+        self._promise.cancel()
 
     def result(self) -> T:
         """Waits for the answer.
@@ -60,15 +65,20 @@ class Pending(Generic[T]):
             DeadlineExceededError: it did not come in time. A run that has not begun is called off.
             OpError: whatever the run failed with.
         """
-        if not math.isinf(self._deadline):
-            with contextlib.suppress(Exception):  # a failed run's error comes out below
-                self._future.exception(max(0.0, self._deadline - time.monotonic()))
-            if not self._future.done():
-                self._future.cancel()
-                return self._finish(functools.partial(_fail, DeadlineExceededError(_TOO_LATE)))
-        if self._future.cancelled():
-            return self._finish(functools.partial(_fail, self._given_up()))
-        return self._finish(self._future.result)
+        promise = self._promise
+        if not promise.done:
+            left = None if math.isinf(self._deadline) else self._deadline - time.monotonic()
+            if not promise.wait(left):
+                promise.cancel()
+                return self._finish(None, DeadlineExceededError(_TOO_LATE))
+        return self._end()
+
+    def _end(self) -> T:
+        """The answer, once the wait is over."""
+        promise = self._promise
+        if promise.cancelled:
+            return self._finish(None, self._given_up())
+        return self._finish(promise.value, promise.error)
 
     def _given_up(self) -> OpError:
         """Why a wait ended without an answer."""
@@ -77,36 +87,59 @@ class Pending(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         """Waits as `result` does, but without a deadline: the event loop has timeouts of its own."""
-        if not self._future.done():
-            loop = asyncio.get_running_loop()
-            waiter = loop.create_future()
-            self._future.add_done_callback(lambda _: _tell(loop, waiter))
+        if not self._promise.done:
+            waiter, wake = _mailbox().waiter()
+            self._promise.when_done(wake)
             try:
                 yield from waiter
             except asyncio.CancelledError:
-                self._future.cancel()
+                self._promise.cancel()
                 with contextlib.suppress(OpError):  # whoever cancelled says what came of it
-                    self._finish(functools.partial(_fail, self._given_up()))
+                    self._finish(None, self._given_up())
                 raise
-        return self._finish(self._future.result)
+        return self._end()
 
 
-def _fail(error: OpError) -> NoReturn:
-    raise error
+class _Mailbox:
+    """Wakes those who wait on one event loop. A call from another thread costs it a system call, so there is one for a whole batch.
+
+    Args:
+        loop: the one that runs on this thread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._ready: deque[asyncio.Future[None]] = deque()
+        self._called = False
+
+    def waiter(self) -> tuple[asyncio.Future[None], Callable[[], None]]:
+        """What to wait on, and what ends that wait, from any thread."""
+        waiter = self.loop.create_future()
+
+        def wake() -> None:
+            self._ready.append(waiter)
+            if not self._called:
+                self._called = True
+                with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile; nobody waits any more
+                    self.loop.call_soon_threadsafe(self._deliver)
+
+        return waiter, wake
+
+    def _deliver(self) -> None:
+        self._called = False  # first of all: who comes from now on has the loop called again
+        while self._ready:
+            waiter = self._ready.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[None]) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile; nobody waits any more
-        loop.call_soon_threadsafe(_wake, waiter)
+_mailboxes = threading.local()
 
 
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
-
-
-def completed(outputs: Outputs) -> Future[Outputs]:
-    """A future that is done already."""
-    future: Future[Outputs] = Future()
-    future.set_result(outputs)
-    return future
+def _mailbox() -> _Mailbox:
+    """That of the event loop that runs on this thread."""
+    loop = asyncio.get_running_loop()
+    found: _Mailbox | None = getattr(_mailboxes, "own", None)
+    if found is None or found.loop is not loop:
+        found = _mailboxes.own = _Mailbox(loop)
+    return found

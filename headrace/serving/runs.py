@@ -14,7 +14,7 @@ from headrace.serving.engines.base import Array
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Run:
     """A request that a version of a model has answered or refused.
 

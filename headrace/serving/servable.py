@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
-from headrace.core.errors import OpError
+from headrace.core.errors import FailedPreconditionError, OpError
 from headrace.serving.batching.batcher import Batcher
 from headrace.serving.batching.versions import VersionBatching
-from headrace.serving.engines.base import Array, LoadedModel, Signature
+from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array, LoadedModel, Signature
+from headrace.serving.plans import Plan
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 """The input shapes of one run, by input name."""
@@ -79,6 +80,7 @@ class Servable:
         self.memory_bytes = loaded.memory_bytes
         self._loaded = loaded
         self._lock = threading.Lock()
+        self._handle: Handle | None = None
         self._handles = 0
         self._when_idle: Callable[[], None] | None = None
         self._retired = False
@@ -86,7 +88,9 @@ class Servable:
         self._samples: dict[tuple[str, str], bytes] = {}
         self.batcher: Batcher | None = None
         if batching is not None:
-            self.batcher = batching.start(model, version, self.signatures, self.run)
+            self.batcher = batching.start(model, version, self.signatures, self.run, self._look)
+        self._plans = {name: self._plan(name, signature) for name, signature in self.signatures.items()}
+        self._handle = Handle(self)
 
     def acquire(self) -> Handle | None:
         """A handle that keeps this version loaded, None when it is retired already."""
@@ -94,13 +98,7 @@ class Servable:
             if self._retired:
                 return None
             self._handles += 1
-        return Handle(self)
-
-    def keep(self) -> Handle:
-        """One more handle for someone who has one, also when this version is retired by now."""
-        with self._lock:
-            self._handles += 1
-        return Handle(self)
+        return self._handle
 
     def release(self) -> None:
         """Takes back one handle."""
@@ -111,16 +109,41 @@ class Servable:
             notify()
 
     def retire(self, when_idle: Callable[[], None]) -> None:
-        """Gives out no more handles; `when_idle` is called when the last one comes back."""
+        """Gives out no more handles; `when_idle` is called when the last one comes back, or the last request in a queue has run."""
         with self._lock:
             self._retired = True
             self._when_idle = when_idle
+        if self.batcher is not None:
+            self.batcher.hurry()
 
     @property
     def drained(self) -> bool:
         """True when this version is retired and no request uses it."""
         with self._lock:
-            return self._retired and not self._handles
+            if not self._retired or self._handles:
+                return False
+        return self.batcher is None or not self.batcher.busy  # without a handle nobody can queue anything more
+
+    def plan(self, signature: str) -> Plan:
+        """How requests for a signature are checked and run.
+
+        Raises:
+            FailedPreconditionError: there is no such signature.
+        """
+        plan = self._plans.get(signature or DEFAULT_SIGNATURE)
+        if plan is None:
+            raise FailedPreconditionError(f'Serving signature key "{signature}" not found.')
+        return plan
+
+    def _plan(self, name: str, signature: Signature) -> Plan:
+        batcher = self.batcher if self.batcher is not None and self.batcher.batches(name) else None
+        return Plan(name, signature, batcher, self.check_methods)
+
+    def _look(self) -> None:
+        """The batcher has nothing to do any more."""
+        when_idle = self._when_idle
+        if when_idle is not None:
+            when_idle()
 
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Runs one signature and remembers the shapes and a string of each input, which the next version is warmed with."""
@@ -159,46 +182,38 @@ class Servable:
         """Ends the batch threads and unloads the model; only after it is drained."""
         if self.batcher is not None:
             self.batcher.close()
+        self._handle = None  # which has this object in turn: both would stay until a collection
         self._loaded.close()
 
 
 class Handle:
-    """Keeps a version loaded until the `with` block ends."""
+    """Keeps a version loaded until the `with` block ends. All who use a version have the same one, which is counted.
 
-    __slots__ = ("_servable",)
+    Attributes:
+        model: its name.
+        version: that was picked.
+        digest: of this version's files; "" where it has none.
+        load: tells apart all loads of versions in this process, also two of the same version.
+        check_methods: true where a signature is used only as what its method name says.
+        signatures: what this version offers.
+        has_batches: true when some of this version's signatures may be batched.
+    """
+
+    __slots__ = ("_servable", "check_methods", "digest", "has_batches", "load", "model", "signatures", "version")
 
     def __init__(self, servable: Servable) -> None:
         self._servable = servable
+        self.model = servable.model
+        self.version = servable.version
+        self.digest = servable.digest
+        self.load = servable.load
+        self.check_methods = servable.check_methods
+        self.signatures = servable.signatures
+        self.has_batches = servable.batcher is not None
 
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return self._servable.model
-
-    @property
-    def version(self) -> int:
-        """The version that was picked."""
-        return self._servable.version
-
-    @property
-    def digest(self) -> str:
-        """Of this version's files; "" where it has none."""
-        return self._servable.digest
-
-    @property
-    def load(self) -> int:
-        """Tells apart all loads of versions in this process, also two of the same version."""
-        return self._servable.load
-
-    @property
-    def check_methods(self) -> bool:
-        """True where a signature is used only as what its method name says."""
-        return self._servable.check_methods
-
-    @property
-    def signatures(self) -> Mapping[str, Signature]:
-        """What this version offers."""
-        return self._servable.signatures
+    def plan(self, signature: str) -> Plan:
+        """How requests for a signature are checked and run; see `Servable.plan`."""
+        return self._servable.plan(signature)
 
     def run(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Runs one signature of this version."""
@@ -212,15 +227,6 @@ class Handle:
         """What batches a signature's requests; None when they run one by one."""
         batcher = self._servable.batcher
         return batcher if batcher is not None and batcher.batches(signature) else None
-
-    @property
-    def has_batches(self) -> bool:
-        """True when some of this version's signatures may be batched."""
-        return self._servable.batcher is not None
-
-    def keep(self) -> Handle:
-        """Another handle on this version, to be released on its own."""
-        return self._servable.keep()
 
     def release(self) -> None:
         """Gives this handle back; once, and not in a `with` block, which does it by itself."""

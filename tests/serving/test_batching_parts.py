@@ -78,10 +78,10 @@ def test_a_full_queue_is_seen_for_each_signature_by_itself() -> None:
 
 def test_a_request_past_its_deadline_does_not_begin() -> None:
     late, cancelled, good = request(1, deadline=5.0), request(1), request(1, deadline=7.0)
-    assert cancelled.future.cancel()
-    assert [each.begin(6.0) for each in (late, cancelled, good)] == [False, False, True]
+    assert cancelled.cancel()
+    assert [each.begin_at(6.0) for each in (late, cancelled, good)] == [False, False, True]
     with pytest.raises(DeadlineExceededError, match="ran out before the model could run"):
-        late.future.result(0)
+        late.result(0)
 
 
 def test_the_fixed_policy_waits_for_a_full_batch_or_its_timeout() -> None:

@@ -160,13 +160,19 @@ def test_callers_on_threads_wait_for_their_batch(tmp_path: Path) -> None:
 
 
 def test_a_queued_request_keeps_its_version(tmp_path: Path) -> None:
-    options = BatchingOptions(FixedBatching(max_batch_size=16, batch_timeout_micros=600_000, num_batch_threads=1))
+    """It waits for no fuller batch once the version is to go."""
+    options = BatchingOptions(FixedBatching(max_batch_size=16, batch_timeout_micros=600_000_000, num_batch_threads=1))
     with serving(tmp_path, options) as service:
         with service.models.acquire(ModelSpec("m")) as handle:
+            batcher = handle.batcher("serving_default")
+            assert batcher is not None
+            batcher.hold()
             pending = service.dataplane.start(handle, "", {"x": np.float32([[1, 1]])}, (), "Predict", RequestContext())
         write_version(tmp_path, 2, 5.0)
         wait_until(lambda: state(service, 1) is State.UNLOADING)
+        assert not pending.done
         assert not service.engine.models[tmp_path / "1"].closed
+        batcher.resume()
         prediction = pending.result()
         assert (prediction.version, prediction.outputs["y"].tolist()) == (1, [[3, 3]])
         wait_until(lambda: state(service, 1) is State.END)

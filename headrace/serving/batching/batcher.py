@@ -11,9 +11,8 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 
-from headrace.core.errors import InvalidArgumentError, UnavailableError
+from headrace.core.errors import InternalError, InvalidArgumentError, UnavailableError
 from headrace.core.log_lines import fields
 from headrace.serving.batching.metrics import BatchingMetrics
 from headrace.serving.batching.options import AdaptiveBatching, FixedBatching
@@ -23,15 +22,15 @@ from headrace.serving.batching.requests import DEFAULT_PRIORITY, PRIORITIES, Que
 from headrace.serving.batching.tensors import (
     BatchDimensionError,
     Inputs,
+    Layout,
     Outputs,
     check_rows,
-    kind_of,
-    rows_of,
     split,
     stack,
     why_not_batched,
 )
 from headrace.serving.engines.base import Signature
+from headrace.serving.promise import Promise
 
 logger = logging.getLogger(__name__)
 _CLOSE_SECONDS = 30.0
@@ -49,6 +48,8 @@ class Batcher:
         signatures: what the version offers. Those without a batch dimension are left out, which the log says once.
         run: runs a signature; called from the batch threads.
         scheme: when batches run and how large they are.
+        metrics: told of every batch.
+        on_idle: called when nothing waits and nothing runs any more.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Batcher:
         run: Run,
         scheme: FixedBatching | AdaptiveBatching,
         metrics: BatchingMetrics,
+        on_idle: Callable[[], None] | None = None,
     ) -> None:
         self._model = model
         self._version = version
@@ -70,11 +72,17 @@ class Batcher:
         self._pool = scheme.thread_pool_name if isinstance(scheme, FixedBatching) else "adaptive"
         self._most_runs = scheme.num_batch_threads
         self._queue = RequestQueue(_capacity(scheme))
-        self._condition = threading.Condition()
+        self._on_idle = on_idle
+        self._lock = threading.Lock()
+        self._condition = threading.Condition(self._lock)
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._woken = False
+        self._alarm = math.inf
+        """When an idle thread will look at the queue by itself."""
         self._running = 0
         self._held = False
+        self._hurried = False
         self._closed = False
         for name, signature in signatures.items():
             reason = why_not_batched(signature)
@@ -94,10 +102,20 @@ class Batcher:
 
     def learn(self, signature: str, size: int, seconds: float) -> bool:
         """Takes in what a run of `size` rows took while warming up; false when larger ones would take too long."""
-        with self._condition:
+        with self._lock:
             policy = self._policies[signature]
             policy.ran(size, seconds)
             return policy.limit(size + 1) > size
+
+    @property
+    def busy(self) -> bool:
+        """True while a request waits or runs."""
+        with self._lock:
+            return bool(self._running or self._queue)
+
+    def layout(self, inputs: Inputs) -> Layout:
+        """What `submit` wants to know of inputs; it is the same for all of these dtypes and shapes."""
+        return Layout(inputs, self._ragged)
 
     def submit(
         self,
@@ -107,17 +125,19 @@ class Batcher:
         priority: int = DEFAULT_PRIORITY,
         lend_thread: bool = False,
         begun: Callable[[int], None] | None = None,
-    ) -> Future[Outputs]:
+        layout: Layout | None = None,
+    ) -> Promise[Outputs]:
         """Has a request run with others.
 
         Args:
             signature: one that `batches` is true for.
-            inputs: exactly the signature's inputs, of its dtypes and of shapes that fit it.
+            inputs: exactly the signature's inputs, of its dtypes and of shapes that fit it. Not to be changed any more.
             deadline: in `time.monotonic()` seconds; a request that still waits then gets DeadlineExceededError.
             priority: 0, the most urgent, to 7.
             lend_thread: the caller is going to wait anyway: where a batch may run now, it runs on the caller's thread, which saves
                 two changes of threads.
             begun: told the rows of the batch when it begins to run, once for each piece of a request that is cut.
+            layout: of the inputs, where the caller knows it.
 
         Returns:
             The outputs, or the error that this request alone would have got.
@@ -129,19 +149,24 @@ class Batcher:
         if not 0 <= priority < PRIORITIES:
             raise InvalidArgumentError(f"priority is {priority}; expected 0, the most urgent, to {PRIORITIES - 1}")
         policy = self._policies[signature]
-        rows = rows_of(inputs)
-        requests: list[QueuedRequest] = []
+        layout = layout or self.layout(inputs)
+        rows = layout.rows
         if rows is None:
-            requests.append(QueuedRequest(signature, inputs, 1, None, deadline, priority, begun))
+            requests = [QueuedRequest(signature, inputs, 1, None, deadline, priority, begun)]
         else:
             policy.check(rows)
-            for part in _pieces(inputs, rows, policy.piece):
-                kind = kind_of(part, self._ragged)
-                requests.append(QueuedRequest(signature, part, rows_of(part) or 1, kind, deadline, priority, begun))
+            if policy.piece is None or rows <= policy.piece:
+                requests = [QueuedRequest(signature, inputs, rows, layout.kind, deadline, priority, begun)]
+            else:
+                counts = [min(policy.piece, rows - start) for start in range(0, rows, policy.piece)]
+                requests = [
+                    QueuedRequest(signature, part, count, layout.kind, deadline, priority, begun)
+                    for part, count in zip(split(inputs, counts), counts, strict=True)
+                ]
         taken = self._enqueue(signature, requests, lend_thread)
         if taken:
-            self._run_taken(taken)
-        return requests[0].future if len(requests) == 1 else gather(requests)
+            self._run_lent(taken)
+        return requests[0] if len(requests) == 1 else gather(requests)
 
     def hold(self) -> None:
         """Starts no batch until `resume`. For a caller that is about to submit several requests at once."""
@@ -149,15 +174,22 @@ class Batcher:
 
     def resume(self) -> None:
         """Ends `hold`."""
-        with self._condition:
+        with self._lock:
             self._held = False
+            if self._queue:
+                self._wake_one()
+
+    def hurry(self) -> None:
+        """From now on batches wait for no further requests, since hardly any will come."""
+        with self._lock:
+            self._hurried = True
             if self._queue:
                 self._wake_one()
 
     def close(self) -> None:
         """Ends the threads once what waits has run. Called when no request can come any more."""
-        with self._condition:
-            self._closed = True
+        with self._lock:
+            self._closed = self._hurried = True
             self._condition.notify_all()
         end = time.monotonic() + _CLOSE_SECONDS
         for thread in self._threads:
@@ -166,18 +198,18 @@ class Batcher:
     def _enqueue(self, signature: str, requests: Sequence[QueuedRequest], take: bool) -> list[QueuedRequest]:
         """Queues all of `requests` or none. Returns a batch to run, if one may run now and the caller is to `take` it."""
         taken: list[QueuedRequest] = []
-        rows = sum(request.rows for request in requests)
-        with self._condition:
+        rows = requests[0].rows if len(requests) == 1 else sum([request.rows for request in requests])
+        with self._lock:
             if self._closed:
                 raise UnavailableError(f"version {self._version} of model {self._model} is being unloaded; try again")
             fits = self._queue.fits(signature, rows)
             if fits:
                 for request in requests:
-                    self._queue.push(request)
+                    group = self._queue.push(request)
                 if take:
-                    taken, _ = self._take(time.monotonic())
+                    taken = self._take(self._now())[0]
                 if not taken:
-                    self._wake_one()
+                    self._wake_one(group)
             waiting = self._queue.rows(signature)
         if not fits:
             self._metrics.dropped(self._labels(signature), "full")
@@ -187,11 +219,18 @@ class Batcher:
             )
         return taken
 
-    def _wake_one(self) -> None:
-        """Has a thread look at the queue: an idle one, else a new one, else none is to be had."""
-        if self._held or self._running == self._most_runs:
+    def _wake_one(self, group: Group | None = None) -> None:
+        """Has a thread look at the queue, where that is of use: an idle one, else a new one.
+
+        Args:
+            group: the one thing that is new in the queue; a thread that will look when its batch is due need not look now.
+        """
+        if self._held or self._woken or self._running == self._most_runs:
+            return
+        if group is not None and self._alarm < math.inf and self._alarm <= self._ready_at(group):
             return
         if self._idle:
+            self._woken = True
             self._condition.notify()
             return
         if len(self._threads) == self._most_runs:
@@ -216,66 +255,96 @@ class Batcher:
 
     def _work(self) -> None:
         """What a batch thread does."""
-        while taken := self._wait_for_batch():
+        taken = self._wait_for_batch()
+        while taken:
             self._run_taken(taken)
-            del taken  # an idle thread must not keep the last requests alive
+            taken = self._ended(take=True)
+            if not taken:  # by now nothing here keeps the last requests alive
+                taken = self._wait_for_batch()
 
     def _wait_for_batch(self) -> list[QueuedRequest]:
         """The next batch; empty when the version is unloaded and nothing waits."""
-        with self._condition:
+        with self._lock:
             while True:
-                now = math.inf if self._closed else time.monotonic()
+                now = self._now()
                 taken, when = self._take(now)
                 if taken or (self._closed and not self._queue):
                     return taken
                 self._idle += 1
+                self._alarm = min(self._alarm, when)
                 self._condition.wait(None if math.isinf(when) else max(0.0, when - now))
                 self._idle -= 1
+                self._woken = False
+                self._alarm = math.inf
+
+    def _ended(self, take: bool) -> list[QueuedRequest]:
+        """Gives back the right to run a batch. Returns the next one, if one may run now and the caller is to `take` it."""
+        taken: list[QueuedRequest] = []
+        with self._lock:
+            self._running -= 1
+            if self._queue:
+                if take:
+                    taken = self._take(self._now())[0]
+                else:
+                    self._wake_one()
+            idle = not (self._running or self._queue)
+        if idle and self._on_idle is not None:
+            self._on_idle()
+        return taken
+
+    def _run_lent(self, taken: list[QueuedRequest]) -> None:
+        """Runs a batch on a thread that is not one of the batcher's."""
+        self._run_taken(taken)
+        self._ended(take=False)
 
     def _run_taken(self, taken: list[QueuedRequest]) -> None:
-        """Runs a batch from `_take` and gives back the right to run one."""
+        """Runs a batch from `_take`; raises nothing."""
         try:
             now = time.monotonic()
-            batch = [request for request in taken if self._begin(request, now)]
-            rows = sum(request.rows for request in batch)
+            batch = self._begin(taken, now)
+            rows = sum([request.rows for request in batch])
             for request in batch:
                 if request.begun is not None:
                     request.begun(rows)
             if batch:
-                self._run_batch(batch[0].signature, batch)
-        finally:
-            with self._condition:
-                self._running -= 1
-                if self._queue:
-                    self._wake_one()
+                self._run_batch(batch[0].signature, batch, rows)
+        except Exception:  # a fault of ours: those who wait must hear of it all the same
+            logger.exception("a batch was lost", extra=fields(**self._names(taken[0].signature)))
+            for request in taken:
+                request.fail(InternalError("the server failed to run this request; its log says why"))
+
+    def _begin(self, taken: Sequence[QueuedRequest], now: float) -> list[QueuedRequest]:
+        """Those of `taken` whose answers somebody still wants."""
+        labels = self._labels(taken[0].signature)
+        batch = [request for request in taken if request.begin_at(now)]
+        if len(batch) < len(taken):
+            for request in taken:
+                if now > request.deadline:
+                    self._metrics.dropped(labels, "expired")
+        self._metrics.waited(labels, self._pool, [now - request.queued_at for request in batch])
+        return batch
+
+    def _now(self) -> float:
+        """The time by which batches are due; the end of it when none is to wait for more."""
+        return math.inf if self._hurried else time.monotonic()
 
     def _ready_at(self, group: Group) -> float:
         if group.alone or group.signature in self._unbatched:
             return 0.0
         return self._policies[group.signature].ready_at(group.rows, group.oldest)
 
-    def _begin(self, request: QueuedRequest, now: float) -> bool:
-        labels = self._labels(request.signature)
-        if request.begin(now):
-            self._metrics.waited(labels, self._pool, [now - request.queued_at])
-            return True
-        if now > request.deadline:
-            self._metrics.dropped(labels, "expired")
-        return False
-
-    def _run_batch(self, signature: str, batch: list[QueuedRequest]) -> None:
+    def _run_batch(self, signature: str, batch: list[QueuedRequest], rows: int) -> None:
         if batch[0].kind is None or signature in self._unbatched:
             self._run_one_by_one(signature, batch)
             return
-        rows = sum(request.rows for request in batch)
         policy = self._policies[signature]
         size = padded(policy.sizes, rows)
         self._metrics.batch(self._labels(signature), len(batch), rows, size - rows)
         try:
-            inputs = stack([request.inputs for request in batch], rows, size)
+            inputs = stack([request.inputs for request in batch], rows, size, self._ragged)
             started = time.monotonic()
             outputs = self._run(signature, inputs)
-            with self._condition:
+            with self._lock:
                 policy.ran(size, time.monotonic() - started)
             check_rows(outputs, size)
         except BatchDimensionError as error:
@@ -283,7 +352,7 @@ class Batcher:
             self._run_one_by_one(signature, batch)
         except Exception as error:  # noqa: BLE001  the model's; whoever caused it gets it
             if len(batch) == 1 and size == rows:
-                batch[0].future.set_exception(error)
+                batch[0].fail(error)
                 return
             self._metrics.retried(self._labels(signature))
             details = fields(**self._names(signature), requests=len(batch), error=f"{type(error).__name__}: {error}")
@@ -291,7 +360,7 @@ class Batcher:
             self._run_one_by_one(signature, batch)
         else:
             for request, part in zip(batch, split(outputs, [request.rows for request in batch]), strict=True):
-                request.future.set_result(part)
+                request.give(part)
 
     def _run_one_by_one(self, signature: str, batch: Sequence[QueuedRequest]) -> None:
         for request in batch:
@@ -301,13 +370,13 @@ class Batcher:
                 continue
             try:
                 outputs = self._run(signature, request.inputs)
-            except Exception as error:  # noqa: BLE001  the future carries it to whoever waits
-                request.future.set_exception(error)
+            except Exception as error:  # noqa: BLE001  the promise carries it to whoever waits
+                request.fail(error)
             else:
-                request.future.set_result(outputs)
+                request.give(outputs)
 
     def _stop_batching(self, signature: str, error: BatchDimensionError) -> None:
-        with self._condition:
+        with self._lock:
             known = signature in self._unbatched
             self._unbatched.add(signature)
         if not known:
@@ -324,10 +393,3 @@ def _capacity(scheme: FixedBatching | AdaptiveBatching) -> int:
     if isinstance(scheme, AdaptiveBatching):
         return scheme.max_queued_rows
     return scheme.max_enqueued_batches * scheme.largest
-
-
-def _pieces(inputs: Inputs, rows: int, size: int | None) -> list[Outputs]:
-    """The inputs in pieces of at most `size` rows; whole when that is None."""
-    if size is None or rows <= size:
-        return [dict(inputs)]
-    return split(inputs, [min(size, rows - start) for start in range(0, rows, size)])

@@ -111,7 +111,7 @@ class AdaptivePolicy:
 
     def largest(self) -> int:
         """The largest size whose run is expected to stay within the budget; the smallest of all when none is."""
-        return max((size for size in self.sizes if self._estimate(size) <= self._budget), default=self.sizes[0])
+        return next((size for size in reversed(self.sizes) if self._estimate(size) <= self._budget), self.sizes[0])
 
     def _estimate(self, size: int) -> float:
         """Seconds that a run of `size` rows is expected to take; infinity when nothing is known."""

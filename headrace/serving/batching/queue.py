@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 
 from headrace.serving.batching.requests import PRIORITIES, QueuedRequest
 
@@ -18,38 +18,46 @@ class Group:
         self.key = key
         self.alone = alone
         self.rows = 0
-        self._lanes: list[deque[tuple[int, QueuedRequest]]] = [deque() for _ in range(PRIORITIES)]
+        self._lanes: dict[int, deque[QueuedRequest]] = {}
+        """By priority; none is empty."""
 
-    def push(self, number: int, request: QueuedRequest) -> None:
-        """Adds a request; `number` tells which came first."""
-        self._lanes[request.priority].append((number, request))
+    def push(self, request: QueuedRequest) -> None:
+        """Adds a request."""
+        lane = self._lanes.get(request.priority)
+        if lane is None:
+            lane = self._lanes[request.priority] = deque()
+        lane.append(request)
         self.rows += request.rows
 
     @property
     def oldest(self) -> float:
         """When the request that waits longest was queued."""
-        return min(lane[0][1].queued_at for lane in self._lanes if lane)
+        return min([lane[0].queued_at for lane in self._lanes.values()])
 
     @property
     def order(self) -> tuple[int, int]:
         """Groups run in rising order: by the priority of their most urgent request, then by which came first."""
-        return next((priority, lane[0][0]) for priority, lane in enumerate(self._lanes) if lane)
+        priority = min(self._lanes)
+        return priority, self._lanes[priority][0].number
 
-    def take(self, limit: int) -> Iterator[QueuedRequest]:
+    def take(self, limit: int) -> list[QueuedRequest]:
         """Takes out the next requests, as many as come to at most `limit` rows; at least one."""
+        taken: list[QueuedRequest] = []
         rows = 0
-        for lane in self._lanes:
-            while lane:
-                request = lane[0][1]
-                if rows and rows + request.rows > limit:
-                    return
-                lane.popleft()
+        for priority in sorted(self._lanes):
+            lane = self._lanes[priority]
+            while lane and (not taken or rows + lane[0].rows <= limit):
+                request = lane.popleft()
                 rows += request.rows
-                self.rows -= request.rows
-                yield request
+                taken.append(request)
+            if lane:
+                break
+            del self._lanes[priority]
+        self.rows -= rows
+        return taken
 
     def __bool__(self) -> bool:
-        return any(self._lanes)
+        return bool(self._lanes)
 
 
 class RequestQueue:
@@ -74,15 +82,17 @@ class RequestQueue:
         waiting = self.rows(signature)
         return not waiting or waiting + rows <= self.capacity
 
-    def push(self, request: QueuedRequest) -> None:
-        """Adds a request."""
+    def push(self, request: QueuedRequest) -> Group:
+        """Adds a request to those that it may share a batch with."""
         self._count += 1
         key = (request.signature, self._count if request.kind is None else request.kind, request.kind is None)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(request.signature, key, request.kind is None)
-        group.push(self._count, request)
+        request.number = self._count
+        group.push(request)
         self._rows[request.signature] = self.rows(request.signature) + request.rows
+        return group
 
     def next_group(self, ready_at: Callable[[Group], float], now: float) -> tuple[Group | None, float]:
         """The first group that may run at `now`, or None and the time at which one may (infinity when none waits)."""
@@ -97,8 +107,9 @@ class RequestQueue:
 
     def take(self, group: Group, limit: int) -> list[QueuedRequest]:
         """Takes the next requests out of a group; see Group.take."""
-        taken = list(group.take(limit))
-        self._rows[group.signature] -= sum(request.rows for request in taken)
+        rows = group.rows
+        taken = group.take(limit)
+        self._rows[group.signature] -= rows - group.rows
         if not group:
             del self._groups[group.key]
         return taken

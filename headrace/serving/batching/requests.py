@@ -7,13 +7,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from headrace.core.errors import DeadlineExceededError
 from headrace.serving.batching.tensors import Inputs, Outputs, check_rows
+from headrace.serving.promise import Promise
 
 PRIORITIES = 8
 DEFAULT_PRIORITY = 3
@@ -27,30 +26,47 @@ def priority_of(header: str) -> int:
     return int(found[1]) if found else DEFAULT_PRIORITY
 
 
-@dataclass(slots=True, eq=False)
-class QueuedRequest:
-    """A request, and the future that its caller waits on.
+class QueuedRequest(Promise[Outputs]):
+    """A request, which is also the promise of its outputs.
 
     Attributes:
+        signature: that it asks for.
+        inputs: exactly those of the signature.
         rows: the size of dimension 0 of every input.
         kind: only requests of the same signature and kind share a batch; None shares with no other.
         deadline: in `time.monotonic()` seconds; past it the request is not run.
+        priority: 0, the most urgent, to 7.
         begun: told the rows of its batch when that begins to run.
+        queued_at: when it came, in `time.monotonic()` seconds.
+        number: which came first; the queue's.
     """
 
-    signature: str
-    inputs: Inputs
-    rows: int
-    kind: Hashable | None
-    deadline: float = math.inf
-    priority: int = DEFAULT_PRIORITY
-    begun: Callable[[int], None] | None = None
-    future: Future[Outputs] = field(default_factory=Future)
-    queued_at: float = field(default_factory=time.monotonic)
+    __slots__ = ("begun", "deadline", "inputs", "kind", "number", "priority", "queued_at", "rows", "signature")
 
-    def begin(self, now: float) -> bool:
+    def __init__(
+        self,
+        signature: str,
+        inputs: Inputs,
+        rows: int,
+        kind: Hashable | None,
+        deadline: float = math.inf,
+        priority: int = DEFAULT_PRIORITY,
+        begun: Callable[[int], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.signature = signature
+        self.inputs = inputs
+        self.rows = rows
+        self.kind = kind
+        self.deadline = deadline
+        self.priority = priority
+        self.begun = begun
+        self.queued_at = time.monotonic()
+        self.number = 0
+
+    def begin_at(self, now: float) -> bool:
         """Called when its turn comes: false when nobody wants the answer any more."""
-        if not self.future.set_running_or_notify_cancel():
+        if not self.begin():
             return False
         if now > self.deadline:
             self.expire()
@@ -59,35 +75,35 @@ class QueuedRequest:
 
     def expire(self) -> None:
         """Answers that the time is over."""
-        self.future.set_exception(DeadlineExceededError("the time for this request ran out before the model could run"))
+        self.fail(DeadlineExceededError("the time for this request ran out before the model could run"))
 
 
-def gather(pieces: Sequence[QueuedRequest]) -> Future[Outputs]:
-    """One future for a request that was cut into several: their outputs put together, or the first error."""
-    whole: Future[Outputs] = Future()
+def gather(pieces: Sequence[QueuedRequest]) -> Promise[Outputs]:
+    """One promise for a request that was cut into several: their outputs put together, or the first error."""
+    whole: Promise[Outputs] = Promise()
     left = [len(pieces)]
     lock = threading.Lock()
 
-    def done(_: Future[Outputs]) -> None:
+    def done() -> None:
         with lock:
             left[0] -= 1
             if left[0]:
                 return
-        if whole.set_running_or_notify_cancel():
+        if whole.begin():
             try:
-                parts = [piece.future.result() for piece in pieces]
+                parts = [piece.result() for piece in pieces]
                 for piece, part in zip(pieces, parts, strict=True):
                     check_rows(part, piece.rows)
-                whole.set_result({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
-            except Exception as error:  # noqa: BLE001  the future carries it to whoever waits
-                whole.set_exception(error)
+                whole.give({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+            except Exception as error:  # noqa: BLE001  the promise carries it to whoever waits
+                whole.fail(error)
 
-    def give_up(future: Future[Outputs]) -> None:
-        if future.cancelled():
+    def give_up() -> None:
+        if whole.cancelled:
             for piece in pieces:
-                piece.future.cancel()
+                piece.cancel()
 
-    whole.add_done_callback(give_up)
+    whole.when_done(give_up)
     for piece in pieces:
-        piece.future.add_done_callback(done)
+        piece.when_done(done)
     return whole

@@ -52,7 +52,22 @@ def kind_of(inputs: Inputs, ragged: bool) -> Hashable | None:
     return tuple((name, value.ndim) for name, value in sorted(inputs.items()))
 
 
-def stack(requests: Sequence[Inputs], rows: int, size: int) -> dict[str, Array]:
+class Layout:
+    """What of a request's inputs tells which requests it may share a batch with; it depends on their shapes alone.
+
+    Attributes:
+        rows: see `rows_of`.
+        kind: see `kind_of`; None also where there are no such rows.
+    """
+
+    __slots__ = ("kind", "rows")
+
+    def __init__(self, inputs: Inputs, ragged: bool) -> None:
+        self.rows = rows_of(inputs)
+        self.kind = kind_of(inputs, ragged) if self.rows is not None else None
+
+
+def stack(requests: Sequence[Inputs], rows: int, size: int, ragged: bool = True) -> dict[str, Array]:
     """The inputs of several requests as those of one.
 
     Later dimensions that differ are padded at their end with the input's own first element. Missing rows are filled with
@@ -61,19 +76,20 @@ def stack(requests: Sequence[Inputs], rows: int, size: int) -> dict[str, Array]:
     Args:
         requests: the inputs by name, `rows` rows in all.
         size: the rows of the result.
+        ragged: later dimensions may differ.
     """
     if len(requests) == 1 and rows == size:
         return dict(requests[0])
-    return {name: _stack_one([inputs[name] for inputs in requests], size - rows) for name in requests[0]}
+    return {name: _stack_one([inputs[name] for inputs in requests], size - rows, ragged) for name in requests[0]}
 
 
-def _stack_one(values: list[Array], missing: int) -> Array:
+def _stack_one(values: list[Array], missing: int, ragged: bool) -> Array:
     inner = values[0].shape[1:]
-    if any(value.shape[1:] != inner for value in values):
+    if ragged and any(value.shape[1:] != inner for value in values):
         inner = tuple(np.max([value.shape[1:] for value in values], axis=0).tolist())
         values = [_pad(value, inner) for value in values]
     if missing:
-        values.append(np.broadcast_to(values[-1][:1], (missing, *inner)))
+        values.extend([values[-1][:1]] * missing)
     return np.concatenate(values)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,11 @@ class VersionBatching:
     scheme: FixedBatching | AdaptiveBatching
     metrics: BatchingMetrics
 
-    def start(self, model: str, version: int, signatures: Mapping[str, Signature], run: Run) -> Batcher:
+    def start(
+        self, model: str, version: int, signatures: Mapping[str, Signature], run: Run, on_idle: Callable[[], None] | None = None
+    ) -> Batcher:
         """A batcher for the version; see there."""
-        return Batcher(model, version, signatures, run, self.scheme, self.metrics)
+        return Batcher(model, version, signatures, run, self.scheme, self.metrics, on_idle)
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ def test_a_canary_with_another_signature_is_rolled_back_for_its_errors(tmp_path:
         site.rules(variant("stable", 1, 50), variant("canary", 2, 50), rollback=LIMITS)
         model = site.fleet.engine.models[tmp_path / "m" / "2"]
         with site.models.acquire(ModelSpec("m", 2)) as handle:
-            handle._servable.signatures = {"other": model.signatures["pair"]}
+            handle.signatures = {"other": model.signatures["pair"]}
         for _ in range(200):
             clock.now += 1
             list(site.predict())
