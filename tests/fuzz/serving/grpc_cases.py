@@ -16,6 +16,7 @@ from headrace.serving.grpc.v2.contents import fill, has_list
 from headrace.serving.grpc.v2.service import SERVICE
 from headrace.serving.v2.datatypes import of_name
 from tests.fuzz.damage import damaged
+from tests.fuzz.serving import grpc_twins
 from tests.serving.test_grpc_garbage import heads_request, tensor
 from tests.serving.toy_grpc import MODELS, PREDICTION, predict_request
 from tests.serving.toy_v2 import NUMPY, to_bytes
@@ -98,8 +99,9 @@ def _inferences() -> list[Any]:
     return [_infer(name, raw) for name in NUMPY for raw in (True, False) if raw or has_list(of_name(name))]
 
 
+PREDICT = f"/{PREDICTION}/Predict"
 SEEDS: dict[str, list[Any]] = {
-    f"/{PREDICTION}/Predict": _predictions(),
+    PREDICT: _predictions(),
     f"/{PREDICTION}/Classify": [_heads(serving.ClassificationRequest, ""), _heads(serving.ClassificationRequest, "labels")],
     f"/{PREDICTION}/Regress": [_heads(serving.RegressionRequest, "regress"), _heads(serving.RegressionRequest, "column")],
     f"/{PREDICTION}/MultiInference": [_multi_inference()],
@@ -140,6 +142,8 @@ _TEXTS = [
 def make(number: int) -> GrpcCase:
     """The call of a case; the number decides all of it."""
     draw = random.Random(number)
+    if draw.random() < 0.3:
+        return GrpcCase(PREDICT, grpc_twins.twin(draw), [], 60.0)
     path = draw.choice(_WEIGHTED)
     seed = draw.choice(SEEDS[path])
     kind = draw.randrange(20)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz.damage import damaged
+from tests.fuzz.serving import rest_wire
 from tests.serving.toy_v2 import NUMPY, to_bytes
 
 _BASE64 = {"b64": "AAEC"}
@@ -96,12 +97,16 @@ class RestCase:
         method: that an answer is read by.
         framed: it is correct HTTP, so there must be an answer; else the connection may just be closed.
         undamaged: nothing was changed, so the answer must be 200.
+        wanted: what the requests in it are answered, in order, where that is known.
+        cuts: where it is cut into pieces that are sent apart.
     """
 
     data: bytes
     method: str
     framed: bool = True
     undamaged: bool = False
+    wanted: list[rest_wire.Answer] = field(default_factory=list)
+    cuts: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -115,6 +120,13 @@ class _Request:
 def make(number: int) -> RestCase:
     """The request of a case; the number decides all of it."""
     draw = random.Random(number)
+    kind = draw.random()
+    if kind < 0.25:
+        data, wanted = rest_wire.several(draw)
+        return RestCase(data, "POST", wanted=wanted, cuts=rest_wire.cuts(len(data), draw))
+    if kind < 0.35:
+        data = rest_wire.lying(draw)
+        return RestCase(data, "POST", framed=False, cuts=rest_wire.cuts(len(data), draw))
     request = draw.choice((_document, _document, _binary, _page))(draw)
     changes = draw.choice((0, 1, 1, 1, 2, 3))
     for _ in range(changes):

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
 import itertools
 import json
-import socket
 import subprocess
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +27,8 @@ import grpc
 import httpx
 import numpy as np
 
-from tests.fuzz.serving import grpc_cases, rest_cases
+from tests.fuzz.serving import grpc_cases, grpc_twins
+from tests.fuzz.serving.rest_client import HANGS_AFTER, Outcome, RestClient
 from tests.serving.process import Server, running
 from tests.serving.toy import write_version
 from tests.serving.toy_grpc import Client, outputs, predict_request
@@ -36,8 +36,6 @@ from tests.serving.toy_grpc import Client, outputs, predict_request
 CLIENTS = 4
 MOST_MEBIBYTES = 64
 """By which the server may grow over two thirds of the time."""
-HANGS_AFTER = 60.0
-"""Seconds for one request."""
 KEPT_FAILURES = 50
 _OURS = {"UNKNOWN", "INTERNAL", "DATA_LOSS"}
 _FLAGS = (
@@ -46,55 +44,6 @@ _FLAGS = (
     "--grpc_max_message_bytes=1000000",
     "--log_level=ERROR",
 )
-
-Outcome = tuple[str, str]
-"""What a case ended with, and why that is a failure; "" when it is none."""
-
-
-class RestClient:
-    """One kept connection. An answer to a request that is no correct HTTP may be a closed connection."""
-
-    def __init__(self, server: Server) -> None:
-        self._address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-        self._connection: socket.socket | None = None
-
-    def ask(self, number: int) -> Outcome:
-        """Sends a case and judges the answer."""
-        case = rest_cases.make(number)
-        try:
-            status, body = self._exchange(case)
-        except TimeoutError:
-            self.close()
-            return "timeout", f"no answer in {HANGS_AFTER:g} s"
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            return "closed", f"no answer: {error!r}" if case.framed else ""
-        if status >= 500 and status not in (501, 503, 504):
-            return str(status), f"status {status}: {body[:300]!r}"
-        if case.undamaged and status != 200:
-            return str(status), f"an undamaged request was refused: {status} {body[:300]!r}"
-        return str(status), ""
-
-    def _exchange(self, case: rest_cases.RestCase) -> tuple[int, bytes]:
-        if self._connection is None:
-            self._connection = socket.create_connection(self._address, HANGS_AFTER)
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent; the answer may be there
-            self._connection.sendall(case.data)
-            if not case.framed:
-                self._connection.shutdown(socket.SHUT_WR)
-        with http.client.HTTPResponse(self._connection, method=case.method) as response:
-            response.begin()
-            body = response.read()
-            ends = response.will_close
-        if ends or not case.framed:
-            self.close()
-        return response.status, body
-
-    def close(self) -> None:
-        """Closes the connection; the next case opens another one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 class GrpcClient:
@@ -108,7 +57,7 @@ class GrpcClient:
         case = grpc_cases.make(number)
         call = self._channel.unary_unary(case.path)
         try:
-            call(case.data, timeout=case.timeout, metadata=case.metadata, wait_for_ready=True)
+            answer = call(case.data, timeout=case.timeout, metadata=case.metadata, wait_for_ready=True)
         except grpc.RpcError as error:
             code, details = error.code().name, error.details()  # type: ignore[attr-defined]
             if code in _OURS:
@@ -116,7 +65,7 @@ class GrpcClient:
             if case.undamaged:
                 return code, f"{case.path}: an undamaged call was refused: {code} {details}"
             return code, f"no answer in {case.timeout:g} s" if code == "DEADLINE_EXCEEDED" and case.timeout >= HANGS_AFTER else ""
-        return "OK", ""
+        return "OK", grpc_twins.fault(case.data, answer) if case.path == grpc_cases.PREDICT else ""
 
     def close(self) -> None:
         """Closes the channel."""
@@ -153,7 +102,11 @@ class Fuzzer:
                         number = next(following, None)
                     if number is None:
                         return
-                    self._note(number, *client.ask(number))
+                    try:
+                        outcome, reason = client.ask(number)
+                    except Exception:  # noqa: BLE001 - a fault of the fuzzer must not look like a server without any
+                        outcome, reason = "fault of the fuzzer", traceback.format_exc()
+                    self._note(number, outcome, reason)
 
         threads = [threading.Thread(target=send) for _ in range(CLIENTS)]
         for thread in threads:
