@@ -12,12 +12,13 @@ import logging
 import socket
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from headrace.serving.access.certificates import names_of_peer
 from headrace.serving.rest.admission import CERTIFICATE_NAMES
+from headrace.serving.rest.upgrades import Parser
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class _Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.parser = cast("Any", Parser(self))
         self._receiving: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
         self._unread = 0
@@ -130,6 +132,10 @@ class _Connection(HttpToolsProtocol):
         """The client has read on."""
         super().resume_writing()
         self._sent()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP, and closes."""
+        self._refuse(400, "Bad Request", "this is no correct HTTP request")
 
     # Times.
 

@@ -16,6 +16,7 @@ _LENGTH = [b"Content-Length", b"content-length", b"CONTENT-LENGTH"]
 _HARMLESS = [
     b"Content-Type: application/json", b"Accept: */*", b"User-Agent: fuzz/1.0", b"Priority: u=3", b"Connection: keep-alive",
     b"X-Request-ID: 7", b"X-Empty:", b"Expect: 100-continue", b"Accept-Encoding: gzip", b"X-Long: " + b"x" * 3000,
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk",
 ]  # fmt: skip
 _LIES = [
     b"Content-Length: -1", b"Content-Length: 5, 5", b"Content-Length: 0x15", b"Content-Length: 99999999999999999999",
