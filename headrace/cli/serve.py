@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from headrace.cli.serve_flags.admin import admin_flags, admin_options, audit_options
 from headrace.cli.serve_flags.engines import engine_exceptions, engine_flags, engine_options
 from headrace.cli.serve_flags.ports import or_none, port
-from headrace.cli.serve_flags.processes import check_processes, process_flags, run_server
+from headrace.cli.serve_flags.processes import process_flags, run_server
 from headrace.cli.serve_flags.request_log import request_log_flags, request_log_options
 from headrace.cli.serve_flags.traces import trace_flags, tracer
 from headrace.cli.serve_flags.traffic import traffic_flags, traffic_options
@@ -190,7 +190,6 @@ def _check(flags: dict[str, Any], given: set[str]) -> None:
         raise click.UsageError("no model to serve: give --model_base_path, or --model_config_file for several models")
     if not (flags["rest_api_port"] != 0 or flags["port"] != 0 or flags["grpc_socket_path"]):
         raise click.UsageError("nothing to serve on: give --port=8500 or --rest_api_port=8501, or auto for a free port")
-    check_processes(flags)
     ports: dict[int, str] = {}
     for name in ("port", "rest_api_port", "admin_port"):
         if flags[name] and ports.setdefault(flags[name], name) != name:

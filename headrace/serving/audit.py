@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,6 @@ class AuditOptions:
     max_bytes: int = 16 << 20
     kept_files: int = 4
 
-    def of_process(self, index: int) -> AuditOptions:
-        """The same for one of several processes of a server, with a file of its own: `audit.jsonl` becomes `audit-0.jsonl`."""
-        if self.file is None:
-            return self
-        return replace(self, file=self.file.with_name(f"{self.file.stem}-{index}{self.file.suffix}"))
-
 
 class AuditLog:
     """Keeps the last events in memory, and writes all to a file where there is one.
@@ -77,13 +71,20 @@ class AuditLog:
     Args:
         options: where events go.
         clock: the time, in seconds since 1970.
+        forward: takes the events instead; for one of several processes, whose events stand in the log of all.
 
     Raises:
         InvalidArgumentError: the file cannot be opened; only at the start.
     """
 
-    def __init__(self, options: AuditOptions | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._options = options or AuditOptions()
+    def __init__(
+        self,
+        options: AuditOptions | None = None,
+        clock: Callable[[], float] = time.time,
+        forward: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._options = (options or AuditOptions()) if forward is None else AuditOptions()
+        self._forward = forward
         self._clock = clock
         self._lock = threading.Lock()
         self._events: collections.deque[Event] = collections.deque(maxlen=KEPT_EVENTS)
@@ -104,6 +105,13 @@ class AuditLog:
         """Notes an event; see `Event`. Details hold what JSON has, and no secrets."""
         event = Event(round(self._clock(), 3), who[:_MAX_NAME], action, target[:_MAX_NAME], outcome, _bounded(details or {}))
         self._total.add((action, outcome))
+        if self._forward is not None:
+            self._forward(event)
+        else:
+            self.keep(event)
+
+    def keep(self, event: Event) -> None:
+        """Notes an event that was counted where it came from."""
         with self._lock:
             self._events.append(event)
             if self._options.file is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,8 +118,8 @@ class Models:
         """
         while True:
             table = self._table
-            version = self._version(table, spec)
             model = table.get(spec.name)
+            version = _version(spec, model.config.labels if model is not None else {})
             handle = model.lifecycle.acquire(version) if model is not None else None
             if handle is not None:
                 return handle
@@ -133,17 +134,10 @@ class Models:
             InvalidArgumentError: no name, a version and a label, or an unknown label.
             NotFoundError: no such model or version was ever seen.
         """
-        table = self._table
-        version = self._version(table, spec)
-        model = table.get(spec.name)
-        found = model.lifecycle.statuses() if model is not None else []
-        if version is not None:
-            found = [status for status in found if status.version == version]
-            if not found:
-                raise NotFoundError(f"Could not find version {version} of model {spec.name}")
-        if not found:
-            raise NotFoundError(f"Could not find any versions of model {spec.name}")
-        return found
+        model = self._table.get(spec.name)
+        if model is None:
+            return statuses_of(spec, [], {})
+        return statuses_of(spec, model.lifecycle.statuses(), model.config.labels)
 
     def overview(self) -> dict[str, list[VersionStatus]]:
         """Every model with the state of its versions, models without one included."""
@@ -239,6 +233,11 @@ class Models:
         self._tell(result.error)
         return result
 
+    def check_here(self, config: Any) -> None:
+        """Raises what `reload_here` would refuse `config` with, and changes nothing."""
+        with self._reloading_alone(0.0):
+            self._plan(config)
+
     def stop(self, grace: float) -> bool:
         """Drains and unloads every model within `grace` seconds in all; true when that worked out."""
         deadline = time.monotonic() + grace
@@ -252,24 +251,34 @@ class Models:
 
     def _reload(self, config: Any) -> ReloadResult:
         deadline = time.monotonic() + self._options.reload_seconds
-        if not self._reloading.acquire(timeout=self._options.reload_seconds):
+        with self._reloading_alone(self._options.reload_seconds):
+            wanted, plan = self._plan(config)
+            result = self._apply(wanted, plan, deadline)
+            self._configured = self._configured or config.WhichOneof("config") is not None
+            return result
+
+    @contextlib.contextmanager
+    def _reloading_alone(self, seconds: float) -> Iterator[None]:
+        if not self._reloading.acquire(timeout=seconds):
             raise UnavailableError("another reload is still waiting for its models; try again later")
         try:
-            kind = config.WhichOneof("config")
-            if self._configured and kind != "model_config_list":
-                raise FailedPreconditionError(
-                    f"Cannot transition to requested config with {kind or 'nothing set'}. It is only legal to transition from"
-                    " one ModelConfigList to another."
-                )
-            old = {name: model.config for name, model in self._table.items()}
-            wanted = self._read(config)
-            check_platforms(old, wanted)
-            check_labels(old, wanted, self.available_versions(), self._options.allow_unavailable_labels)
-            result = self._apply({model.name: model for model in wanted}, changes(old, wanted), deadline)
-            self._configured = self._configured or kind is not None
-            return result
+            yield
         finally:
             self._reloading.release()
+
+    def _plan(self, config: Any) -> tuple[dict[str, ModelConfig], dict[str, Change]]:
+        """The models that `config` wants, and what becomes of each of the old and the new list; raises where it is refused."""
+        kind = config.WhichOneof("config")
+        if self._configured and kind != "model_config_list":
+            raise FailedPreconditionError(
+                f"Cannot transition to requested config with {kind or 'nothing set'}. It is only legal to transition from"
+                " one ModelConfigList to another."
+            )
+        old = {name: model.config for name, model in self._table.items()}
+        wanted = self._read(config)
+        check_platforms(old, wanted)
+        check_labels(old, wanted, self.available_versions(), self._options.allow_unavailable_labels)
+        return {model.name: model for model in wanted}, changes(old, wanted)
 
     def _apply(self, wanted: Mapping[str, ModelConfig], plan: Mapping[str, Change], deadline: float) -> ReloadResult:
         old = self._table
@@ -317,18 +326,18 @@ class Models:
         if self._on_reload is not None:
             self._on_reload(error)
 
-    def _version(self, table: Mapping[str, _Model], spec: ModelSpec) -> int | None:
-        """The version that `spec` asks for, by number or by label."""
-        if not spec.name:
-            raise InvalidArgumentError("ModelSpec has no name specified.")
-        if not spec.label:
-            return spec.version
-        if spec.version is not None:
-            raise InvalidArgumentError(f"version {spec.version} and label {spec.label} are both given; expected one of them")
-        labels = table[spec.name].config.labels if spec.name in table else {}
-        if spec.label not in labels:
-            raise InvalidArgumentError(f"Unrecognized servable version label: {spec.label}")
-        return labels[spec.label]
+
+def statuses_of(spec: ModelSpec, statuses: Sequence[VersionStatus], labels: Mapping[str, int]) -> list[VersionStatus]:
+    """Those of a model's `statuses` that `spec` names; see Models.statuses, whose errors it raises."""
+    version = _version(spec, labels)
+    if version is None:
+        if not statuses:
+            raise NotFoundError(f"Could not find any versions of model {spec.name}")
+        return list(statuses)
+    found = [status for status in statuses if status.version == version]
+    if not found:
+        raise NotFoundError(f"Could not find version {version} of model {spec.name}")
+    return found
 
 
 def version_number(digits: str | None) -> int | None:
@@ -343,6 +352,19 @@ def version_number(digits: str | None) -> int | None:
     if number >= 2**63:
         raise InvalidArgumentError(f"Failed to convert version: {digits} to numeric.")
     return number
+
+
+def _version(spec: ModelSpec, labels: Mapping[str, int]) -> int | None:
+    """The version that `spec` asks for, by number or by label."""
+    if not spec.name:
+        raise InvalidArgumentError("ModelSpec has no name specified.")
+    if not spec.label:
+        return spec.version
+    if spec.version is not None:
+        raise InvalidArgumentError(f"version {spec.version} and label {spec.label} are both given; expected one of them")
+    if spec.label not in labels:
+        raise InvalidArgumentError(f"Unrecognized servable version label: {spec.label}")
+    return labels[spec.label]
 
 
 def _failure(config: ModelConfig, lifecycle: ModelLifecycle, change: Change) -> OpError | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import os
@@ -26,6 +27,7 @@ from headrace.serving.admin.app import admin_app
 from headrace.serving.admin.options import AdminOptions
 from headrace.serving.admin.reloads import outcomes
 from headrace.serving.admin.routes import ModelRoutes
+from headrace.serving.admin.served import OneProcess
 from headrace.serving.admin.server import AdminServer
 from headrace.serving.audit import AuditLog, AuditOptions
 from headrace.serving.batching.options import BatchingOptions
@@ -43,11 +45,13 @@ from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.server import GrpcServer
 from headrace.serving.lifecycle import LifecycleOptions, ModelLifecycle
 from headrace.serving.live import admin as live
+from headrace.serving.live.counts import LiveCounts
 from headrace.serving.live.recorder import LiveRecorder
 from headrace.serving.loads import LoadSlots
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelsOptions
 from headrace.serving.open_files import raise_limit, room_for_connections
+from headrace.serving.processes.answering import Answering
 from headrace.serving.processes.member import Member
 from headrace.serving.reload import ReloadResult
 from headrace.serving.request_log.options import RequestLogOptions
@@ -175,7 +179,7 @@ class ModelServer:
         self._listening = threading.Event()
         self._impatient = threading.Event()
         self._deadline = math.inf
-        self.audit = AuditLog(options.audit)
+        self.audit = AuditLog(options.audit, forward=member.note if member is not None else None)
         self._metrics = ServingMetrics()
         self._metrics.more.extend(self.audit.families())
         self._gate = self._make_gate()
@@ -186,17 +190,17 @@ class ModelServer:
         log_directory = options.request_log.directory if options.request_log is not None else None
         models = ModelsOptions(allow_unavailable_labels=options.allow_unavailable_labels, request_log_directory=log_directory)
         self.models = Models((), self._lifecycle, models, self._metrics.reloaded)
-        config = _configuration(options)
+        config = configuration_of(options)
         self.models.configure(config)
         self._watcher: ConfigWatcher | None = None
-        if options.config_file is not None and options.config_poll_seconds > 0:
+        if options.config_file is not None and options.config_poll_seconds > 0 and member is None:
             self._watcher = ConfigWatcher(
                 options.config_file, options.config_poll_seconds, config, self._reload_from_file, self._metrics.reloaded
             )
         self._dataplane = Dataplane(self.models, self._metrics, self._cache())
         self._traffic: TrafficService | None = None
         if options.traffic.file is not None or options.admin is not None:
-            self._traffic = TrafficService(self._dataplane, options.traffic, self.audit.record)
+            self._traffic = TrafficService(self._dataplane, options.traffic, self.audit.record, led=member is not None)
             self._metrics.more.extend(self._traffic.traffic.families())
         self._http: HttpServer | None = None
         self.grpc_address = ""
@@ -214,19 +218,22 @@ class ModelServer:
             stack.enter_context(self._signals())
             if threading.current_thread() is threading.main_thread():  # else the process is somebody else's
                 stack.enter_context(Settling(self.models.loaded))
+            if self._member is not None:
+                stack.callback(self._member.leave)
             stack.callback(self.audit.close)
             if self._gate is not None and self._options.access_file is not None:
-                stack.enter_context(AccessWatcher(self._options.access_file, self._gate, self.audit))
+                audit = self.audit if self._member is None else AuditLog(forward=lambda _: None)  # one of all notes changes
+                stack.enter_context(AccessWatcher(self._options.access_file, self._gate, audit))
             stack.enter_context(self._logging_requests())
             stack.enter_context(self._tracing())
             workers = stack.enter_context(self._rest_workers())
-            stack.enter_context(self._administered(workers))
+            if self._member is None:
+                stack.enter_context(self._administered(workers))
             self.models.start()
             if self._watcher is not None:
                 self._watcher.start()
             if self._member is not None:
-                self._member.join(self.models, lambda: self._metrics.page(self.models))
-                self._metrics.whole = self._member.page
+                self._join(self._member, workers)
             try:
                 while not (self._ending.is_set() or self.models.wait_settled(0.1) or self.models.some_serve):
                     pass
@@ -276,7 +283,7 @@ class ModelServer:
 
     def _reload_from_file(self, config: Any) -> ReloadResult:
         """Takes the list of models of the file that is watched; a refused one, which is tried again and again, is only logged."""
-        result = self.models.reload_here(config)  # each process watches for itself
+        result = self.models.reload(config)
         if result.changed:
             outcome = result.error.code if result.error is not None else "OK"
             self.audit.record("model_config_file", "models.reload", "models", outcome, outcomes(result))
@@ -361,8 +368,9 @@ class ModelServer:
         if options is None:
             yield
             return
-        recorder = LiveRecorder(self._metrics)
-        routes = [*ModelRoutes(self.models, self.audit).routes(), *live.routes(recorder), *console.routes()]
+        recorder = LiveRecorder(LiveCounts(self._metrics))
+        served = OneProcess(self.models, self.audit)
+        routes = [*ModelRoutes(served, self.audit).routes(), *live.routes(recorder), *console.routes()]
         if self._traffic is not None:
             routes += TrafficRoutes(self._traffic.traffic).routes()
         rest = RestApp(self._dataplane, self._metrics, workers, self._options.rest, self._gate)
@@ -370,6 +378,19 @@ class ModelServer:
         with recorder, AdminServer(app, options) as server:
             self.admin_url = server.url
             yield
+
+    def _join(self, member: Member, workers: Workers) -> None:
+        """Becomes one of several processes: what is changed or counted for all goes through the supervisor."""
+        traffic = self._traffic.traffic if self._traffic is not None else None
+        rest = RestApp(self._dataplane, self._metrics, workers, self._options.rest, self._gate)
+        counts = LiveCounts(self._metrics) if self._options.admin is not None else None
+        served = OneProcess(self.models, self.audit)
+        self.models.everywhere = member.reload
+        if traffic is not None:
+            self._dataplane.feedback = member.feedback
+        page = functools.partial(self._metrics.page, self.models)
+        member.join(Answering(self.models, served, page, rest, traffic, counts).answers())
+        self._metrics.whole = member.page
 
     def _serve(self, listener: socket.socket | None, reserved: socket.socket | None, workers: Workers) -> None:
         with self._traffic.at_work() if self._traffic is not None else contextlib.nullcontext(), self._serving_grpc(reserved):
@@ -468,7 +489,7 @@ def announce(url: str, model: str | None, grpc: str = "") -> None:
     print(f"Headrace serves {told} on {' and '.join(places)}", flush=True)
 
 
-def _configuration(options: ServerOptions) -> Any:
+def configuration_of(options: ServerOptions) -> Any:
     """The ModelServerConfig that the options name."""
     if options.config_file is not None:
         return text.read(options.config_file, ModelServerConfig)

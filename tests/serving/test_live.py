@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from typing import Any
 
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from headrace.serving.live.admin import routes
+from headrace.serving.live.counts import MAX_SERIES, OTHERS, LiveCounts, Sample
 from headrace.serving.live.latencies import Latencies
-from headrace.serving.live.recorder import MAX_SERIES, OTHERS, LiveRecorder
+from headrace.serving.live.recorder import LiveRecorder
 from headrace.serving.live.series import LENGTH
 from headrace.serving.metrics import ServingMetrics
 from tests.serving.toy import wait_until
@@ -27,7 +29,7 @@ class Clocks:
     def __init__(self) -> None:
         self.now = 0.0
         self.metrics = ServingMetrics()
-        self.recorder = LiveRecorder(self.metrics, lambda: self.now, lambda: 1e9 + self.now)
+        self.recorder = LiveRecorder(LiveCounts(self.metrics), lambda: self.now, lambda: 1e9 + self.now)
 
     def tick(self, times: int = 1, seconds: float = 1.0) -> None:
         for _ in range(times):
@@ -48,6 +50,30 @@ def test_a_percentile_is_within_a_bucket_of_the_true_one(times: list[float], sha
         latencies.add(each)
     below = float(np.quantile(times, share, method="inverted_cdf"))
     assert below * 0.915 <= latencies.percentile(share) <= below * 1.093
+
+
+def test_samples_of_processes_add_up_to_that_of_all() -> None:
+    metrics = [ServingMetrics() for _ in range(3)]
+    counts = [LiveCounts(each) for each in metrics]
+    for number in range(1, 300):
+        told = ("m", number % 2 or None, "Predict", "REST", "INTERNAL" if number % 7 == 0 else "OK", number / 1000)
+        for each in (metrics[number % 2], metrics[2]):
+            each.request(*told)
+            each.queued("REST", number / 64)
+            each.in_flight("REST", 1)
+    merged = Sample()
+    for source in counts[:2]:
+        merged.merge(Sample.from_json(json.loads(json.dumps(source.take().to_json()))))
+    both = counts[2].take()
+    assert merged.thread_waits == both.thread_waits
+    assert merged.in_flight == both.in_flight
+    assert merged.counts.keys() == both.counts.keys()
+    for key, count in both.counts.items():
+        found = merged.counts[key]
+        assert (found.requests, found.errors) == (count.requests, count.errors)
+        assert found.seconds == pytest.approx(count.seconds)
+        assert [found.latencies.percentile(q) for q in (0.5, 0.99)] == [count.latencies.percentile(q) for q in (0.5, 0.99)]
+    assert counts[2].take().counts == {}
 
 
 def test_merged_times_have_the_percentiles_of_all() -> None:
@@ -164,7 +190,7 @@ def test_requests_of_many_threads_are_all_counted() -> None:
 
 def test_the_thread_ticks_and_ends() -> None:
     metrics = ServingMetrics()
-    with LiveRecorder(metrics) as recorder:
+    with LiveRecorder(LiveCounts(metrics)) as recorder:
         metrics.request("m", 1, "Predict", "REST", "OK", 0.01)
         wait_until(lambda: bool(recorder.read()["times"]))
     assert not any(thread.name == "live-series" for thread in threading.enumerate())

@@ -15,10 +15,8 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
-from headrace.cli.serve import serve
 from headrace.proto import serving as messages
 from tests.serving.process import BODY, Load, Server, running, serving
 from tests.serving.toy import write_version
@@ -181,9 +179,3 @@ def test_nothing_runs_where_a_worker_cannot_start(base: Path, tmp_path: Path) ->
     with running(f"--model_config_file={config}", TWO) as server:
         assert server.wait() == 1
         assert any("before the server was ready" in line for line in server.log)
-
-
-def test_the_admin_api_is_for_one_process(base: Path) -> None:
-    found = CliRunner().invoke(serve, [f"--model_base_path={base / 'm'}", TWO, "--admin_port=auto"])
-    assert found.exit_code == 2
-    assert "give it with --num_processes=1" in found.output.replace("\n", " ")

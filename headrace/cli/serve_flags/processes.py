@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import click
 
 from headrace.serving.processes.member import Member
+from headrace.serving.processes.office import Office
 from headrace.serving.processes.supervisor import Places, Supervisor
 from headrace.serving.server import ModelServer, ServerOptions
 
 process_flags = click.option(
     "--num_processes", type=click.IntRange(1), default=1, show_default=True, help="That share the ports (Linux)."
 )
-
-
-def check_processes(flags: dict[str, Any]) -> None:
-    """Refuses what several processes cannot share.
-
-    Raises:
-        click.UsageError: there are several, and an admin API, which would change only one of them.
-    """
-    if flags["num_processes"] > 1 and flags["admin_port"] != 0:
-        raise click.UsageError("--admin_port would change only one of several processes; give it with --num_processes=1")
 
 
 def run_server(options: ServerOptions, processes: int, announce: Callable[[str, str], None]) -> None:
@@ -42,12 +32,12 @@ def run_server(options: ServerOptions, processes: int, announce: Callable[[str, 
     if member is not None:
         if options.grpc is not None and member.index:  # a Unix socket belongs to one
             options = replace(options, grpc=replace(options.grpc, socket_path=None))
-        options = replace(options, audit=options.audit.of_process(member.index))
         told = member.listening
         worker = ModelServer(options, on_ready=lambda url: told(url, worker.grpc_address), member=member)
         worker.run()
     elif processes > 1:
-        Supervisor(processes, _places(options), options.grace_seconds, announce).run()
+        office = Office(options, processes)
+        Supervisor(processes, _places(options), options.grace_seconds, office, announce).run()
     else:
         server = ModelServer(options, on_ready=lambda url: announce(url, server.grpc_address))
         server.run()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from headrace.core.errors import OpError
 from headrace.serving.audit import AuditLog
-from headrace.serving.models import Models
 from headrace.serving.reload import ReloadResult
 
 
-def audited_reload(models: Models, config: Any, audit: AuditLog, who: str) -> ReloadResult:
-    """Replaces the list of models; see Models.reload, whose errors it raises."""
+def audited_reload(reload: Callable[[Any], ReloadResult], config: Any, audit: AuditLog, who: str) -> ReloadResult:
+    """Replaces the list of models by `reload`, such as Models.reload, whose errors it raises."""
     try:
-        result = models.reload(config)
+        result = reload(config)
     except OpError as error:
         audit.record(who, "models.reload", "models", error.code, {"error": error.message})
         raise

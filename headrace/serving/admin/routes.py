@@ -6,7 +6,6 @@ import asyncio
 import importlib.metadata
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,13 +14,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headrace.core.errors import NotFoundError
-from headrace.core.spec import TensorSpec
 from headrace.proto.serving import ModelServerConfig
-from headrace.serving.admin.reloads import audited_reload, outcomes
+from headrace.serving.admin.reloads import outcomes
 from headrace.serving.admin.requests import number, read_text, who
+from headrace.serving.admin.served import Served
 from headrace.serving.audit import KEPT_EVENTS, AuditLog
 from headrace.serving.configuration import text
-from headrace.serving.models import Models, ModelSpec, version_number
 from headrace.serving.rest.answers import json_answer
 from headrace.serving.servable import VersionStatus
 
@@ -30,12 +28,12 @@ class ModelRoutes:
     """Says how the server and its models are, and replaces the list of models.
 
     Args:
-        models: those of the server.
-        audit: the events, and where reloads are noted.
+        served: the server.
+        audit: the events.
     """
 
-    def __init__(self, models: Models, audit: AuditLog) -> None:
-        self._models = models
+    def __init__(self, served: Served, audit: AuditLog) -> None:
+        self._served = served
         self._audit = audit
         self._started = time.time()
         self._started_monotonic = time.monotonic()
@@ -51,17 +49,19 @@ class ModelRoutes:
 
     async def status(self, _: Request) -> Response:
         """The server, and the state of every version of every model."""
-        labels = self._models.labels()
-        server = {
+        standing = await asyncio.to_thread(self._served.standing)
+        server: dict[str, Any] = {
             "version": importlib.metadata.version("headrace"),
             "pid": os.getpid(),
             "started": round(self._started, 3),
             "uptime_seconds": round(time.monotonic() - self._started_monotonic, 3),
-            "ready": not self._models.unready(),
+            "ready": standing.ready,
         }
+        if standing.processes:
+            server["processes"] = standing.processes
         models = {
-            name: {"labels": labels.get(name, {}), "versions": [_version(status) for status in found]}
-            for name, found in self._models.overview().items()
+            name: {"labels": standing.labels.get(name, {}), "versions": [_version(status) for status in found]}
+            for name, found in standing.overview.items()
         }
         return json_answer({"server": server, "models": models})
 
@@ -70,21 +70,13 @@ class ModelRoutes:
         version = request.path_params["version"]
         if not (version.isascii() and version.isdecimal()):
             raise NotFoundError(f"{version[:40]!r} is no version; expected a number")
-        with self._models.acquire(ModelSpec(request.path_params["name"], version_number(version))) as handle:
-            signatures = {
-                name: {
-                    "inputs": _tensors(signature.inputs),
-                    "outputs": _tensors(signature.outputs),
-                    "method": signature.method_name,
-                }
-                for name, signature in sorted(handle.signatures.items())
-            }
-        return json_answer({"signatures": signatures})
+        found = await asyncio.to_thread(self._served.signatures, request.path_params["name"], version)
+        return json_answer({"signatures": found})
 
     async def reload(self, request: Request) -> Response:
         """Replaces the list of models by that of a text of a ModelServerConfig; answers once the new ones serve or have failed."""
         config = text.parse(await read_text(request), ModelServerConfig, "the request's body")
-        result = await asyncio.to_thread(audited_reload, self._models, config, self._audit, who(request))
+        result = await asyncio.to_thread(self._served.reload, config, who(request))
         return json_answer({"complete": result.error is None, "models": outcomes(result)})
 
     async def events(self, request: Request) -> Response:
@@ -102,15 +94,4 @@ def _version(status: VersionStatus) -> dict[str, Any]:
         "digest": status.digest,
         "engine": status.engine,
         "engine_reason": status.engine_reason,
-    }
-
-
-def _tensors(specs: Mapping[str, TensorSpec]) -> dict[str, Any]:
-    """Names to dtype and shape; an unknown dimension is -1, an unknown rank null."""
-    return {
-        name: {
-            "dtype": spec.dtype.name,
-            "shape": None if spec.shape.dims is None else [-1 if dim is None else dim for dim in spec.shape.dims],
-        }
-        for name, spec in sorted(specs.items())
     }

@@ -70,7 +70,7 @@ class ModelService:
         if not self._allow_reload:
             raise PermissionDeniedError("reloads are off here; start the server with --grpc_allow_reload=true")
         before = {name: self._metrics.total(name) for name in request.metric_names}
-        result = audited_reload(self._models, request.config, self._audit, call.who)
+        result = audited_reload(self._models.reload, request.config, self._audit, call.who)
         if result.error is not None:
             raise result.error
         response = ReloadConfigResponse()

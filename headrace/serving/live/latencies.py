@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 _PER_OCTAVE = 8
 _LEAST_SECONDS = 1e-5
@@ -50,3 +52,16 @@ class Latencies:
                 return min(max(_LEAST_SECONDS * 2**place, self._smallest), self._largest)
             below += count
         return math.nan
+
+    def to_json(self) -> list[Any]:
+        """A form for JSON."""
+        return [list(self._buckets.items()), self._count, self._smallest, self._largest] if self._count else []
+
+    @classmethod
+    def from_json(cls, told: Sequence[Any]) -> Latencies:
+        """What `to_json` was made of."""
+        found = cls()
+        if told:
+            buckets, found._count, found._smallest, found._largest = told
+            found._buckets = dict(buckets)
+        return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
 import logging
@@ -11,23 +10,27 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
+from dataclasses import asdict
 from typing import Any, TypeVar
 
-from headrace.core.errors import InternalError, OpError
-from headrace.proto.serving import ModelServerConfig
-from headrace.serving.models import Models
+from headrace.core.errors import DeadlineExceededError
+from headrace.serving.audit import Event
+from headrace.serving.processes import outcomes
 from headrace.serving.processes.link import Link
-from headrace.serving.reload import Outcome, ReloadResult
+from headrace.serving.processes.reloads import encoded
+from headrace.serving.reload import ReloadResult
 
 logger = logging.getLogger(__name__)
 
 VARIABLE = "HEADRACE_SERVE_WORKER"
 """The environment variable by which the supervisor tells a worker its number, its socket and its ports."""
 
+Answer = Callable[[str], Awaitable[str]]
+
 _LOOK_SECONDS = 0.1
-_OF_CODE = {kind.code: kind for kind in OpError.__subclasses__()}
+_FEEDBACK_SECONDS = 15.0
 
 T = TypeVar("T")
 
@@ -48,9 +51,8 @@ class Member:
         self.grpc_port = grpc_port
         self._end = end
         self._loop = asyncio.new_event_loop()
-        self._own_page: Callable[[], str] = str
-        self._models: Models | None = None
-        self._link = Link({"page": self._page, "reload": self._reload_here})
+        self._answers: dict[str, Answer] = {}
+        self._link = Link(self._answers)
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._speak, name="supervisor-link", daemon=True)
 
@@ -63,18 +65,20 @@ class Member:
         place = json.loads(told)
         return cls(place["index"], socket.socket(fileno=place["end"]), place["rest_port"], place["grpc_port"])
 
-    def join(self, models: Models, own_page: Callable[[], str]) -> None:
+    def join(self, answers: Mapping[str, Answer]) -> None:
         """Begins to answer the supervisor's questions.
 
         Args:
-            models: a reload on one worker is one on all.
-            own_page: makes the metrics page of this process.
+            answers: of each kind.
         """
-        self._models = models
-        self._own_page = own_page
-        models.everywhere = self.reload
+        self._answers.update(answers)
         self._thread.start()
         self._opened.wait()
+        self._asking("hello")
+
+    def leave(self) -> None:
+        """Answers no more: this process ends."""
+        self._link.leaving = True
 
     def wait_for_all(self, ending: threading.Event) -> None:
         """Says that the models are there, and waits for those of the other workers, or for the end."""
@@ -98,7 +102,23 @@ class Member:
 
     def reload(self, config: Any) -> ReloadResult:
         """Replaces the list of models in every worker; see Models.reload, whose errors it raises."""
-        return _result(self._asking("reload", base64.b64encode(config.SerializeToString()).decode()).result())
+        return outcomes.from_json(self._asking("reload", encoded(config)).result())
+
+    def feedback(self, document: Any) -> dict[str, Any]:
+        """Has an outcome counted for all workers; see `routing.feedback`.
+
+        Raises:
+            DeadlineExceededError: the supervisor does not answer in time.
+        """
+        try:
+            answer: dict[str, Any] = json.loads(self._asking("feedback", json.dumps(document)).result(_FEEDBACK_SECONDS))
+        except TimeoutError:
+            raise DeadlineExceededError(f"the outcome could not be counted within {_FEEDBACK_SECONDS:g} s") from None
+        return answer
+
+    def note(self, event: Event) -> None:
+        """Has an event stand in the audit log of all workers; does not wait for it."""
+        self._asking("audit", json.dumps(asdict(event))).add_done_callback(_log_failure)
 
     def _asking(self, what: str, text: str = "") -> Future[str]:
         return self._call(self._link.ask(what, text))
@@ -114,26 +134,8 @@ class Member:
         logger.warning("the supervisor is gone; ending")
         os.kill(os.getpid(), signal.SIGTERM)
 
-    async def _page(self, _: str) -> str:
-        return await asyncio.to_thread(self._own_page)
 
-    async def _reload_here(self, text: str) -> str:
-        assert self._models is not None
-        config = ModelServerConfig.FromString(base64.b64decode(text))
-        return _text(await asyncio.to_thread(self._models.reload_here, config))
-
-
-def _text(result: ReloadResult) -> str:
-    return json.dumps(
-        [
-            [each.model, each.change, None if each.error is None else [each.error.code, each.error.message]]
-            for each in result.outcomes
-        ]
-    )
-
-
-def _result(text: str) -> ReloadResult:
-    def error(told: list[str] | None) -> OpError | None:
-        return None if told is None else _OF_CODE.get(told[0], InternalError)(told[1])
-
-    return ReloadResult(tuple(Outcome(model, change, error(told)) for model, change, told in json.loads(text)))
+def _log_failure(noted: Future[str]) -> None:
+    error = noted.exception()
+    if error is not None:
+        logger.error("an event is missing from the audit log: %s", error)

@@ -52,18 +52,25 @@ class Pages:
                 for key, value in family.samples.items():
                     kept[key] = kept.get(key, 0.0) + value
 
-    def text(self) -> str:
-        """The page of all; empty while there is none. Models that no process lists any more are left out."""
-        pages = list(self._last.values())
+    def text(self, common: str = "") -> str:
+        """The page of all; empty while there is none. Models that no process lists any more are left out.
+
+        Args:
+            common: a page of what is counted for all processes in one place.
+        """
+        processes = list(self._last.values())
+        if not processes:
+            return ""
+        pages = [*processes, _parse(common)]
         listed = {model for page in pages if _LISTED in page for key in page[_LISTED].samples for model in _MODEL.findall(key)}
         lines: list[str] = []
         for name in dict.fromkeys(name for page in pages for name in page):
             families = [page[name] for page in pages if name in page]
             lines.extend(families[0].head)
             gone = {key: value for key, value in self._gone.get(name, {}).items() if _is_listed(key, listed)}
-            merged = _merge(name, [*(each.samples for each in families), gone], len(pages) if name in _LEAST else 0)
+            merged = _merge(name, [*(each.samples for each in families), gone], len(processes) if name in _LEAST else 0)
             lines.extend(f"{key} {_number(value)}" for key, value in merged.items())
-        return "\n".join(lines) + "\n" if lines else ""
+        return "\n".join(lines) + "\n"
 
 
 def _merge(name: str, parts: list[Samples], needed: int) -> Samples:

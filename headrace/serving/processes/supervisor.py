@@ -1,7 +1,7 @@
 """Starts the workers, replaces those that end, and speaks for all of them.
 
 The supervisor loads no model and answers no request. It keeps the ports, on which each worker listens by itself (SO_REUSEPORT): the
-kernel parts the connections among them.
+kernel parts the connections among them. What the workers have in common is in its `Office`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from headrace.core.errors import InternalError, InvalidArgumentError, OpError
 from headrace.core.log_lines import fields
+from headrace.serving.processes.crew import Worker
 from headrace.serving.processes.link import Link
 from headrace.serving.processes.member import VARIABLE
+from headrace.serving.processes.office import Office
 from headrace.serving.processes.pages import Pages
 from headrace.serving.rest.listening import bound_socket
 
@@ -49,18 +51,6 @@ class Places:
     grpc: tuple[str, int] | None
 
 
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """A worker that runs."""
-
-    index: int
-    process: Process
-    link: Link
-    started: float = field(default_factory=time.monotonic)
-    seen: float = field(default_factory=time.monotonic)
-    listens: bool = False
-
-
 class Supervisor:
     """Runs workers until it is told to end, by SIGTERM or SIGINT.
 
@@ -68,6 +58,7 @@ class Supervisor:
         count: how many.
         places: where they listen.
         grace_seconds: what each takes to end at most.
+        office: what they have in common.
         on_ready: called with the URL of REST and the address of gRPC once all workers listen; empty for what there is not.
         hung_seconds: a worker that says nothing for so long is killed, and replaced.
 
@@ -80,6 +71,7 @@ class Supervisor:
         count: int,
         places: Places,
         grace_seconds: float,
+        office: Office,
         on_ready: Callable[[str, str], None],
         hung_seconds: float = 60.0,
     ) -> None:
@@ -90,12 +82,13 @@ class Supervisor:
         self._grace_seconds = grace_seconds
         self._on_ready = on_ready
         self._hung_seconds = hung_seconds
-        self._workers: dict[int, _Worker] = {}
+        self._office = office
+        self._workers = office.crew.workers
         self._pages = Pages()
-        self._config = ""
         self._ending = False
         self._failure: OpError | None = None
         self._told = False
+        self._following: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
         """Returns when all workers have ended.
@@ -117,13 +110,13 @@ class Supervisor:
         self._all_loaded = asyncio.Event()
         self._loaded: set[int] = set()
         self._end = asyncio.Event()
-        self._reloading = asyncio.Lock()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal)
-        looking = asyncio.create_task(self._look())
-        await asyncio.gather(*(self._keep(index, rest_port, grpc_port) for index in range(self._count)))
-        looking.cancel()
+        async with self._office.open():
+            looking = asyncio.create_task(self._look())
+            await asyncio.gather(*(self._keep(index, rest_port, grpc_port) for index in range(self._count)))
+            looking.cancel()
         logger.info("all workers have ended")
 
     def _on_signal(self) -> None:
@@ -164,13 +157,14 @@ class Supervisor:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # a terminal's Ctrl-C goes to the supervisor alone
             )
-        worker = _Worker(index, process, Link({}))
+        worker = Worker(index, process, Link({}))
         worker.link = Link(
             {
+                **self._office.answers(),
+                "hello": lambda _: self._on_hello(worker),
                 "loaded": lambda _: self._on_loaded(worker),
                 "listening": lambda text: self._on_listening(worker, text),
                 "page": lambda _: self._page(),
-                "reload": self._reload,
             }
         )
         self._workers[index] = worker
@@ -196,18 +190,26 @@ class Supervisor:
             process.kill()
         return await waiting
 
-    async def _on_loaded(self, worker: _Worker) -> str:
-        """Answers when the worker may listen: at the start when the models of all are there."""
-        async with self._reloading:
-            if self._config:  # it has read the list of the start
-                await worker.link.ask("reload", self._config)
-        self._loaded.add(worker.index)
-        if len(self._loaded) == self._count:
-            self._all_loaded.set()
-        await self._all_loaded.wait()
+    async def _on_hello(self, worker: Worker) -> str:
+        """A worker can be asked from now on."""
+        worker.joined, worker.seen = True, time.monotonic()
+        following = asyncio.create_task(self._office.follow(worker))
+        self._following.add(following)
+        following.add_done_callback(self._following.discard)
         return ""
 
-    async def _on_listening(self, worker: _Worker, text: str) -> str:
+    async def _on_loaded(self, worker: Worker) -> str:
+        """Answers when the worker may listen: at the start when the models of all are there."""
+        await self._office.give(worker)
+        self._loaded.add(worker.index)
+        if len(self._loaded) == self._count and not self._all_loaded.is_set():
+            await self._office.all_loaded()
+            self._all_loaded.set()
+        await self._all_loaded.wait()
+        await self._office.lead(worker)
+        return ""
+
+    async def _on_listening(self, worker: Worker, text: str) -> str:
         worker.listens = True
         if not self._told and len(self._workers) == self._count and all(each.listens for each in self._workers.values()):
             self._told = True
@@ -217,9 +219,9 @@ class Supervisor:
 
     async def _page(self) -> str:
         await asyncio.gather(*(self._read_page(worker) for worker in list(self._workers.values())))
-        return self._pages.text()
+        return self._pages.text(self._office.page())
 
-    async def _read_page(self, worker: _Worker) -> None:
+    async def _read_page(self, worker: Worker) -> None:
         """Takes a worker's metrics; the last ones stay where it does not answer."""
         try:
             text = await worker.link.ask("page", seconds=_PAGE_SECONDS)
@@ -238,17 +240,3 @@ class Supervisor:
                 if worker.listens and time.monotonic() - worker.seen > self._hung_seconds:
                     logger.error("a worker says nothing any more; killing it", extra=fields(worker=worker.index))
                     worker.process.kill()
-
-    async def _reload(self, text: str) -> str:
-        """Has every worker take a list of models; what came of it, with the first error that any had with each model."""
-        async with self._reloading:
-            workers = list(self._workers.values())
-            found = await asyncio.gather(*(each.link.ask("reload", text) for each in workers), return_exceptions=True)
-            results = [json.loads(each) for each in found if isinstance(each, str)]
-            if results:
-                self._config = text  # for the workers to come
-            for each in found:
-                if isinstance(each, BaseException):
-                    raise each
-            errors = {model: error for result in results for model, _, error in result if error is not None}
-            return json.dumps([[model, change, errors.get(model)] for model, change, _ in results[0]])

@@ -174,7 +174,7 @@ class RestApp:
             document = load(await read_body(request, _FEEDBACK_BYTES))
         if isinstance(document, dict):
             caller.check_asks(str(document.get("model", "")))
-        return json_answer(self._dataplane.feedback(document))
+        return json_answer(await asyncio.to_thread(self._dataplane.feedback, document))
 
     def _overview(self, caller: Caller) -> dict[str, list[VersionStatus]]:
         """The models that a caller may know of."""

@@ -12,8 +12,8 @@ from starlette.routing import Route
 from headrace.core.errors import InvalidArgumentError
 from headrace.serving.admin.requests import read_json, who
 from headrace.serving.rest.answers import error_answer, json_answer
+from headrace.serving.routing.governor import ChangedError, Governor
 from headrace.serving.routing.rules import MAX_BYTES
-from headrace.serving.routing.traffic import ChangedError, Traffic
 
 _PRECONDITION_FAILED = 412
 
@@ -25,7 +25,7 @@ class TrafficRoutes:
         traffic: the rules at work.
     """
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: Governor) -> None:
         self._traffic = traffic
 
     def routes(self) -> list[Route]:
@@ -56,7 +56,7 @@ class TrafficRoutes:
 
     async def report(self, request: Request) -> Response:
         """What the variants of a model did."""
-        return json_answer(self._traffic.report(request.path_params["model"]))
+        return json_answer(await asyncio.to_thread(self._traffic.report, request.path_params["model"]))
 
     async def rollback(self, request: Request) -> Response:
         """Takes a variant, the watched one where none is named, out of the traffic; answers the report."""
@@ -64,13 +64,14 @@ class TrafficRoutes:
         variant = document.get("variant", "")
         if document.keys() - {"variant"} or not isinstance(variant, str):
             raise InvalidArgumentError('the request is expected to be {"variant": NAME}, or empty')
-        return json_answer(self._traffic.rollback(request.path_params["model"], variant, who(request)))
+        model = request.path_params["model"]
+        return json_answer(await asyncio.to_thread(self._traffic.rollback, model, variant, who(request)))
 
     async def resume(self, request: Request) -> Response:
         """Gives the variants that were taken out their shares again; answers the report."""
         if await _optional_json(request):
             raise InvalidArgumentError("the request is expected to be empty")
-        return json_answer(self._traffic.resume(request.path_params["model"], who(request)))
+        return json_answer(await asyncio.to_thread(self._traffic.resume, request.path_params["model"], who(request)))
 
     def _rules(self) -> Response:
         document, etag = self._traffic.current()

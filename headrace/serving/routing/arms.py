@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from headrace.serving.routing import latency
 from headrace.serving.routing.significance import Moments, Proportion
@@ -60,6 +61,20 @@ class Tally:
         self.runs += other.runs
         self.nonfinite += other.nonfinite
         self.seconds += other.seconds
+
+    def to_json(self) -> list[Any]:
+        """A form for JSON."""
+        filled = [[int(bucket), int(self.seconds[bucket])] for bucket in self.seconds.nonzero()[0]]
+        return [self.requests, dict(self.errors), self.runs, self.nonfinite, filled]
+
+    @classmethod
+    def from_json(cls, told: Sequence[Any]) -> Tally:
+        """What `to_json` was made of."""
+        requests, errors, runs, nonfinite, filled = told
+        found = cls(requests, Counter(errors), runs, nonfinite)
+        for bucket, count in filled:
+            found.seconds[bucket] = count
+        return found
 
 
 class Window:
@@ -119,3 +134,18 @@ class Arm:
     def tallies(self) -> list[Tally]:
         """Those that count a request."""
         return [self.total] if self.window is None else [self.total, self.window.now()]
+
+    def drain(self) -> list[Any]:
+        """What requests did since the last call, for JSON; this arm has it no longer."""
+        told = [self.total.to_json(), self.unassigned, self.fallbacks]
+        self.total, self.unassigned, self.fallbacks = Tally(), 0, 0
+        return told
+
+    def add(self, drained: Sequence[Any]) -> None:
+        """Counts what `drain` gave in another process."""
+        told, unassigned, fallbacks = drained
+        found = Tally.from_json(told)
+        for tally in self.tallies():
+            tally.add(found)
+        self.unassigned += unassigned
+        self.fallbacks += fallbacks

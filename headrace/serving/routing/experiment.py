@@ -6,7 +6,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from headrace.core.errors import FailedPreconditionError, NotFoundError
 from headrace.serving.context import RequestContext, Routed
@@ -60,6 +61,17 @@ class ShadowTally:
         for name, value in difference.largest.items():
             self.largest[name] = max(value, self.largest.get(name, 0.0))
 
+    def merge(self, other: ShadowTally) -> None:
+        """Counts all that the other one has too."""
+        self.compared += other.compared
+        self.same += other.same
+        self.errors.update(other.errors)
+        self.dropped.update(other.dropped)
+        self.rows += other.rows
+        self.agreeing += other.agreeing
+        for name, value in other.largest.items():
+            self.largest[name] = max(value, self.largest.get(name, 0.0))
+
 
 class Experiment:
     """One model's rules in force.
@@ -68,6 +80,7 @@ class Experiment:
         model: its name.
         rules: its rules.
         clock: of the sliding window, in seconds.
+        number: tells it from others, also those that the same rules had before.
 
     Attributes:
         arms: the variants by name. They and `shadow` change under `lock`.
@@ -76,8 +89,9 @@ class Experiment:
         since: when the rules came into force, in seconds since 1970.
     """
 
-    def __init__(self, model: str, rules: ModelRules, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, model: str, rules: ModelRules, clock: Callable[[], float] = time.monotonic, number: int = 0) -> None:
         self.model = model
+        self.number = number
         self.rules = rules
         self.lock = threading.Lock()
         watched = {rules.rollback.variant, rules.rollback.baseline} if rules.rollback is not None else set()
@@ -172,6 +186,25 @@ class Experiment:
                 for name in (self.rules.rollback.variant, self.rules.rollback.baseline):
                     self.arms[name].window = Window(self.rules.rollback.window_seconds, self._clock)
         return names
+
+    def put_halted(self, halted: Mapping[str, Halt]) -> None:
+        """Takes the word of another process on what is halted."""
+        with self.lock:
+            self._set(halted)
+
+    def drain(self) -> dict[str, Any]:
+        """What was counted since the last call, for JSON; this experiment has it no longer."""
+        with self.lock:
+            arms = {name: arm.drain() for name, arm in self.arms.items()}
+            shadow, self.shadow = self.shadow, ShadowTally()
+        return {"arms": arms, "shadow": asdict(shadow)}
+
+    def add(self, drained: Mapping[str, Any]) -> None:
+        """Counts what `drain` gave in another process."""
+        with self.lock:
+            for name, counts in drained["arms"].items():
+                self.arms[name].add(counts)
+            self.shadow.merge(ShadowTally(**drained["shadow"]))
 
     @property
     def fallback(self) -> str:

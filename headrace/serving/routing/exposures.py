@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from headrace.serving.routing.rules import ModelRules
 
 Kind = Literal["request", "key"]
-Exposure = tuple[ModelRules, str, bool]
-"""The rules, the variant, and whether its outcome is counted already."""
+
+
+class Exposure(NamedTuple):
+    """Who answered.
+
+    Attributes:
+        rules: those in force then.
+        variant: its name.
+        counted: its outcome is counted already.
+        time: when, in `time.monotonic` seconds, which all processes of a machine share.
+    """
+
+    rules: ModelRules
+    variant: str
+    counted: bool
+    time: float
 
 
 class Exposures:
@@ -32,7 +47,8 @@ class Exposures:
         kept = self._kept[kind]
         with self._lock:
             before = kept.get(digest)
-            kept[digest] = (rules, variant, before is not None and before[0] is rules and before[2])
+            counted = before is not None and before.rules is rules and before.counted
+            kept[digest] = Exposure(rules, variant, counted, time.monotonic())
             kept.move_to_end(digest)
             if len(kept) > self._limit:
                 kept.popitem(last=False)
@@ -48,9 +64,9 @@ class Exposures:
         kept = self._kept[kind]
         with self._lock:
             before = kept.get(digest)
-            if before is not None and before[0] is rules and before[2]:
+            if before is not None and before.rules is rules and before.counted:
                 return False
-            kept[digest] = (rules, variant, True)
+            kept[digest] = Exposure(rules, variant, True, time.monotonic())
             if len(kept) > self._limit:
                 kept.popitem(last=False)
         return True

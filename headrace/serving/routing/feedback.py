@@ -8,7 +8,7 @@ from typing import Any
 
 from headrace.core.errors import InvalidArgumentError, NotFoundError
 from headrace.serving.routing.experiment import Experiment
-from headrace.serving.routing.exposures import Exposures, Kind
+from headrace.serving.routing.exposures import Exposure, Exposures, Kind
 from headrace.serving.routing.keys import text_of
 from headrace.serving.routing.reading import Table
 
@@ -44,8 +44,8 @@ def count_feedback(document: Any, experiments: Mapping[str, Experiment], exposur
         if not variant:
             what = "request" if kind == "request" else "user"
             raise NotFoundError(f"no answer to this {what} is remembered; send the variant too, from the answer's header")
-        known = (experiment.rules, variant, False)
-    rules, answered, _ = known
+        known = Exposure(experiment.rules, variant, False, 0.0)
+    rules, answered = known.rules, known.variant
     if rules is not experiment.rules:
         return _said(model, answered, "the rules have changed since that answer")
     if variant not in ("", answered):

@@ -6,18 +6,17 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from headrace.serving.models import Models
 from headrace.serving.routing import latency
 from headrace.serving.routing.arms import Arm
 from headrace.serving.routing.experiment import Experiment, ShadowTally
 from headrace.serving.routing.significance import Comparison, compare_means, compare_rates
-from headrace.serving.routing.targets import version_of
+from headrace.serving.routing.targets import Targets, version_of
 
 CONFIDENCE = 0.95
 """Of the intervals."""
 
 
-def report_of(experiment: Experiment, models: Models) -> dict[str, Any]:
+def report_of(experiment: Experiment, models: Targets) -> dict[str, Any]:
     """The report of a model's rules in force. What is not known (yet) is null."""
     rules = experiment.rules
     total = sum(experiment.weights)

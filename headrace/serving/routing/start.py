@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from headrace.serving.dataplane import Dataplane
+from headrace.serving.routing.governor import Audit
 from headrace.serving.routing.options import TrafficOptions
 from headrace.serving.routing.rules import load, parse_toml
-from headrace.serving.routing.traffic import Audit, Traffic
+from headrace.serving.routing.traffic import Traffic
 from headrace.serving.routing.watch import RulesWatcher
 
 _CLOSE_SECONDS = 1.0
@@ -21,6 +23,7 @@ class TrafficService:
         dataplane: whose requests are routed.
         options: where rules come from.
         audit: told of every change.
+        led: the process is one of several, and gets its rules from where all have theirs.
 
     Attributes:
         traffic: the rules at work.
@@ -29,8 +32,9 @@ class TrafficService:
         OpError: the file cannot be read, or says something wrong.
     """
 
-    def __init__(self, dataplane: Dataplane, options: TrafficOptions, audit: Audit) -> None:
-        self._options = options
+    def __init__(self, dataplane: Dataplane, options: TrafficOptions, audit: Audit, led: bool = False) -> None:
+        self._options = replace(options, file=None) if led else options
+        options = self._options
         self._data = load(options.file) if options.file is not None else b""
         self._rules = parse_toml(self._data, str(options.file))
         self.traffic = Traffic(dataplane, options.remembered, audit)

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
 from headrace.core.errors import OpError
-from headrace.serving.models import Models, ModelSpec
+from headrace.serving.models import ModelSpec
 from headrace.serving.routing.rules import Rules, Variant
-from headrace.serving.servable import State
+from headrace.serving.servable import State, VersionStatus
 
 
-def unknown_targets(rules: Rules, models: Models) -> list[str]:
+class Targets(Protocol):
+    """The models that rules name, as Models has them."""
+
+    def overview(self) -> Mapping[str, Sequence[VersionStatus]]:
+        """Every model with the state of its versions."""
+
+    def labels(self) -> Mapping[str, Mapping[str, int]]:
+        """The version of every label, by model."""
+
+    def statuses(self, spec: ModelSpec) -> Sequence[VersionStatus]:
+        """The state of what `spec` names; raises OpError where that is unknown."""
+
+
+def unknown_targets(rules: Rules, models: Targets) -> list[str]:
     """What rules name and the server does not know, a sentence for each. A version may be on its way in or out."""
     overview, labels = models.overview(), models.labels()
     missing: list[str] = []
@@ -28,7 +44,7 @@ def unknown_targets(rules: Rules, models: Models) -> list[str]:
     return missing
 
 
-def version_of(model: str, variant: Variant, models: Models) -> tuple[int | None, bool]:
+def version_of(model: str, variant: Variant, models: Targets) -> tuple[int | None, bool]:
     """The version that a variant names now, if there is one, and whether that is AVAILABLE."""
     try:
         statuses = models.statuses(ModelSpec(model, variant.version, variant.label))

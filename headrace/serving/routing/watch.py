@@ -7,8 +7,8 @@ from pathlib import Path
 
 from headrace.core.errors import FailedPreconditionError, OpError
 from headrace.core.log_lines import fields
+from headrace.serving.routing.governor import Governor
 from headrace.serving.routing.rules import load
-from headrace.serving.routing.traffic import Traffic
 from headrace.serving.watching import Watching
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class RulesWatcher:
         seen: the file's bytes when its rules were taken last.
     """
 
-    def __init__(self, path: Path, poll_seconds: float, traffic: Traffic, seen: bytes) -> None:
+    def __init__(self, path: Path, poll_seconds: float, traffic: Governor, seen: bytes) -> None:
         self._path = path
         self._traffic = traffic
         self._seen = seen

@@ -12,6 +12,7 @@ import pytest
 from headrace.serving.access.gate import Gate
 from headrace.serving.admin.app import admin_app
 from headrace.serving.admin.routes import ModelRoutes
+from headrace.serving.admin.served import OneProcess
 from headrace.serving.audit import AuditLog
 from tests.serving.access.people import OPEN, TEXT, bearer, gate
 from tests.serving.toy import Service, wait_until, write_version
@@ -144,7 +145,7 @@ def test_the_context_knows_the_caller(service: Guarded) -> None:
 
 
 def test_the_admin_api_needs_its_role(service: Guarded) -> None:
-    routes = ModelRoutes(service.models, service.audit).routes()
+    routes = ModelRoutes(OneProcess(service.models, service.audit), service.audit).routes()
     service.app = admin_app(routes, service.app, ["test"], service.gate)  # type: ignore[assignment]
     assert [service.status("GET", "/admin/v1/status", name) for name in ("", "wrong", "risk", "ops")] == [401, 401, 403, 200]
     headers = {"content-type": "text/plain"}

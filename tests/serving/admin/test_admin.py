@@ -15,6 +15,7 @@ from google.protobuf import text_format
 from headrace.serving.admin.app import admin_app
 from headrace.serving.admin.options import AdminOptions
 from headrace.serving.admin.routes import ModelRoutes
+from headrace.serving.admin.served import OneProcess
 from headrace.serving.admin.server import AdminServer
 from headrace.serving.audit import AuditLog
 from headrace.serving.dataplane import Dataplane
@@ -37,7 +38,7 @@ class Admin:
         self.workers = Workers(2, 8, lambda _: None)
         metrics = ServingMetrics()
         rest = RestApp(Dataplane(self.fleet.models, metrics), metrics, self.workers)
-        self.app = admin_app(ModelRoutes(self.fleet.models, self.audit).routes(), rest, ["ops.example"])
+        self.app = admin_app(ModelRoutes(OneProcess(self.fleet.models, self.audit), self.audit).routes(), rest, ["ops.example"])
 
     def ask(self, method: str, path: str, host: str = "127.0.0.1:8502", **options: Any) -> httpx.Response:
         headers = {"host": host} | dict(options.pop("headers", {}))

@@ -111,7 +111,14 @@ def test_writing_goes_on_once_it_works_again(tmp_path: Path, caplog: pytest.LogC
     assert len(caplog.records) == 1
 
 
-def test_each_of_several_processes_has_a_file_of_its_own() -> None:
-    options = AuditOptions(Path("/logs/audit.jsonl"), 5)
-    assert options.of_process(2) == AuditOptions(Path("/logs/audit-2.jsonl"), 5)
-    assert AuditOptions().of_process(2) == AuditOptions()
+def test_events_of_one_of_several_processes_stand_in_the_log_of_all(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    whole = AuditLog(AuditOptions(path))
+    one = AuditLog(AuditOptions(path), clock=lambda: 12.5, forward=whole.keep)
+    one.record("ops", "a", "b", "OK")
+    whole.close()
+    assert one.recent() == []
+    assert whole.recent()[0].time == 12.5
+    assert [line["target"] for line in lines(path)] == ["b"]
+    assert "".join(one.families()[0].samples()).endswith(" 1")
+    assert "".join(whole.families()[0].samples()) == ""

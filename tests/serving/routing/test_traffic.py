@@ -13,9 +13,9 @@ from headrace.cli.main import main
 from headrace.core.errors import FailedPreconditionError, InvalidArgumentError, OpError
 from headrace.serving.context import RequestContext, Routed
 from headrace.serving.routing import watch
+from headrace.serving.routing.governor import ChangedError
 from headrace.serving.routing.options import TrafficOptions
 from headrace.serving.routing.rules import parse
-from headrace.serving.routing.traffic import ChangedError
 from headrace.serving.routing.watch import RulesWatcher
 from headrace.serving.server import ModelServer, ServerOptions
 from tests.serving.toy import ToyEngine, wait_until
