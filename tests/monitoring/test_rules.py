@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from headrace.core.errors import InvalidArgumentError
-from headrace.monitoring.files import RULES_FILE, Options, render
+from headrace.monitoring.files import RULES_FILE, Options, render, rule_groups
 from headrace.monitoring.rules import objectives
 from headrace.monitoring.rules.groups import Alert
 from headrace.monitoring.rules.objectives import BOUNDS, Objectives
@@ -49,6 +50,14 @@ def test_prometheus_refuses_an_alert_that_it_cannot_read(rules: Path) -> None:
     file = rules / RULES_FILE
     file.write_text(file.read_text().replace("increase(", "increase("[:-1], 1))
     assert prometheus.promtool("check", "rules", file).returncode != 0
+
+
+def test_the_page_says_when_each_alert_calls_and_what_to_do() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
+    _, when, what = (set(re.findall(r"`(Headrace[A-Z]\w+)`", part)) for part in re.split(r"## Alerts|### What to do", page))
+    names = {rule.name for group in rule_groups(Objectives()) for rule in group.rules if isinstance(rule, Alert)}
+    assert (names - when, when - names) == (set(), set())
+    assert (names - what, what - names) == (set(), set())
 
 
 def test_thresholds_follow_the_objective() -> None:

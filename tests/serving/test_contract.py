@@ -34,6 +34,15 @@ def test_every_test_that_the_page_names_exists() -> None:
     assert [f"{file}::{name}" for file, name in NAMED if name not in defined_in(file)] == []
 
 
+def test_every_fault_names_its_test() -> None:
+    page = (ROOT / "docs" / "serving_faults.md").read_text()
+    lines = [line for line in page.partition("## Faults that are tried")[2].splitlines() if line.startswith("| ")][1:]
+    named = [re.search(r"`(tests/[\w/]+\.py)(?:::(\w+))?` \|$", line) for line in lines]
+    assert len(named) > 15
+    assert [line for line, found in zip(lines, named, strict=True) if found is None] == []
+    assert [found[0] for found in named if found and found[2] not in (None, *defined_in(found[1]))] == []
+
+
 def test_every_line_of_a_table_names_a_test() -> None:
     lines = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| Their case")]
     assert len(lines) > 40
