@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import math
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from headrace.native import library
-from headrace.native.records import address_of
 
 _MOST_RANK = 32
 _SHORT_BYTES = 64 << 10
 """Up to this size the interpreter's lock is kept: to give it up and get it back takes longer than to read so much."""
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
+class Numbers(NamedTuple):
     """A rectangular nest of lists of numbers.
 
     Attributes:
@@ -36,6 +33,30 @@ class Numbers:
     end: int
 
 
+class _Room:
+    """Room for what is read of a text: `places` are the addresses of its parts, which are made once."""
+
+    __slots__ = ("found", "largest", "places", "shape", "values")
+
+    def __init__(self, size: int) -> None:
+        self.values = np.empty(size // 2 + 1)
+        self.shape = (ctypes.c_int64 * _MOST_RANK)()
+        self.largest = (ctypes.c_double * 2)()
+        self.found = (ctypes.c_int64 * 2)()
+        parts = (self.shape, self.largest, self.found)
+        self.places = (self.values.ctypes.data, *[ctypes.addressof(part) for part in parts])
+
+
+class _Rooms(threading.local):
+    """What each thread reads short texts into, to copy out what it found: that is quicker than to make room for each."""
+
+    def __init__(self) -> None:
+        self.short = _Room(_SHORT_BYTES)
+
+
+_rooms = _Rooms()
+
+
 def read(text: bytes, at: int) -> Numbers | None:
     """Reads the JSON array that begins at `text[at]`.
 
@@ -43,20 +64,21 @@ def read(text: bytes, at: int) -> Numbers | None:
         None where there is no library, and for an array of any other kind: with other values than numbers, uneven or empty
         lists, numbers of more than 19 digits or of a large exponent. Each number is the double nearest to what is written.
     """
-    call = _function(len(text) - at <= _SHORT_BYTES)
+    size = len(text)
+    short = size - at <= _SHORT_BYTES
+    call = _function(short)
     if call is None:
         return None
-    values = np.empty((len(text) - at) // 2 + 1)
-    shape = (ctypes.c_int64 * _MOST_RANK)()
-    largest = (ctypes.c_double * 2)()
-    found = (ctypes.c_int64 * 2)()
-    places = ctypes.addressof(shape), ctypes.addressof(largest), ctypes.addressof(found)
-    count = call(address_of(text), len(text), at, values.ctypes.data, *places)
+    room = _rooms.short if short else _Room(size - at)
+    count = call(text, size, at, *room.places)
     if count < 0:
         return None
-    sizes = shape[: found[0]]
-    assert math.prod(sizes) == count
-    return Numbers(values[:count].reshape(sizes), largest[0], largest[1], found[1])
+    rank, end = room.found
+    values = room.values[:count]
+    if short:
+        values = values.copy()
+    largest_integer, largest_fraction = room.largest
+    return Numbers(values.reshape(room.shape[:rank]), largest_integer, largest_fraction, end)
 
 
 @functools.cache
@@ -64,10 +86,8 @@ def _function(keep_lock: bool) -> Callable[..., int] | None:
     loaded = library.load()
     if loaded is None:
         return None
-    function = loaded.headrace_json_numbers
-    if not keep_lock:
-        return function
-    kind = ctypes.PYFUNCTYPE(ctypes.c_int64, *function.argtypes)
-    address = ctypes.cast(function, ctypes.c_void_p).value
+    make = ctypes.PYFUNCTYPE if keep_lock else ctypes.CFUNCTYPE
+    address = ctypes.cast(loaded.headrace_json_numbers, ctypes.c_void_p).value
     assert address is not None
-    return kind(address)
+    places = [ctypes.c_void_p] * 4
+    return make(ctypes.c_int64, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, *places)(address)

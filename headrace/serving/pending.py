@@ -58,6 +58,12 @@ class Pending(Generic[T]):
         """Says that nobody waits any more: a run that has not begun is called off, and `result` raises CancelledError."""
         self._promise.cancel()
 
+    def give_up(self) -> None:
+        """Says that nobody waits any more, for a run that has begun too: whoever looks at runs hears that it was given up."""
+        self._promise.cancel()
+        with contextlib.suppress(OpError):  # whoever gives up says what came of it
+            self._finish(None, self._given_up())
+
     def result(self) -> T:
         """Waits for the answer.
 
@@ -93,9 +99,7 @@ class Pending(Generic[T]):
             try:
                 yield from waiter
             except asyncio.CancelledError:
-                self._promise.cancel()
-                with contextlib.suppress(OpError):  # whoever cancelled says what came of it
-                    self._finish(None, self._given_up())
+                self.give_up()
                 raise
         return self._end()
 

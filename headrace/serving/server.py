@@ -409,7 +409,8 @@ class ModelServer:
         shared = options.rest.cross_origin or bool(options.rest.origins)
         served = allow_cross_origin(app, options.rest.origins) if shared else app
         limits = replace(options.rest_connections, most=room_for_connections(options.rest_connections.most))
-        config = http_config(served, options.rest_tls, limits, options.grace_seconds - _LEAST_GRACE_SECONDS)
+        direct = None if shared else app.direct()  # it knows nothing of other sites' pages
+        config = http_config(served, options.rest_tls, limits, options.grace_seconds - _LEAST_GRACE_SECONDS, direct)
         self._http = HttpServer(config, lambda: self._on_ready(url_of(listener, options.rest_tls is not None)))
         self._http.should_exit = self._ending.is_set()
         self._http.run(sockets=[listener])

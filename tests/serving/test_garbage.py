@@ -14,6 +14,7 @@ from headrace.serving.batching.options import BatchingOptions
 from headrace.serving.grpc.options import GrpcOptions
 from tests.serving.toy import Service, wait_until, write_version
 from tests.serving.toy_grpc import GrpcService, predict_request
+from tests.serving.toy_http import Listening, request
 
 REQUESTS = 20
 
@@ -44,6 +45,22 @@ def test_rest_requests_leave_no_cycles(tmp_path: Path, batching: BatchingOptions
         before = len(left())
         for _ in range(REQUESTS):
             assert service.predict({"instances": [[1, 2]]}).status_code == 200
+        assert len(left()) - before < REQUESTS, set(left())
+
+
+@pytest.mark.parametrize("batching", [None, BatchingOptions()], ids=["unbatched", "batched"])
+def test_requests_that_are_answered_directly_leave_no_cycles(
+    tmp_path: Path, batching: BatchingOptions | None, left: Callable[[], list[str]]
+) -> None:
+    write_version(tmp_path, 1, 2.0)
+    body = b'{"instances": [[1, 2]]}'
+    with Service(tmp_path, batching=batching) as service, Listening(service.app, direct=True) as listening:
+        wait_until(lambda: service.lifecycle.available)
+        listening.answers([request(body)])
+        before = len(left())
+        for _ in range(REQUESTS):
+            for sent in (body, b"{") if batching is not None else (body,):  # a thread's error has a traceback, which knows it
+                listening.answers([request(sent)])
         assert len(left()) - before < REQUESTS, set(left())
 
 

@@ -26,6 +26,11 @@ class Admission:
     def __init__(self, gate: Gate | None) -> None:
         self._gate = gate
 
+    @property
+    def asks(self) -> bool:
+        """False where everybody is let in."""
+        return self._gate is not None
+
     def admit(self, request: Request) -> Caller:
         """The caller; its name is noted in the request's state.
 

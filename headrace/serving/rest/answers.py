@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
-from headrace.core.errors import OpError, UnauthenticatedError
+from headrace.core.errors import InternalError, OpError, UnauthenticatedError
 from headrace.serving.access.errors import RateLimitedError
 from headrace.serving.rest.errors import PayloadTooLargeError, http_status
+
+logger = logging.getLogger(__name__)
 
 
 def json_answer(content: Any, status: int = 200) -> Response:
@@ -28,3 +31,9 @@ def error_answer(error: OpError) -> Response:
     if isinstance(error, PayloadTooLargeError):
         response.headers["connection"] = "close"  # the rest of the body is not read
     return response
+
+
+def failed() -> InternalError:
+    """What a request is told for which the server failed; called where that is caught, since the log gets what was raised."""
+    logger.exception("answering a request failed")
+    return InternalError("the server failed to answer this request; its log says why")

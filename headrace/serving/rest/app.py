@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -14,20 +13,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from headrace.core.errors import CancelledError, DeadlineExceededError, InternalError, OpError
+from headrace.core.errors import CancelledError, InternalError, OpError
 from headrace.core.exposition import CONTENT_TYPE
 from headrace.serving.access.callers import METRICS, PREDICT, Caller
 from headrace.serving.access.gate import Gate
-from headrace.serving.batching.requests import priority_of
 from headrace.serving.configuration.monitoring import DEFAULT_PATH
-from headrace.serving.context import RequestContext
 from headrace.serving.dataplane import Dataplane
-from headrace.serving.inference import APIS
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.rest import describe, openapi, paths
 from headrace.serving.rest.admission import Admission
-from headrace.serving.rest.answers import error_answer, json_answer
+from headrace.serving.rest.answers import error_answer, failed, json_answer
 from headrace.serving.rest.bodies import header, read_body
+from headrace.serving.rest.counting import RUNNING, Counting
+from headrace.serving.rest.direct.front import Direct
 from headrace.serving.rest.errors import MethodNotAllowedError, PathNotFoundError
 from headrace.serving.rest.heads import METHODS, HeadRunner
 from headrace.serving.rest.predict import Predictor
@@ -43,11 +41,8 @@ from headrace.serving.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-_PROTOCOL = "REST"
 _INDEX_BYTES = 64 << 10
 _FEEDBACK_BYTES = 64 << 10
-_APIS = {"predict": "Predict", "infer": "Infer", **{action: APIS[method] for action, method in METHODS.items()}}
-"""What metrics call each action that runs a model."""
 _OPEN = frozenset({"/healthz", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 """Pages that everybody may read: what asks whether a server lives has no secrets."""
 
@@ -87,9 +82,11 @@ class RestApp:
         self._models = dataplane.models
         self._metrics = metrics
         self._options = options or RestOptions()
+        self._counting = Counting(dataplane, metrics, self._options.timeout_seconds)
         run = (dataplane, workers, self._options.max_body_bytes)
+        self._predictor = Predictor(*run)
         self._runners: dict[str, Callable[[RunCall], Awaitable[bytes | Response]]] = {
-            "predict": Predictor(*run).answer,
+            "predict": self._predictor.answer,
             **dict.fromkeys(METHODS, HeadRunner(*run).answer),
             "infer": Inferrer(*run).answer,
         }
@@ -106,6 +103,11 @@ class RestApp:
         if self._options.metrics_path is not None:
             self._pages[self._options.metrics_path] = self._metrics_page
 
+    def direct(self) -> Direct:
+        """What answers small predict requests of a server's connections without this application, and as it would."""
+        limit = self._options.max_body_bytes
+        return Direct(self._admission, self._counting, self._predictor, self._options.timeout_seconds, limit)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request (ASGI)."""
         if scope["type"] != "http":
@@ -118,9 +120,8 @@ class RestApp:
         except OpError as error:
             self._admission.refused(request, error)
             response = error_answer(error)
-        except Exception:
-            logger.exception("answering a request failed")
-            response = error_answer(InternalError("the server failed to answer this request; its log says why"))
+        except Exception:  # noqa: BLE001  logged by what it is told
+            response = error_answer(failed())
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -139,7 +140,7 @@ class RestApp:
         target = (paths_v2 if v2 else paths).parse(request.method, path)
         if target.action == "feedback":
             return await self._feedback(request, caller)
-        if target.action in _APIS:
+        if target.action in RUNNING:
             caller.check_asks(target.spec.name)
             return await self._infer(request, target, caller)
         caller.check_sees(target.spec.name)
@@ -181,14 +182,9 @@ class RestApp:
         return {name: found for name, found in self._models.overview().items() if caller.sees(name)}
 
     async def _infer(self, request: Request, target: paths.Target, caller: Caller) -> Response:
-        deadline = time.monotonic() + self._options.timeout_seconds
-        context = RequestContext(deadline, priority_of(header(request, "priority")), _PROTOCOL, functools.partial(header, request))
-        context.caller, context.rights = caller.name, caller
-        call = RunCall(target, header(request, "content-encoding"), context)
-        self._dataplane.entered(context)
+        header_of = functools.partial(header, request)
+        call = self._counting.entered(target, caller, header_of, header(request, "content-encoding"))
         code = "OK"
-        started = time.perf_counter()
-        self._metrics.in_flight(_PROTOCOL, 1)
         try:
             answer = await self._in_time(request, call)
         except OpError as error:
@@ -201,12 +197,10 @@ class RestApp:
             code = InternalError.code
             raise
         finally:
-            self._metrics.in_flight(_PROTOCOL, -1)
-            seconds = time.perf_counter() - started
-            self._dataplane.answered(target.spec.name, _APIS[target.action], context, code, seconds)
+            self._counting.answered(call, code)
         if not isinstance(answer, Response):
-            return Response(answer, headers=context.answer_headers, media_type="application/json")
-        answer.headers.update(context.answer_headers)
+            return Response(answer, headers=call.context.answer_headers, media_type="application/json")
+        answer.headers.update(call.context.answer_headers)
         return answer
 
     async def _in_time(self, request: Request, call: RunCall) -> bytes | Response:

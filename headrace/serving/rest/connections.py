@@ -12,12 +12,14 @@ import logging
 import socket
 import struct
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from headrace.serving.access.certificates import names_of_peer
 from headrace.serving.rest.admission import CERTIFICATE_NAMES
+from headrace.serving.rest.direct.exchange import Exchange
+from headrace.serving.rest.direct.front import Direct
 from headrace.serving.rest.upgrades import Parser
 
 logger = logging.getLogger(__name__)
@@ -44,21 +46,23 @@ class ConnectionLimits:
     head_bytes: int = 64 << 10
 
 
-def limited(limits: ConnectionLimits) -> type[HttpToolsProtocol]:
-    """The protocol of a server's connections, for uvicorn."""
-    return type("LimitedConnection", (_Connection,), {"limits": limits})
+def limited(limits: ConnectionLimits, direct: Direct | None = None) -> type[HttpToolsProtocol]:
+    """The protocol of a server's connections, for uvicorn; `direct` answers some of their requests, the application the others."""
+    return type("LimitedConnection", (_Connection,), {"limits": limits, "direct": direct})
 
 
 class _Connection(HttpToolsProtocol):
     """uvicorn's connection with limits."""
 
     limits = ConnectionLimits()
+    direct: Direct | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.parser = cast("Any", Parser(self))
         self._receiving: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
+        self._exchange: Exchange | None = None
         self._unread = 0
         self._unused = 0
         self._lost = False
@@ -81,6 +85,11 @@ class _Connection(HttpToolsProtocol):
         self._lost = True
         self._received()
         self._sent()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.gone()
+            if self._reads(exchange):
+                self.cycle = cast("Any", None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -99,17 +108,30 @@ class _Connection(HttpToolsProtocol):
         """A head has arrived: from here on the time of its request counts."""
         self._received()
         self._unused = 0
-        super().on_headers_complete()
+        exchange = None
+        if self.direct is not None and (self.cycle is None or self.cycle.response_complete):  # else it has to wait its turn
+            exchange = self.direct.take(self)
+        if exchange is None:
+            super().on_headers_complete()
+        else:
+            self._exchange = exchange
+            self.cycle = cast("Any", exchange)
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body has arrived."""
         self._unused = 0
-        super().on_body(body)
+        if self._reads(self._exchange):
+            self._exchange.receive(body)
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request has arrived."""
         self._unused = 0
-        super().on_message_complete()
+        if self._reads(self._exchange):
+            self._exchange.received()
+        else:
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """An answer was given. If it came before the end of its request, the rest has to arrive in time too."""
@@ -136,6 +158,10 @@ class _Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP, and closes."""
         self._refuse(400, "Bad Request", "this is no correct HTTP request")
+
+    def _reads(self, exchange: Exchange | None) -> TypeGuard[Exchange]:
+        """True when what is read belongs to `exchange`."""
+        return exchange is not None and cast("Any", self.cycle) is exchange
 
     # Times.
 

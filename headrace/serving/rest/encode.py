@@ -19,6 +19,8 @@ from headrace.serving.engines.base import Array
 from headrace.serving.rest.decode import Layout
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY
+_NULL = b"null"
+_FLOAT32 = np.dtype(np.float32)
 
 
 def from_arrays(outputs: Mapping[str, Array], layout: Layout) -> bytes:
@@ -32,6 +34,12 @@ def from_arrays(outputs: Mapping[str, Array], layout: Layout) -> bytes:
         InvalidArgumentError: there is no output, an output of rows has no or another dimension 0, or a string is not UTF-8.
         UnimplementedError: an output's dtype has no JSON form.
     """
+    if layout == "row" and len(outputs) == 1:
+        (value,) = outputs.values()
+        if type(value) is np.ndarray and value.dtype is _FLOAT32 and value.ndim and value.flags.c_contiguous:  # the commonest
+            text = orjson.dumps({"predictions": value}, option=_OPTIONS)
+            if _NULL not in text:
+                return text
     if not outputs:
         raise InvalidArgumentError("the signature has no outputs; expected at least one to answer with")
     return _row(outputs) if layout == "row" else _columnar(outputs)
@@ -72,7 +80,7 @@ def fragment(name: str, value: Any) -> orjson.Fragment:
         raise UnimplementedError(f"output {name!r} of type {array.dtype} cannot be sent as JSON; choose another output")
     plain = np.ascontiguousarray(array) if array.ndim else array[()]
     text = orjson.dumps(plain, option=_OPTIONS)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and _NULL in text:
         text = _fill_in(text, array)
     return orjson.Fragment(text)
 
@@ -81,7 +89,7 @@ def _fill_in(text: bytes, array: Array) -> bytes:
     """Puts NaN, Infinity and -Infinity where orjson wrote `null`; nothing else in a numeric array reads so."""
     odd = array[~np.isfinite(array)].ravel()
     words = [b"NaN" if np.isnan(value) else b"Infinity" if value > 0 else b"-Infinity" for value in odd]
-    pieces = text.split(b"null")
+    pieces = text.split(_NULL)
     return b"".join(piece for pair in zip(pieces, [*words, b""], strict=True) for piece in pair)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp
 
 from headrace.core.errors import UnavailableError
 from headrace.serving.rest.connections import ConnectionLimits, limited
+from headrace.serving.rest.direct.front import Direct
 from headrace.serving.tls import Tls, ssl_context
 
 _KEEP_ALIVE_SECONDS = 75
@@ -34,8 +36,17 @@ class HttpServer(uvicorn.Server):
         if self.started:
             self._tell_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends. What is still in progress then is cancelled, also where nobody was to wait for it."""
+        await super().shutdown(sockets)
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await asyncio.sleep(0)
 
-def http_config(app: ASGIApp, tls: Tls | None, limits: ConnectionLimits, grace_seconds: float) -> uvicorn.Config:
+
+def http_config(
+    app: ASGIApp, tls: Tls | None, limits: ConnectionLimits, grace_seconds: float, direct: Direct | None = None
+) -> uvicorn.Config:
     """How an application is served.
 
     Args:
@@ -43,10 +54,11 @@ def http_config(app: ASGIApp, tls: Tls | None, limits: ConnectionLimits, grace_s
         tls: None speaks plain text.
         limits: of its connections.
         grace_seconds: for requests in progress at the end.
+        direct: answers those requests that it takes in place of the application.
     """
     config = uvicorn.Config(
         app,
-        http=limited(limits),
+        http=limited(limits, direct),
         lifespan="off",
         ws="none",
         log_config=None,

@@ -11,6 +11,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar, cast
 
@@ -26,7 +27,8 @@ from headrace.serving.servable import Handle
 from headrace.serving.traces import timeline
 from headrace.serving.workers import Workers
 
-_SMALL_BYTES = 16 << 10
+SMALL_BYTES = 16 << 10
+"""Of requests that are read on the event loop, and of outputs that are written there."""
 
 
 class Parsed(Protocol):
@@ -47,6 +49,7 @@ class RunCall:
         body: as sent, behind `padding` spaces.
         json_length: how many bytes of the body are JSON, as the V2 protocol's header says; "" without it.
         started: in `time.monotonic()` seconds.
+        entered: the same in `time.perf_counter()` seconds.
         parsed: what its body says, once somebody has read it.
     """
 
@@ -57,6 +60,7 @@ class RunCall:
     json_length: str = ""
     padding: int = 0
     started: float = field(default_factory=time.monotonic)
+    entered: float = field(default_factory=time.perf_counter)
     parsed: Parsed | None = None
 
 
@@ -87,26 +91,39 @@ class Runner(abc.ABC, Generic[R, A]):
         Raises:
             OpError: whatever is wrong with the request, or happened to it.
         """
-        call.context.first_value = functools.partial(self._peek, call)
         try:
-            return await self._answer(call)
+            begun: Begun[A] | A | None = self.begin(call)
+            if begun is None:
+                begun = await asyncio.wrap_future(self.begin_on_thread(call))
+            if not isinstance(begun, tuple):
+                return begun
+            pending, write = begun
+            prediction = await self._wait(call, pending)
+            return write(prediction) if is_small(prediction) else await asyncio.to_thread(write, prediction)
         finally:
-            call.context.first_value = no_value  # call and context would keep each other alive until the next collection
+            self.leave(call)
 
-    async def _answer(self, call: RunCall) -> A:
-        begun: Begun[A] | A | None = None
-        if len(call.body) <= _SMALL_BYTES and not call.encoding:
-            begun = self._begin_here(call)
-        if begun is None:
-            timeline.begin(call.context.timeline, timeline.THREAD)
-            begun = await asyncio.wrap_future(self._workers.submit(functools.partial(self._on_worker, call)))
-        if not isinstance(begun, tuple):
-            return begun
-        pending, write = begun
-        prediction = await self._wait(call, pending)
-        if sum(output.nbytes for output in prediction.outputs.values()) <= _SMALL_BYTES:
-            return write(prediction)
-        return await asyncio.to_thread(write, prediction)
+    def begin(self, call: RunCall) -> Begun[A] | None:
+        """Queues a small request that is batched, on the event loop; None for one that needs `begin_on_thread`.
+
+        Raises:
+            OpError: whatever is wrong with the request.
+        """
+        call.context.first_value = functools.partial(self._peek, call)
+        return self._begin_here(call) if len(call.body) <= SMALL_BYTES and not call.encoding else None
+
+    def begin_on_thread(self, call: RunCall) -> Future[Begun[A] | A]:
+        """Has a thread begin a request for which `begin` gave None: to the end, unless it is batched.
+
+        Raises:
+            UnavailableError: too many requests wait for a thread.
+        """
+        timeline.begin(call.context.timeline, timeline.THREAD)
+        return self._workers.submit(functools.partial(self._on_worker, call))
+
+    def leave(self, call: RunCall) -> None:
+        """Lets go of a request that was begun: it and its context would keep each other alive until the next collection."""
+        call.context.first_value = no_value
 
     @abc.abstractmethod
     def _parse(self, call: RunCall, body: bytes) -> R:
@@ -170,3 +187,8 @@ class Runner(abc.ABC, Generic[R, A]):
         with self._dataplane.acquire(call.target.spec, call.context) as handle:
             pending, write = self._begin(call, request, handle)
         return write(pending.result()) if pending.done else (pending, write)
+
+
+def is_small(prediction: Prediction) -> bool:
+    """True when to write an answer takes less time than to hand it to a thread."""
+    return sum(output.nbytes for output in prediction.outputs.values()) <= SMALL_BYTES
