@@ -161,6 +161,17 @@ def test_the_adaptive_policy_follows_the_times() -> None:
     assert policy.largest() == 1
 
 
+def test_one_run_that_was_held_up_does_not_shrink_batches() -> None:
+    policy = taught({1: 0.0002, 2: 0.0002, 4: 0.0003, 8: 0.0004, 16: 0.0005, 32: 0.0008, 64: 0.0012})
+    for size in (64, 32, 8):
+        policy.ran(size, 2.0)
+    assert policy.largest() == 64
+    assert taught({1: 0.0002, 4: 1.0}).largest() > 4, "not even the first run of a size"
+    for _ in range(20):
+        policy.ran(64, 2.0)
+    assert policy.largest() == 32, "but when it stays so it counts"
+
+
 def test_between_two_sizes_the_cheaper_one_is_taken() -> None:
     flat = taught({1: 0.001, 2: 0.001, 4: 0.001, 8: 0.001, 16: 0.001})
     assert flat.limit(9) == 9, "padding to 16 costs nothing"

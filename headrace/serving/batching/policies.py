@@ -10,6 +10,8 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.serving.batching.options import AdaptiveBatching, FixedBatching
 
 _WEIGHT = 0.2
+_MOST_GROWTH = 3.0
+"""By how much a run may be slower than those before it and be believed at once; one that the machine held up must not shrink batches."""
 _STALE_SECONDS = 10.0
 
 
@@ -72,7 +74,8 @@ class AdaptivePolicy:
     """Runs at once; the size is bounded by the time that runs are seen to take.
 
     A request may have to wait for the batch before its own, so a run gets half of the latency target. Of a size not
-    measured yet (or not for ten seconds) the time is taken to grow with the rows, from the nearest smaller size.
+    measured yet (or not for ten seconds) the time is taken to grow with the rows, from the nearest smaller size. A single run that
+    is much slower than expected counts as three times as slow; only more of them make it what is expected.
     """
 
     def __init__(self, options: AdaptiveBatching) -> None:
@@ -103,6 +106,9 @@ class AdaptivePolicy:
     def ran(self, size: int, seconds: float) -> None:
         """See Policy. The first run of a size is left out: it may have compiled something."""
         now = time.monotonic()
+        expected = self._estimate(size)
+        if size in self._seen and expected > 0:
+            seconds = min(seconds, _MOST_GROWTH * expected)
         if size in self._seconds and now - self._seen[size] < _STALE_SECONDS:
             seconds = self._seconds[size] + _WEIGHT * (seconds - self._seconds[size])
         if size in self._seen:
