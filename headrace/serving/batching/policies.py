@@ -11,7 +11,7 @@ from headrace.serving.batching.options import AdaptiveBatching, FixedBatching
 
 _WEIGHT = 0.2
 _MOST_GROWTH = 3.0
-"""By how much a run may be slower than those before it and be believed at once; one that the machine held up must not shrink batches."""
+"""By how much a run may be slower than expected and be believed at once; one that the machine held up must not shrink batches."""
 _STALE_SECONDS = 10.0
 
 
