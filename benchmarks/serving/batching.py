@@ -25,10 +25,10 @@ from benchmarks.serving.asking import MODEL, ROOT, WARM_UP_SECONDS, start, told
 
 CLIENTS = (1, 8, 64)
 SECONDS = 4.0
-NATIVE = "--grpc_front_end=native"
+NATIVE, GRPCIO = "--grpc_front_end=native", "--grpc_front_end=grpcio"
 MODES = {
-    "none": [],
-    "adaptive": ["--enable_batching"],
+    "none": [GRPCIO],
+    "adaptive": ["--enable_batching", GRPCIO],
     "none, native gRPC": [NATIVE],
     "adaptive, native gRPC": ["--enable_batching", NATIVE],
 }

@@ -41,7 +41,7 @@ PACKAGES = {
     "fastapi": ["tensorflow==2.21.0", "fastapi==0.165.0", "uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0"],
 }
 HEADRACE = {
-    "Headrace": ["--enable_batching"],
+    "Headrace": ["--enable_batching", "--grpc_front_end=grpcio"],
     "Headrace, native gRPC": ["--enable_batching", "--grpc_front_end=native"],
     "Headrace, native gRPC, 2 processes": ["--enable_batching", "--grpc_front_end=native", "--num_processes=2"],
 }

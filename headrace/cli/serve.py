@@ -26,6 +26,7 @@ from headrace.serving.cache import CacheOptions
 from headrace.serving.configuration.monitoring import DEFAULT_PATH, metrics_path
 from headrace.serving.configuration.platforms import PlatformOptions, read_platforms
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
+from headrace.serving.grpc.front_ends import AUTO, GRPCIO, NATIVE, with_front_end
 from headrace.serving.grpc.options import GrpcOptions, parse_channel_arguments
 from headrace.serving.lifecycle import LifecycleOptions
 from headrace.serving.rest.app import RestOptions
@@ -120,7 +121,7 @@ def _underscores(name: str) -> str:
 @click.option("--grpc_channel_arguments", default="", help="Settings of gRPC's core: name=value,name=value.")
 @click.option("--enable_grpc_healthcheck_service", **{**_BOOLEAN, "default": True}, help="grpc.health.v1.Health.")
 @click.option("--grpc_allow_reload", **{**_BOOLEAN, "default": True}, help="Clients may replace the list of models.")
-@click.option("--grpc_front_end", type=click.Choice(["grpcio", "native"]), default="grpcio", help="native: pygrpc-native.")
+@click.option("--grpc_front_end", type=click.Choice([AUTO, GRPCIO, NATIVE]), default=AUTO, show_default=True)
 @click.option("--enable_serialization_as_tensor_content", **_BOOLEAN, help="Faster answers over gRPC.")
 @click.option("--ssl_config_file", type=click.Path(path_type=Path), help="An SSLConfig text: gRPC over TLS.")
 @click.option("--rest_api_port", callback=port, default="0", help="Port of the REST API; 0 is off, auto takes a free one.")
@@ -270,7 +271,7 @@ def _tls(file: Path | None) -> Tls | None:
 def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
     if flags["port"] == 0 and not flags["grpc_socket_path"]:
         return None
-    return GrpcOptions(
+    options = GrpcOptions(
         host=flags["grpc_host"],
         port=or_none(flags["port"]),
         socket_path=flags["grpc_socket_path"],
@@ -284,8 +285,8 @@ def _grpc(flags: dict[str, Any]) -> GrpcOptions | None:
         health=flags["enable_grpc_healthcheck_service"],
         allow_reload=flags["grpc_allow_reload"],
         tensor_content=flags["enable_serialization_as_tensor_content"],
-        native=flags["grpc_front_end"] == "native",
     )
+    return with_front_end(options, flags["grpc_front_end"], guarded=flags["access_config_file"] is not None)
 
 
 def _batching(flags: dict[str, Any], platform: PlatformOptions) -> BatchingOptions | None:

@@ -6,8 +6,8 @@ import socket
 import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
-END_HEADERS = 4
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
+END_STREAM, END_HEADERS = 1, 4
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -15,10 +15,10 @@ def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
 
 
-def headers(path: str) -> bytes:
+def headers(path: str, **more: str) -> bytes:
     """The header block of a call, no field compressed."""
     fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "test"}
-    fields |= {"content-type": "application/grpc", "te": "trailers"}
+    fields |= {"content-type": "application/grpc", "te": "trailers"} | more
     return b"".join(bytes([0, len(key)]) + key.encode() + bytes([len(value)]) + value.encode() for key, value in fields.items())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import grpc
@@ -10,8 +11,10 @@ import pytest
 
 from headrace.core.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from headrace.proto.serving import SSLConfig
+from headrace.serving.grpc.front_ends import AUTO, GRPCIO, NATIVE, with_front_end
+from headrace.serving.grpc.native import _listen
 from headrace.serving.grpc.options import GrpcOptions, parse_channel_arguments
-from headrace.serving.tls import read_tls
+from headrace.serving.tls import Tls, read_tls
 from tests.serving.certificates import Authority, Pair
 from tests.serving.toy import write_version
 from tests.serving.toy_grpc import Client, GrpcService, outputs, predict_request
@@ -126,3 +129,43 @@ class TestChannelArguments:
         options = GrpcOptions(threads=1, channel_arguments=(("grpc.max_receive_message_length", 10),))
         with GrpcService(tmp_path, options) as service:
             assert service.client().refusal("Predict", REQUEST)[0] == "RESOURCE_EXHAUSTED"
+
+
+class TestFrontEnds:
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+    def test_the_native_one_is_taken_where_only_this_machine_can_reach_it(self, host: str) -> None:
+        pytest.importorskip("pygrpc_native")
+        chosen = with_front_end(GrpcOptions(host=host, port=1), AUTO, guarded=False)
+        assert (chosen.native, chosen.front_end_reason) == (True, "it is the faster one, and nothing speaks against it")
+
+    @pytest.mark.parametrize(
+        ("options", "guarded", "reason"),
+        [
+            (GrpcOptions(port=None, socket_path=Path("s")), False, "the native one listens on TCP only"),
+            (GrpcOptions(tls=Tls(b"", b"")), False, "the native one has no TLS"),
+            (GrpcOptions(host="0.0.0.0"), False, "0.0.0.0 can be reached from elsewhere, "),
+            (GrpcOptions(host="::"), False, ":: can be reached from elsewhere, "),
+            (GrpcOptions(host="models.example"), False, "models.example can be reached from elsewhere, "),
+            (GrpcOptions(), True, "callers have to show who they are, "),
+            (GrpcOptions(channel_arguments=(("grpc.max_metadata_size", 100),)), False, "channel arguments are grpcio's"),
+            (GrpcOptions(receive_seconds=1.0), False, "the native one bounds no time in which a request arrives"),
+        ],
+    )
+    def test_grpcio_is_taken_where_the_native_one_lacks_something(self, options: GrpcOptions, guarded: bool, reason: str) -> None:
+        chosen = with_front_end(options, AUTO, guarded)
+        assert not chosen.native
+        assert chosen.front_end_reason.startswith(reason)
+
+    def test_grpcio_is_taken_where_there_is_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "pygrpc_native", None)
+        chosen = with_front_end(GrpcOptions(), AUTO, guarded=False)
+        assert not chosen.native
+        assert chosen.front_end_reason.startswith("the native one cannot be used here (import of pygrpc_native halted")
+        with pytest.raises(InvalidArgumentError, match="install it with: pip install 'headrace\\[serving\\]'"):
+            _listen("127.0.0.1:0", [], False)
+
+    def test_what_is_asked_for_is_taken(self) -> None:
+        assert with_front_end(GrpcOptions(host="0.0.0.0"), NATIVE, guarded=True).native
+        assert not with_front_end(GrpcOptions(), GRPCIO, guarded=False).native
+        with pytest.raises(InvalidArgumentError, match="given TLS: use grpcio's"):
+            with_front_end(GrpcOptions(tls=Tls(b"", b"")), NATIVE, guarded=False)

@@ -265,10 +265,10 @@ class NativeFront:
 
 def _listen(target: str, paths: Sequence[str], shared: bool) -> NativeGrpcFront:
     try:
-        import pygrpc_native  # noqa: PLC0415  an optional extra
+        import pygrpc_native  # noqa: PLC0415  there are no wheels of it for some platforms
     except ImportError as error:
         raise InvalidArgumentError(
-            f"the native gRPC front end cannot be used ({error}); install it with: pip install 'headrace[fast-grpc]'"
+            f"the native gRPC front end cannot be used ({error}); install it with: pip install 'headrace[serving]'"
         ) from None
     threads = 1 if (os.cpu_count() or 1) < 4 else 2
     settings: dict[str, Any] = {**_SETTINGS, "io_threads": threads, "call_details": True, "reuse_port": shared}

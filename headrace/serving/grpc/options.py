@@ -13,6 +13,10 @@ Channel = tuple[str, int | str]
 """A channel argument of gRPC's core: name and value."""
 
 
+RECEIVE_SECONDS = 30.0
+"""In which a request has to arrive, unless told otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class GrpcOptions:
     """Addresses and limits of the gRPC front end.
@@ -34,6 +38,7 @@ class GrpcOptions:
         tensor_content: answer with numbers in `tensor_content`, which is faster, not in the typed lists.
         shared_port: other processes of this server listen on the port too (Linux).
         native: let pygrpc-native listen on the TCP port. It has no TLS.
+        front_end_reason: why that one, or grpcio's server, listens there; for the log.
 
     Raises:
         InvalidArgumentError: `native` with TLS, or without a TCP port.
@@ -45,7 +50,7 @@ class GrpcOptions:
     threads: int = field(default_factory=default_threads)
     max_waiting: int = 1024
     max_message_bytes: int = 128 << 20
-    receive_seconds: float = 30.0
+    receive_seconds: float = RECEIVE_SECONDS
     max_streams: int = 64
     stream_idle_seconds: float = 300.0
     channel_arguments: tuple[Channel, ...] = ()
@@ -55,6 +60,7 @@ class GrpcOptions:
     tensor_content: bool = False
     shared_port: bool = False
     native: bool = False
+    front_end_reason: str = ""
 
     def __post_init__(self) -> None:
         if self.native and (self.tls is not None or self.port is None):

@@ -110,7 +110,8 @@ class GrpcServer:
         self._health.start()
         self._streams.start()
         self._receiving.start()
-        logger.info("listening for gRPC", extra=fields(address=self.address, tls=options.tls is not None))
+        chosen = {"front_end": "native" if options.native else "grpcio", "because": options.front_end_reason}
+        logger.info("listening for gRPC", extra=fields(address=self.address, tls=options.tls is not None, **chosen))
 
     def _open(self, address: str) -> int:
         options, tls = self._options, self._options.tls
