@@ -142,6 +142,7 @@ def _underscores(name: str) -> str:
 @click.option("--max_num_load_retries", type=click.IntRange(0), default=5, show_default=True, help="After a failed load.")
 @click.option("--load_retry_interval_micros", type=int, default=60 * _MICROSECONDS, show_default=True, help="Below 0 is 0.")
 @click.option("--load_timeout_seconds", type=click.FloatRange(0), default=1800.0, show_default=True, help="Of a load; 0 is none.")
+@click.option("--load_in_helper_process", **{**_BOOLEAN, "default": True}, help="New versions, while others serve.")
 @click.option("--enable_model_warmup", **{**_BOOLEAN, "default": True})
 @click.option("--enable_signature_method_name_check", **_BOOLEAN, help="Classify and Regress need signatures saved as such.")
 @click.option("--num_request_iterations_for_warmup", type=click.IntRange(1), default=1, show_default=True)
@@ -261,6 +262,7 @@ def _options(flags: dict[str, Any]) -> ServerOptions:
         traffic=traffic_options(flags),
         engines=engine_options(flags),
         engine_exceptions=engine_exceptions(flags),
+        helper_processes=flags["load_in_helper_process"],
     )
 
 

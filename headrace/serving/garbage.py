@@ -1,8 +1,9 @@
 """Python's garbage collector in a process that is a server.
 
 A whole collection looks at every object that lives: half a million in libraries and models, which takes a tenth of a second, when
-nothing is answered. Here, what lives once models have come or gone is looked at once and then set apart (`gc.freeze`), so that
-later collections see only what requests leave behind.
+nothing is answered. Here, what lives once models have been loaded is looked at once and then set apart (`gc.freeze`), so that
+later collections see only what requests leave behind. It is looked at again when a model that was loaded in this process is gone:
+what is set apart is never freed. One that another process has prepared is a few objects, which are not set apart.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from headrace.serving.watching import Watching
 
@@ -20,16 +21,16 @@ _LOOK_SECONDS = 1.0
 
 
 class Settling:
-    """Sets apart what lives whenever the models have changed. While the `with` block runs.
+    """Tidies up whenever the models have changed. While the `with` block runs.
 
     Args:
-        versions: what is loaded now; only compared.
+        loads: the loads of which something is in memory, and whether another process has prepared it.
     """
 
-    def __init__(self, versions: Callable[[], object]) -> None:
-        self._versions = versions
-        self._settled: object = None
-        self._watching = Watching(self._look, _LOOK_SECONDS, "loaded versions")
+    def __init__(self, loads: Callable[[], Mapping[int, bool]]) -> None:
+        self._loads = loads
+        self._settled: Mapping[int, bool] = {}
+        self._watching = Watching(self.look, _LOOK_SECONDS, "loaded versions")
 
     def __enter__(self) -> None:
         self._watching.start()
@@ -38,20 +39,20 @@ class Settling:
         self._watching.stop()
         gc.unfreeze()
 
-    def _look(self) -> None:
-        versions = self._versions()
-        if versions != self._settled:
-            settle()
-            self._settled = versions
-
-
-def settle() -> None:
-    """Frees what is not used any more, gives the memory back to the system, and sets the rest apart."""
-    gc.unfreeze()
-    found = gc.collect()
-    gc.freeze()
-    trim()
-    logger.debug("%d objects were unused; %d are set apart", found, gc.get_freeze_count())
+    def look(self) -> None:
+        """Tidies up, if the models have changed since the last time."""
+        loads, settled = self._loads(), self._settled
+        if loads == settled:
+            return
+        own, before = ({load for load, prepared in each.items() if not prepared} for each in (loads, settled))
+        if not before <= own:
+            gc.unfreeze()
+        found = gc.collect()
+        if own != before:
+            gc.freeze()
+        trim()
+        self._settled = loads
+        logger.debug("%d objects were unused; %d are set apart", found, gc.get_freeze_count())
 
 
 def trim() -> None:

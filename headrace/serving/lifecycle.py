@@ -14,18 +14,16 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headrace.core.errors import DeadlineExceededError, NotFoundError, OpError, ResourceExhaustedError, UnknownError
+from headrace.core.errors import CancelledError, DeadlineExceededError, NotFoundError, OpError, ResourceExhaustedError, UnknownError
 from headrace.core.log_lines import fields
 from headrace.serving.batching.versions import Batching
 from headrace.serving.bounded import within
-from headrace.serving.digests import version_digest
 from headrace.serving.engines.base import Engine
 from headrace.serving.loads import LoadSlots
+from headrace.serving.making import Making, Wanted, WarmUpListener, close, make
+from headrace.serving.preparing.helpers import Helpers
 from headrace.serving.servable import Handle, Servable, State, VersionStatus
 from headrace.serving.storage import Fingerprint, Latest, Specific, VersionPolicy, fingerprint, list_versions
-from headrace.serving.trials import decide
-from headrace.serving.warmup import warm_up
-from headrace.serving.warmup_requests import replay
 
 logger = logging.getLogger(__name__)
 _KEPT_ENDED = 128
@@ -57,6 +55,11 @@ class LifecycleOptions:
     check_methods: bool = False
     load_seconds: float = 1800.0
 
+    @property
+    def making(self) -> Making:
+        """How a version is made ready."""
+        return Making(self.warm_up, self.warm_up_iterations, self.warm_up_batches, self.check_methods)
+
 
 @dataclass(slots=True)
 class _Version:
@@ -80,9 +83,6 @@ class _Version:
 LoadListener = Callable[[str, int, float, OpError | None], None]
 """Told of every load: model, version, seconds, and the error of a load that failed."""
 
-WarmUpListener = Callable[[Path, float, OpError | None], None]
-"""Told of every warm-up file that was run: the version's directory, seconds, and the error of one that failed."""
-
 
 class ModelLifecycle:
     """Keeps the wanted versions of one model available.
@@ -97,6 +97,7 @@ class ModelLifecycle:
         on_warm_up: told of every warm-up file that was run.
         slots: shared by all lifecycles of a server; a load waits until one is free.
         batching: how requests share runs; None runs each by itself.
+        helpers: what prepares versions in processes of their own; None loads all in this one.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class ModelLifecycle:
         on_warm_up: WarmUpListener | None = None,
         slots: LoadSlots | None = None,
         batching: Batching | None = None,
+        helpers: Helpers | None = None,
     ) -> None:
         self.name = name
         self.base_path = base_path
@@ -118,6 +120,7 @@ class ModelLifecycle:
         self._options = options or LifecycleOptions()
         self._on_load = on_load
         self._batching = batching
+        self._helpers = helpers
         self._slots = slots or LoadSlots(1)
         self._slot_missed = False
         self._on_warm_up = on_warm_up
@@ -154,6 +157,11 @@ class ModelLifecycle:
         """The state of every version seen so far, highest first."""
         with self._lock:
             return [self._versions[number].status() for number in sorted(self._versions, reverse=True)]
+
+    def loaded(self) -> list[Servable]:
+        """The versions that are in memory."""
+        with self._lock:
+            return [version.servable for version in self._versions.values() if version.servable is not None]
 
     def paths(self) -> list[Path]:
         """The directory of every version seen so far."""
@@ -332,9 +340,13 @@ class ModelLifecycle:
         started = time.monotonic()
         version.content = fingerprint(version.path)
         what = f"the load of model {self.name} version {version.number}"
-        make = functools.partial(self._make, version.number, version.path)
+        work = functools.partial(self._make, version.number, version.path)
         try:
-            servable = within(self._options.load_seconds, make, self._close, what, f"load-{self.name}-{version.number}")
+            servable = within(self._options.load_seconds, work, close, what, f"load-{self.name}-{version.number}")
+        except CancelledError as error:
+            if not self._stopping:
+                self._failed(version, error, time.monotonic() - started)
+            return
         except OpError as error:
             # One that hangs keeps its memory, and would hang again.
             hangs = isinstance(error, DeadlineExceededError)
@@ -357,34 +369,17 @@ class ModelLifecycle:
 
     def _make(self, number: int, path: Path, given_up: Callable[[], bool]) -> Servable:
         """Loads a version and warms it."""
-        batching = self._batching.of_version(path) if self._batching is not None else None
-        digest = version_digest(path)
-        loaded = self._engine.load(path)
-        if not (self._stopping or given_up()):
-            decide(loaded, path, self._options.warm_up_batches, self._serving(), self._options.warm_up)
-        servable = Servable(self.name, number, loaded, batching, self._options.check_methods, digest)
-        self._warm_up(servable, path, lambda: self._stopping or given_up())
-        return servable
 
-    def _warm_up(self, servable: Servable, path: Path, cancelled: Callable[[], bool]) -> None:
-        """Runs what warms a version; when one of its own requests fails, it is unloaded and the error goes on."""
-        if not self._options.warm_up or cancelled():
-            return
-        started = time.monotonic()
-        try:
-            count = replay(servable, path, self._options.warm_up_iterations, cancelled)
-        except OpError as error:
-            self._close(servable)
-            self._tell_warm_up(path, started, error)
-            raise
-        if count:
-            self._tell_warm_up(path, started, None)
-        if not cancelled():
-            warm_up(servable, self._options.warm_up_batches, self._serving())
+        def cancelled() -> bool:
+            return self._stopping or given_up()
 
-    def _tell_warm_up(self, path: Path, started: float, error: OpError | None) -> None:
-        if self._on_warm_up is not None:
-            self._on_warm_up(path, time.monotonic() - started, error)
+        wanted = Wanted(self.name, number, path, self._batching.of_version(path) if self._batching is not None else None)
+        making, before = self._options.making, self._serving()
+        if self._helpers is not None:
+            helped = self._helpers.make(self._engine, wanted, making, before, cancelled, self._on_warm_up)
+            if helped is not None:
+                return helped
+        return make(self._engine, wanted, making, before, cancelled, self._on_warm_up).servable
 
     def _serving(self) -> Servable | None:
         """The highest version now serving."""
@@ -440,22 +435,13 @@ class ModelLifecycle:
         return draining
 
     def _unload(self, version: _Version, servable: Servable) -> None:
-        error = self._close(servable)
+        error = close(servable)
         with self._lock:
             version.servable, version.error, version.state = None, error, State.END
             ended = sorted(v.number for v in self._versions.values() if v.state is State.END and not v.wanted)
             for number in ended[:-_KEPT_ENDED]:
                 del self._versions[number]
         logger.info("unloaded", extra=fields(model=self.name, version=version.number))
-
-    def _close(self, servable: Servable) -> OpError | None:
-        """Unloads a version, which no request uses; gives the error of a model that does not let itself be unloaded."""
-        try:
-            servable.close()
-        except Exception as fault:  # the version is gone for requests either way
-            logger.exception("unloading failed", extra=fields(model=self.name, version=servable.version))
-            return UnknownError(f"{type(fault).__name__}: {fault}")
-        return None
 
     def _check_settled(self) -> None:
         wanted = [v for v in self._versions.values() if v.wanted]

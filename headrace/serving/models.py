@@ -144,10 +144,9 @@ class Models:
         table = self._table
         return {name: table[name].lifecycle.statuses() for name in sorted(table)}
 
-    def loaded(self) -> dict[str, list[int]]:
-        """The versions that are in memory, by model."""
-        held = (State.AVAILABLE, State.UNLOADING)
-        return {name: [each.version for each in statuses if each.state in held] for name, statuses in self.overview().items()}
+    def loads(self) -> dict[int, bool]:
+        """The loads of which something is in memory, and whether another process has prepared it; see Servable."""
+        return {servable.load: servable.prepared for model in self._table.values() for servable in model.lifecycle.loaded()}
 
     def labels(self) -> dict[str, dict[str, int]]:
         """The version of every label, by model."""

@@ -12,7 +12,7 @@ from types import TracebackType
 from headrace.core.errors import FailedPreconditionError, OpError
 from headrace.serving.batching.batcher import Batcher
 from headrace.serving.batching.versions import VersionBatching
-from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array, LoadedModel, Signature
+from headrace.serving.engines.base import DEFAULT_SIGNATURE, Array, Decided, LoadedModel, Signature, Told
 from headrace.serving.plans import Plan
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
@@ -57,7 +57,8 @@ class VersionStatus:
 class Servable:
     """One loaded version of a model. It is closed after `retire`, once no handle is left.
 
-    With `check_methods` a signature is used only as what its method name says. `digest` is that of its files.
+    With `check_methods` a signature is used only as what its method name says. `digest` is that of its files. `prepared` is true
+    when another process has loaded it, and this one has only what that compiled. `choices` are those of its engines.
     """
 
     def __init__(
@@ -68,16 +69,19 @@ class Servable:
         batching: VersionBatching | None = None,
         check_methods: bool = False,
         digest: str = "",
+        prepared: bool = False,
     ) -> None:
         self.model = model
         self.version = version
         self.check_methods = check_methods
         self.digest = digest
+        self.prepared = prepared
         self.load = next(_loads)
         self.signatures: Mapping[str, Signature] = dict(loaded.signatures)
         self.engine = loaded.engine
         self.engine_reason = loaded.engine_reason
         self.memory_bytes = loaded.memory_bytes
+        self.choices: Told = loaded.choices if isinstance(loaded, Decided) else {}
         self._loaded = loaded
         self._lock = threading.Lock()
         self._handle: Handle | None = None
@@ -173,6 +177,10 @@ class Servable:
         """A string that a successful run had in an input, or in one of that name of another signature; empty if there was none."""
         own = self._samples.get((signature, name))
         return own or next((value for (_, other), value in self._samples.items() if other == name), b"")
+
+    def samples(self) -> dict[tuple[str, str], bytes]:
+        """The strings that `sample` knows, by signature and input."""
+        return dict(self._samples)
 
     def served_shapes(self) -> list[tuple[tuple[str, ...], Shapes]]:
         """The signatures, those together that ran together, and input shapes that were used so far, at most 32."""

@@ -51,6 +51,7 @@ from headrace.serving.loads import LoadSlots
 from headrace.serving.metrics import ServingMetrics
 from headrace.serving.models import Models, ModelsOptions
 from headrace.serving.open_files import raise_limit, room_for_connections
+from headrace.serving.preparing.helpers import Helpers
 from headrace.serving.processes.answering import Answering
 from headrace.serving.processes.member import Member
 from headrace.serving.reload import ReloadResult
@@ -111,6 +112,7 @@ class ServerOptions:
         traffic: where rules of which version answers come from.
         engines: what may run the models.
         engine_exceptions: the same for models that have their own options, by name.
+        helper_processes: while requests are answered, new versions are prepared in processes of their own.
     """
 
     base_path: Path | None = None
@@ -144,6 +146,7 @@ class ServerOptions:
     traffic: TrafficOptions = field(default_factory=TrafficOptions)
     engines: EngineOptions = field(default_factory=EngineOptions)
     engine_exceptions: Mapping[str, EngineOptions] = field(default_factory=dict)
+    helper_processes: bool = True
 
 
 class ModelServer:
@@ -186,6 +189,7 @@ class ModelServer:
         self._batching = Batching(options.batching, self._metrics.batching) if options.batching is not None else None
         self._engine = engine or self._engine_of(options.engines)
         self._engines = {} if engine else {name: self._engine_of(own) for name, own in options.engine_exceptions.items()}
+        self._helpers = Helpers(self._listening.is_set) if options.helper_processes else None
         self._slots = LoadSlots(max(os.cpu_count() or 1, options.load_threads))
         log_directory = options.request_log.directory if options.request_log is not None else None
         models = ModelsOptions(allow_unavailable_labels=options.allow_unavailable_labels, request_log_directory=log_directory)
@@ -217,7 +221,7 @@ class ModelServer:
             listener, reserved = self._bind(stack)
             stack.enter_context(self._signals())
             if threading.current_thread() is threading.main_thread():  # else the process is somebody else's
-                stack.enter_context(Settling(self.models.loaded))
+                stack.enter_context(Settling(self.models.loads))
             if self._member is not None:
                 stack.callback(self._member.leave)
             stack.callback(self.audit.close)
@@ -305,6 +309,7 @@ class ModelServer:
             on_warm_up=self._metrics.warmed,
             slots=self._slots,
             batching=self._batching,
+            helpers=self._helpers,
         )
 
     def _bind(self, stack: contextlib.ExitStack) -> tuple[socket.socket | None, socket.socket | None]:

@@ -12,8 +12,7 @@ from headrace.core.errors import InvalidArgumentError
 from headrace.core.log_lines import fields
 from headrace.core.spec import TensorSpec
 from headrace.serving.engines.base import Array, LoadedModel, Signature, Undecided
-from headrace.serving.servable import Servable
-from headrace.serving.warmup import shapes_of, synthesize
+from headrace.serving.warmup import Served, shapes_of, synthesize
 from headrace.serving.warmup_requests import first_inputs
 
 logger = logging.getLogger(__name__)
@@ -23,7 +22,7 @@ MOST_REQUESTS = 4
 
 
 def decide(
-    loaded: LoadedModel, path: Path, batch_sizes: Sequence[int], before: Servable | None = None, requests: bool = True
+    loaded: LoadedModel, path: Path, batch_sizes: Sequence[int], before: Served | None = None, requests: bool = True
 ) -> None:
     """Lets a loaded model that can run on several engines choose; any other is left alone.
 
@@ -31,7 +30,7 @@ def decide(
         loaded: the model.
         path: its version's directory.
         batch_sizes: of inputs that are made up.
-        before: the version that serves meanwhile; it lends strings that it was asked with.
+        before: what is known of the version that serves meanwhile, whose requests lend strings.
         requests: use the warm-up requests that the version brings along.
     """
     if not isinstance(loaded, Undecided):
@@ -40,10 +39,10 @@ def decide(
     samples = {
         name: own.get(name) or _made_up(name, signature, batch_sizes, before) for name, signature in loaded.signatures.items()
     }
-    loaded.decide(samples)
+    loaded.decide(samples, before.choices if before is not None else {})
 
 
-def _made_up(name: str, signature: Signature, batch_sizes: Sequence[int], before: Servable | None) -> list[Mapping[str, Array]]:
+def _made_up(name: str, signature: Signature, batch_sizes: Sequence[int], before: Served | None) -> list[Mapping[str, Array]]:
     """Random inputs of each batch size; none where they cannot be made up."""
     found: list[Mapping[str, Array]] = []
     for batch in batch_sizes:
@@ -56,7 +55,7 @@ def _made_up(name: str, signature: Signature, batch_sizes: Sequence[int], before
     return found
 
 
-def _string(before: Servable | None, name: str, key: str) -> bytes:
+def _string(before: Served | None, name: str, key: str) -> bytes:
     return b"" if before is None else before.sample(name, key)
 
 

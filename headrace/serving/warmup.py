@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,20 +14,50 @@ from headrace.core import dtypes
 from headrace.core.errors import InvalidArgumentError, OpError
 from headrace.core.log_lines import fields
 from headrace.core.spec import TensorSpec
-from headrace.serving.engines.base import Array, Signature
-from headrace.serving.servable import Servable
+from headrace.serving.engines.base import Array, Signature, Told
+from headrace.serving.servable import Servable, Shapes
 
 logger = logging.getLogger(__name__)
 _MAX_ELEMENTS = 1 << 26
 
 
-def warm_up(servable: Servable, batch_sizes: Sequence[int], before: Servable | None = None) -> int:
+class Served(Protocol):
+    """What is known of a version that serves, and of the requests to it."""
+
+    @property
+    def choices(self) -> Told:
+        """The choices of its engines; see Undecided.decide."""
+
+    def sample(self, signature: str, name: str) -> bytes:
+        """A string that an input had; see Servable.sample."""
+
+    def served_shapes(self) -> list[tuple[tuple[str, ...], Shapes]]:
+        """What ran in which shapes; see Servable.served_shapes."""
+
+
+class Learned(NamedTuple):
+    """What a batch of a signature took."""
+
+    signature: str
+    size: int
+    seconds: float
+
+
+def warm_up(
+    servable: Servable, batch_sizes: Sequence[int], before: Served | None = None, learned: list[Learned] | None = None
+) -> int:
     """Runs every signature once for each batch size, then with the shapes that the version before it served.
 
     Numbers are zeros. Strings are one that a request or a warm-up request had in this place, since a string made up may well be
     refused: an empty tf.Example has no features.
     A signature that is batched runs at every size that its batches may have, from which the batcher learns the times.
     A run that fails is logged and the version is used all the same: made-up input need not be valid input.
+
+    Args:
+        servable: the version.
+        batch_sizes: of the first runs.
+        before: what is known of the version before it.
+        learned: takes what batches took.
 
     Returns:
         How many runs succeeded.
@@ -36,11 +67,37 @@ def warm_up(servable: Servable, batch_sizes: Sequence[int], before: Servable | N
     for name, signature in servable.signatures.items():
         for batch in batch_sizes:
             done += run.attempt((name,), shapes_of(signature, batch))
-        done += _warm_batches(servable, name, run)
+        found = _warm_batches(servable, name, run)
+        done += len(found)
+        if learned is not None:
+            learned.extend(found)
     for names, shapes in before.served_shapes() if before is not None else []:
         if all(name in servable.signatures and _fits(servable.signatures[name], dict(shapes)) for name in names):
             done += run.attempt(names, dict(shapes))
     return done
+
+
+def repeat(servable: Servable, before: Served, learned: Sequence[Learned], seconds: float) -> None:
+    """Runs once more, in the process that serves, what warmed a version in another one.
+
+    Args:
+        servable: the version.
+        before: what it was asked there.
+        learned: what batches took there; counts for those that are not run here.
+        seconds: what all of this may take; the run that is in progress then is ended.
+    """
+    run = _Runs(servable, before)
+    end = time.monotonic() + seconds
+    ran = {(each.signature, each.size) for name in servable.signatures for each in _warm_batches(servable, name, run, end)}
+    for each in learned:
+        if servable.batcher is not None and (each.signature, each.size) not in ran:
+            servable.batcher.learn(*each)
+    done = set(servable.served_shapes())
+    for names, shapes in before.served_shapes():
+        if time.monotonic() >= end:
+            return
+        if (names, shapes) not in done:
+            run.attempt(names, dict(shapes))
 
 
 def synthesize(spec: TensorSpec, shape: tuple[int, ...] | None, string: bytes = b"") -> Array:
@@ -63,7 +120,7 @@ def synthesize(spec: TensorSpec, shape: tuple[int, ...] | None, string: bytes = 
 class _Runs:
     """Runs of a version on made-up input."""
 
-    def __init__(self, servable: Servable, before: Servable | None) -> None:
+    def __init__(self, servable: Servable, before: Served | None) -> None:
         self._servable = servable
         self._before = before
 
@@ -94,23 +151,32 @@ class _Runs:
         return own if own or self._before is None else self._before.sample(name, key)
 
 
-def _warm_batches(servable: Servable, name: str, run: _Runs) -> int:
-    """Runs a batched signature twice at each batch size, since the first run may compile, until one takes too long."""
+def _warm_batches(servable: Servable, name: str, run: _Runs, end: float = math.inf) -> list[Learned]:
+    """Runs a batched signature twice at each batch size, since the first run may compile, until one takes too long.
+
+    Args:
+        servable: the version.
+        name: the signature.
+        run: runs it.
+        end: when no further size is begun, in `time.monotonic()` seconds.
+    """
     batcher = servable.batcher
+    found: list[Learned] = []
     if batcher is None or not batcher.batches(name):
-        return 0
-    done = 0
+        return found
     for size in batcher.sizes(name):
+        if time.monotonic() >= end:
+            break
         larger = True
         for _ in range(2):
             started = time.monotonic()
             if not run.attempt((name,), shapes_of(servable.signatures[name], size)):
-                return done
-            done += 1
-            larger = batcher.learn(name, size, time.monotonic() - started)
+                return found
+            found.append(Learned(name, size, time.monotonic() - started))
+            larger = batcher.learn(*found[-1])
         if not larger:
             break
-    return done
+    return found
 
 
 def shapes_of(signature: Signature, batch: int) -> dict[str, tuple[int, ...] | None]:

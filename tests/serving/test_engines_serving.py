@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ class Choosy(ToyModel):
         "unknown": Signature({"x": TensorSpec(None, "float32")}, {"y": TensorSpec(None, "float32")}),
     }
 
-    def decide(self, samples: Mapping[str, Sequence[Mapping[str, Array]]]) -> None:
+    def decide(self, samples: Mapping[str, Sequence[Mapping[str, Array]]], earlier: Mapping[str, Any]) -> None:
         self.samples = samples
 
 

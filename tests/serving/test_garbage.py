@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,11 +77,38 @@ def test_calls_leave_no_cycles(tmp_path: Path, native: bool, left: Callable[[], 
         assert len(left()) - before < REQUESTS, set(left())
 
 
-def test_what_lives_is_set_apart_when_the_models_have_changed() -> None:
-    versions = {"m": [1]}
-    with garbage.Settling(lambda: dict(versions)):
+def test_what_lives_is_set_apart_when_a_model_was_loaded_here() -> None:
+    loads = {1: False}
+    with garbage.Settling(lambda: dict(loads)):
         wait_until(lambda: gc.get_freeze_count() > 1000)
         gc.unfreeze()
-        versions["m"] = [2]
+        loads[2] = False
         wait_until(lambda: gc.get_freeze_count() > 1000)
     assert gc.get_freeze_count() == 0
+
+
+def test_what_was_set_apart_is_looked_at_again_when_a_model_of_this_process_is_gone(left: Callable[[], list[str]]) -> None:
+    class Cycle:
+        pass
+
+    class Freed:
+        def __del__(self) -> None:
+            freed.append(True)
+
+    gc.set_debug(0)
+    freed: list[bool] = []
+    cycle: Any = Cycle()
+    cycle.itself, cycle.freed = cycle, Freed()
+    loads = {1: False, 2: True}
+    settling = garbage.Settling(lambda: dict(loads))
+    try:
+        settling.look()
+        del cycle
+        loads = {1: False, 3: True}
+        settling.look()
+        assert not freed, "one that another process prepared has nothing among what is set apart"
+        loads = {3: True}
+        settling.look()
+        assert freed
+    finally:
+        gc.unfreeze()

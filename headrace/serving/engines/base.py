@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from headrace.core.spec import TensorSpec
+from headrace.serving.engines.options import EngineOptions
 
 Array = np.ndarray[Any, np.dtype[Any]]
 """A numpy array of any dtype; strings are `bytes` in an array of objects."""
@@ -44,6 +45,13 @@ class Signature:
     outputs: Mapping[str, TensorSpec]
     method_name: str = PREDICT_METHOD
     defaults: Mapping[str, Array] = field(default_factory=dict)
+
+
+Store = Callable[[Any], int]
+"""Takes bytes, and gives the place where another process finds them."""
+
+Told = Mapping[str, Any]
+"""What a process says of a model that it hands over, in values that JSON has."""
 
 
 class LoadedModel(Protocol):
@@ -95,12 +103,30 @@ class LoadedModel(Protocol):
 class Undecided(Protocol):
     """A loaded model that several engines can run, and that is to choose before it serves."""
 
-    def decide(self, samples: Mapping[str, Sequence[Mapping[str, Array]]]) -> None:
+    def decide(self, samples: Mapping[str, Sequence[Mapping[str, Array]]], earlier: Told) -> None:
         """Chooses the engine of each signature.
 
         Args:
             samples: inputs to try the engines with, by signature name; a signature without any stays with the usual engine.
+            earlier: the `choices` of the version that serves meanwhile; empty without one. They hold for the same graph.
         """
+
+
+@runtime_checkable
+class Decided(Protocol):
+    """A loaded model whose choice of engines a later version with the same graph may take over."""
+
+    @property
+    def choices(self) -> Told:
+        """The choices, and what tells the graph, for Undecided.decide."""
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """A loaded model that another process can take over, at least in part."""
+
+    def hand_over(self, store: Store) -> Told:
+        """Writes down what took long to find out and to compile; see Movable.take_over."""
 
 
 class Engine(Protocol):
@@ -114,4 +140,45 @@ class Engine(Protocol):
 
         Raises:
             OpError: the directory is damaged, half-copied, or holds a model that this engine cannot run.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What an engine is made of.
+
+    Attributes:
+        options: what may run models.
+        public_key: a PEM file; a version that no signature of its key covers is refused.
+        expected_digest: of the content; any other version is refused.
+        tags: of a SavedModel with several graphs, those of the one to load.
+    """
+
+    options: EngineOptions = field(default_factory=EngineOptions)
+    public_key: Path | None = None
+    expected_digest: str | None = None
+    tags: tuple[str, ...] = ("serve",)
+
+
+@runtime_checkable
+class Movable(Engine, Protocol):
+    """An engine that another process can have too, and that takes over what that one has made of a version.
+
+    Attributes:
+        recipe: what to make the same engine of.
+    """
+
+    recipe: Recipe
+
+    def take_over(self, path: Path, signatures: Mapping[str, Signature], told: Told, content: Array) -> LoadedModel:
+        """The version at `path` from what another process's engine has made of it, in little time where all of it can be moved.
+
+        Args:
+            path: the version's directory; it is loaded and verified as by `load` where not all can be moved.
+            signatures: what the model offers.
+            told: what `Portable.hand_over` said; empty when the model is none.
+            content: the bytes that it stored. They are to stay where they are, and may be written to.
+
+        Raises:
+            OpError: as `load` does, or what was handed over is of no use here.
         """

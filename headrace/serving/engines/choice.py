@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from headrace.core.errors import OpError
-from headrace.serving.engines.base import Array
+from headrace.serving.engines.base import Array, Told
 
 Inputs = Mapping[str, Array]
 Run = Callable[[Inputs], Mapping[str, Array]]
@@ -54,11 +54,38 @@ class Choice:
         name: the engine's.
         reason: why, in one line for people.
         refused: why the candidates that cannot be used are refused, by name.
+        measured: true when it was the fastest.
     """
 
     name: str
     reason: str
     refused: Mapping[str, str] = field(default_factory=dict)
+    measured: bool = False
+
+
+def names_of(choices: Mapping[str, Choice]) -> str:
+    """The engines that signatures chose, each once, parted by "+"."""
+    return "+".join(sorted({choice.name for choice in choices.values()}))
+
+
+def reasons_of(choices: Mapping[str, Choice]) -> str:
+    """Why, for each signature where there are several."""
+    if len(choices) == 1:
+        return next(iter(choices.values())).reason
+    return "; ".join(f"{name}: {choice.reason}" for name, choice in choices.items())
+
+
+def choices_told(graph: str, choices: Mapping[str, Choice]) -> Told:
+    """Choices as a later version takes them; see Decided. Those that were not measured are left out: it may find out more.
+
+    Args:
+        graph: tells the graph from others.
+        choices: by signature.
+    """
+    return {
+        "graph": graph,
+        "signatures": {name: [choice.name, choice.reason] for name, choice in choices.items() if choice.measured},
+    }
 
 
 def choose(reference: Candidate, others: Sequence[Candidate], samples: Sequence[Inputs], seconds: float) -> Choice:
@@ -197,7 +224,7 @@ def _decided(
     order = [best, *sorted((name for name in times if name != best), key=lambda name: times[name])]
     listed = ", ".join(f"{name} {times[name] * 1e3:.3g} ms" for name in order)
     difference = f"; differs by {differences[best]:.1g}" if best in differences else ""
-    return Choice(best, "; ".join([f"{listed} {told}{difference}", *refusals]), refused)
+    return Choice(best, "; ".join([f"{listed} {told}{difference}", *refusals]), refused, measured=True)
 
 
 def _told(samples: Sequence[Inputs]) -> str:

@@ -21,6 +21,9 @@ from headrace.trace.function import function
 XLA = "xla"
 """The name of this engine."""
 
+FILE = "saved_model.pb"
+"""The file in a version directory that has the graph."""
+
 _MAX_PROGRAMS = 16
 """Programs kept of signatures that run together: a request may ask for any set of them."""
 
@@ -115,7 +118,7 @@ class NativeEngine:
 
     def is_complete(self, path: Path) -> bool:
         """True once `saved_model.pb` is there."""
-        return (path / "saved_model.pb").is_file()
+        return (path / FILE).is_file()
 
     def load(self, path: Path) -> NativeModel:
         """Loads the SavedModel at `path`; see Engine.load."""

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from headrace.core.errors import FailedPreconditionError, ResourceExhaustedError, UnimplementedError
+from headrace.core.errors import FailedPreconditionError, InternalError, ResourceExhaustedError, UnimplementedError
 from headrace.ir.graph import Graph
 from headrace.saved_model.graph_export import graph_def
-from headrace.serving.engines.base import Array
+from headrace.serving.engines.base import Array, Store, Told
 from headrace.serving.engines.cores import available
 
 TOLERANCES = {"f32": 1e-4, "bf16": 3e-2, "int8": 1e-1}
@@ -112,7 +112,18 @@ class OpenVino:
         inputs = [f"{node.name}:0" for node in definition.node[: len(graph.inputs)]]
         outputs = [f"{node.name}:0" for node in definition.node[len(definition.node) - len(graph.outputs) :]]
         constants = sum(node.attrs["value"].nbytes for node in graph.nodes if node.op == "Const")
-        return CompiledGraph(compiled, inputs, outputs, [value.dtype.np_dtype for value in graph.outputs], constants)
+        positions = [_position(compiled.inputs, name) for name in inputs], [_position(compiled.outputs, name) for name in outputs]
+        return CompiledGraph(compiled, *positions, [value.dtype.np_dtype for value in graph.outputs], constants)
+
+    def take_over(self, told: Told, content: Array) -> CompiledGraph:
+        """A graph that another process has compiled; see Compiler.take_over. Its constants stay where they are in `content`."""
+        view = content[told["at"] : told["at"] + told["size"]]
+        try:
+            compiled = _core().import_model(library().Tensor(view, shared_memory=True), "CPU", self._settings)
+        except Exception as error:  # of several kinds, as in `compile`
+            raise InternalError(f"OpenVINO does not take over what it compiled in another process: {_short(error)}") from error
+        dtypes = [np.dtype(name) for name in told["dtypes"]]
+        return CompiledGraph(compiled, told["inputs"], told["outputs"], dtypes, told["memory_bytes"], view)
 
 
 class CompiledGraph:
@@ -120,19 +131,27 @@ class CompiledGraph:
 
     Args:
         compiled: OpenVINO's compiled model.
-        inputs: its names for the graph's inputs, in their order.
-        outputs: and for the outputs.
+        inputs: its positions of the graph's inputs, in their order.
+        outputs: and of the outputs.
         dtypes: of the outputs.
         memory_bytes: what its constants take.
+        content: where they are, if that is not OpenVINO's own memory.
     """
 
     def __init__(
-        self, compiled: Any, inputs: Sequence[str], outputs: Sequence[str], dtypes: Sequence[np.dtype[Any]], memory_bytes: int
+        self,
+        compiled: Any,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        dtypes: Sequence[np.dtype[Any]],
+        memory_bytes: int,
+        content: Array | None = None,
     ) -> None:
         self.memory_bytes = memory_bytes
         self._compiled = compiled
-        self._inputs = [_position(compiled.inputs, name) for name in inputs]
-        self._outputs = [_position(compiled.outputs, name) for name in outputs]
+        self._content = content
+        self._inputs = list(inputs)
+        self._outputs = list(outputs)
         self._dtypes = list(dtypes)
         self._idle: list[Any] = []
         self._lock = threading.Lock()
@@ -155,6 +174,18 @@ class CompiledGraph:
         with self._lock:
             self._idle.append(request)
         return found
+
+    def hand_over(self, store: Store) -> Told:
+        """Writes the compiled model down; see Part.hand_over."""
+        exported = self._compiled.export_model().getbuffer()
+        return {
+            "at": store(exported),
+            "size": len(exported),
+            "inputs": self._inputs,
+            "outputs": self._outputs,
+            "dtypes": [dtype.name for dtype in self._dtypes],
+            "memory_bytes": self.memory_bytes,
+        }
 
 
 def _infer(request: Any) -> None:

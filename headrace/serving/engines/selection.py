@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from headrace.serving.engines import litert, openvino
-from headrace.serving.engines.base import Engine, LoadedModel
+from headrace.serving.engines.base import Array, Engine, LoadedModel, Recipe, Signature, Told
 from headrace.serving.engines.chosen import ChoosingEngine
 from headrace.serving.engines.native import NativeEngine
 from headrace.serving.engines.openvino import OpenVino
@@ -22,6 +22,9 @@ class ServingEngine:
         expected_digest: of the content; any other version is refused.
         tags: of a SavedModel with several graphs, those of the one to load.
 
+    Attributes:
+        recipe: all of these.
+
     Raises:
         FailedPreconditionError: the engine that the options name is not installed.
     """
@@ -33,6 +36,7 @@ class ServingEngine:
         expected_digest: str | None = None,
         tags: Sequence[str] = ("serve",),
     ) -> None:
+        self.recipe = Recipe(options, public_key, expected_digest, tuple(tags))
         lite = litert.LiteRtEngine(options.streams, public_key, expected_digest)
         self._engines: tuple[Engine, ...]
         if options.engine == "litert":
@@ -53,10 +57,21 @@ class ServingEngine:
 
     def load(self, path: Path) -> LoadedModel:
         """Loads the version at `path`; see Engine.load."""
-        for engine in self._engines[:-1]:
-            if engine.is_complete(path):
-                return engine.load(path)
-        return self._engines[-1].load(path)
+        return self._engine_for(path).load(path)
+
+    def take_over(self, path: Path, signatures: Mapping[str, Signature], told: Told, content: Array) -> LoadedModel:
+        """The version at `path` from what a helper process has made of it; see Movable.take_over."""
+        if told and isinstance(self._engines[0], ChoosingEngine):
+            return self._engines[0].take_over(path, signatures, told, content)
+        return self.load(path)
+
+    def _engine_for(self, path: Path) -> Engine:
+        return next((engine for engine in self._engines[:-1] if engine.is_complete(path)), self._engines[-1])
+
+
+def made_of(recipe: Recipe) -> ServingEngine:
+    """The engine of a recipe."""
+    return ServingEngine(recipe.options, recipe.public_key, recipe.expected_digest, recipe.tags)
 
 
 def _without_choice(options: EngineOptions) -> str:
