@@ -87,6 +87,9 @@ def test_a_pod_has_few_rights_and_time_to_end() -> None:
     }
     assert "--shutdown_grace_seconds=40" in container["args"]
     assert "--drain_seconds=7" in container["args"]
+    assert "--grpc_allow_reload=false" in container["args"]
+    allowed = _container(replace(options, flags=("--grpc_allow_reload=true",)))["args"]
+    assert allowed.index("--grpc_allow_reload=true") > allowed.index("--grpc_allow_reload=false"), "the last one counts"
     assert pod["terminationGracePeriodSeconds"] > 40 + 7
     probe = container["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] >= options.startup_seconds

@@ -53,6 +53,8 @@ def arguments(options: KubernetesOptions) -> list[str]:
         # Until the endpoints of the Service are known without it everywhere, a pod that ends still gets requests.
         f"--drain_seconds={options.drain_seconds}",
         f"--shutdown_grace_seconds={options.grace_seconds}",
+        # The ConfigMap says what is served, by all replicas; a call would reach one of them, from whoever can reach its port.
+        "--grpc_allow_reload=false",
         *files,
         *(tls if options.tls_secret else []),
         *options.flags,
