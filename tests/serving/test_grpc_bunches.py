@@ -29,7 +29,8 @@ class ScriptedFront:
 
     def __init__(self, paths: Any) -> None:
         self.method = list(paths).index(f"/{PREDICTION}/Predict")
-        self.bunches: queue.Queue[list[Any] | None] = queue.Queue()
+        self.bunches: queue.Queue[list[Any] | BaseException | None] = queue.Queue()
+        self.closed = threading.Event()
         self.answers: dict[int, bytes | int] = {}
         self._answered = threading.Condition()
 
@@ -37,7 +38,10 @@ class ScriptedFront:
     def start(self) -> None: ...
 
     def recv_batch_details(self, _: int) -> list[Any] | None:
-        return self.bunches.get()
+        found = self.bunches.get()
+        if isinstance(found, BaseException):
+            raise found
+        return found
 
     def respond(self, number: int, payload: bytes, initial_metadata: Any = None) -> None:
         self._keep(number, payload)
@@ -46,6 +50,7 @@ class ScriptedFront:
         self._keep(number, code)
 
     def close(self) -> None:
+        self.closed.set()
         self.bunches.put(None)
 
     def _keep(self, number: int, answer: bytes | int) -> None:
@@ -118,3 +123,14 @@ def test_those_that_are_refused_hold_up_nobody(service: GrpcService, monkeypatch
     assert values(front_of(service).ask(request(1), request(3), request(2))) == [[[2, 4]], CODES["INTERNAL"], [[4, 8]]]
     assert not service.server._native._calls  # type: ignore[union-attr]
     assert values(front_of(service).ask(request(5), request(6))) == [[[10, 20]], [[12, 24]]]
+
+
+class Panic(BaseException):
+    """As the package raises where it is at its end."""
+
+
+def test_a_front_end_that_fails_is_closed_so_that_nobody_waits(service: GrpcService, caplog: pytest.LogCaptureFixture) -> None:
+    front = front_of(service)
+    front.bunches.put(Panic("no memory"))
+    assert front.closed.wait(60)
+    assert "taking gRPC calls failed; the port is closed" in caplog.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -178,3 +180,25 @@ def test_a_large_input_of_a_known_form_is_not_copied() -> None:
         check(found, data)
         views += np.shares_memory(found.inputs(LIMIT)["x" * length], np.frombuffer(data, np.uint8))
     assert views == 1
+
+
+def test_many_threads_read_and_learn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_requests, "MAX_LENGTHS", 3)
+    forms = Forms()
+    faults: list[object] = []
+
+    def ask(slot: int) -> None:
+        for turn in range(200):
+            data = serialized(f"s{slot % 3}", x=np.full([1, 1 + turn % 7], 1000 * slot + turn, np.float32))
+            request = forms.read(data)
+            found = request.inputs(LIMIT)["x"]
+            if request.spec.signature != f"s{slot % 3}" or found.shape != (1, 1 + turn % 7) or (found != 1000 * slot + turn).any():
+                faults.append((slot, turn, found))
+
+    threads = [threading.Thread(target=ask, args=(slot,)) for slot in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    assert len(forms) <= 3 * known_requests.FORMS_EACH

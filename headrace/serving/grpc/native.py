@@ -195,13 +195,17 @@ class NativeFront:
         ended.set()
 
     def _receive(self) -> None:
-        while (events := self._front.recv_batch_details(EVENTS)) is not None:
-            bunch = _Bunch() if len(events) > 1 else None
-            try:
-                self._take_all(events, bunch.hold if bunch is not None else None)
-            finally:
-                if bunch is not None:
-                    bunch.end()
+        try:
+            while (events := self._front.recv_batch_details(EVENTS)) is not None:
+                bunch = _Bunch() if len(events) > 1 else None
+                try:
+                    self._take_all(events, bunch.hold if bunch is not None else None)
+                finally:
+                    if bunch is not None:
+                        bunch.end()
+        except BaseException:  # the package's panics are no Exceptions; calls that it had taken would wait for ever
+            logger.exception("taking gRPC calls failed; the port is closed")
+            self._front.close()
 
     def _take_all(self, events: Sequence[DetailedEvent], hold: Callable[[Batcher], None] | None) -> None:
         for _, number, method, data, _, told in events:
