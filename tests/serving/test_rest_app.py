@@ -285,9 +285,19 @@ def test_a_model_name_may_hold_encoded_marks() -> None:
 def test_every_code_has_a_status() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.OpError)]
     assert len(kinds) == 18
-    found = {kind.code: http_status(kind("")) for kind in kinds}
-    assert found["NOT_FOUND"] == 404
-    assert found["CANCELLED"] == 499
-    assert found["DEADLINE_EXCEEDED"] == 504
-    assert found["UNAVAILABLE"] == 503
-    assert all(400 <= status < 600 for status in found.values())
+    found: dict[int, set[str]] = {}
+    for kind in kinds:
+        found.setdefault(http_status(kind("")), set()).add(kind.code)
+    assert found == {
+        400: {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"},
+        401: {"UNAUTHENTICATED"},
+        403: {"PERMISSION_DENIED"},
+        404: {"NOT_FOUND"},
+        409: {"ALREADY_EXISTS", "ABORTED"},
+        429: {"RESOURCE_EXHAUSTED"},
+        499: {"CANCELLED"},
+        500: {"UNKNOWN", "INTERNAL", "DATA_LOSS"},
+        501: {"UNIMPLEMENTED"},
+        503: {"UNAVAILABLE"},
+        504: {"DEADLINE_EXCEEDED"},
+    }

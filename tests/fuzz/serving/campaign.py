@@ -54,6 +54,7 @@ class Leg:
 LEGS = (
     Leg("rest", "rest", ("--grpc_front_end=grpcio",)),
     Leg("rest-batched", "rest", ("--grpc_front_end=grpcio", "--enable_batching")),
+    Leg("admin", "admin", ("--grpc_front_end=grpcio",)),
     Leg("grpcio", "grpc", ("--grpc_front_end=grpcio", "--enable_batching")),
     Leg("native", "grpc", ("--grpc_front_end=native",), "pygrpc_native"),
     Leg("native-batched", "grpc", ("--grpc_front_end=native", "--enable_batching"), "pygrpc_native"),

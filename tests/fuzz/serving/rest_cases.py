@@ -58,6 +58,35 @@ _PAGES = [
     b"/readyz",
     b"/monitoring/prometheus/metrics",
 ]
+_RULES: dict[str, Any] = {
+    "variants": [{"name": "stable", "label": "stable", "weight": 9}, {"name": "canary", "version": 1, "weight": 1}],
+    "sticky": {"header": "x-user"},
+    "allow_override": True,
+    "salt": "a",
+    "shadow": {"variant": "canary", "percent": 50},
+    "rollback": {"variant": "canary", "baseline": "stable", "max_error_rate_increase": 0.01, "max_latency_ratio": 2},
+}
+_LIST = b'model_config_list { config { name: "m" base_path: "/nothing" model_platform: "tensorflow" %s } }'
+_LISTS = [
+    _LIST % b"",
+    _LIST % b"model_version_policy { specific { versions: 1 versions: 7 } }",
+    _LIST % b'version_labels { key: "stable" value: 1 }',
+    _LIST % b'} config { name: "n" base_path: "/nothing/n" model_platform: "tensorflow"',
+]
+_ADMIN: list[tuple[bytes, bytes, list[Any]]] = [
+    (b"PUT", b"/admin/v1/traffic", [{"models": {"m": _RULES}}, {"models": {"m": _RULES, "heads": _RULES}}, {"models": {}}]),
+    (b"PUT", b"/admin/v1/traffic", [{"models": {"m": {key: _RULES[key] for key in ("variants", part)}}} for part in _RULES]),
+    (b"POST", b"/admin/v1/traffic/m:rollback", [{}, {"variant": "canary"}, {"variant": "stable"}]),
+    (b"POST", b"/admin/v1/traffic/m:resume", [{}]),
+    (b"POST", b"/admin/v1/models:reload", _LISTS),
+    *[
+        (b"GET", path, [])
+        for path in (
+            b"/admin/v1/status", b"/admin/v1/audit?limit=5", b"/admin/v1/traffic", b"/", b"/console/main.js", b"/v1/models",
+        )
+    ],
+    (b"POST", b"/v1/models/m:predict", PREDICTIONS),
+]  # fmt: skip
 _METHODS = [b"GET", b"POST", b"PUT", b"DELETE", b"HEAD", b"OPTIONS", b"PATCH", b"TRACE", b"BREW"]
 _PATH_PARTS = [
     b"/", b"//", b"/..", b"/%2e%2e", b"%00", b"%", b"%zz", b"%ff", b"%C3%A9", b":predict", b":", b"?a=b", b"#x", b"/versions/9",
@@ -115,6 +144,7 @@ class _Request:
     path: bytes
     body: bytes = b""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    host: bytes = b"fuzz"
 
 
 def make(number: int) -> RestCase:
@@ -127,7 +157,26 @@ def make(number: int) -> RestCase:
     if kind < 0.35:
         data = rest_wire.lying(draw)
         return RestCase(data, "POST", framed=False, cuts=rest_wire.cuts(len(data), draw))
-    request = draw.choice((_document, _document, _binary, _page))(draw)
+    return _changed(draw.choice((_document, _document, _binary, _page))(draw), draw)
+
+
+def make_admin(number: int) -> RestCase:
+    """The request to the admin API of a case."""
+    draw = random.Random(number)
+    method, path, contents = draw.choice(_ADMIN)
+    request = _Request(method, path, host=b"localhost")
+    if contents:
+        content = draw.choice(contents)
+        request.body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        request.headers.append((b"Content-Type", b"application/json"))
+    if path == b"/admin/v1/traffic" and draw.random() < 0.2:
+        request.headers.append((b"If-Match", draw.choice((b"*", b'"x"', b"", b"\xff", b'W/"1"'))))
+    case = _changed(request, draw)
+    case.undamaged = case.undamaged and method == b"GET"  # whether the others are taken depends on those before them
+    return case
+
+
+def _changed(request: _Request, draw: random.Random) -> RestCase:
     changes = draw.choice((0, 1, 1, 1, 2, 3))
     for _ in range(changes):
         draw.choice((_change_value, _change_value, _change_body, _change_path, _change_header, _change_method, _compress))(
@@ -240,7 +289,7 @@ def _compress(request: _Request, draw: random.Random) -> None:
 
 def _framed(request: _Request, draw: random.Random) -> bytes:
     """The request on the wire, its body whole or in chunks."""
-    lines = [b"%s %s HTTP/1.1" % (request.method, request.path or b"/"), b"Host: fuzz"]
+    lines = [b"%s %s HTTP/1.1" % (request.method, request.path or b"/"), b"Host: " + request.host]
     lines += [b"%s: %s" % each for each in request.headers]
     if request.body and draw.random() < 0.15:
         lines.append(b"Transfer-Encoding: chunked")

@@ -7,13 +7,13 @@ import http.client
 import json
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tests.fuzz.serving import rest_cases
 from tests.fuzz.serving.rest_wire import Answer
-from tests.serving.process import Server
 
 HANGS_AFTER = 60.0
 """Seconds for one request."""
@@ -25,16 +25,22 @@ Outcome = tuple[str, str]
 
 
 class RestClient:
-    """One kept connection. An answer to a request that is no correct HTTP may be a closed connection."""
+    """One kept connection. An answer to a request that is no correct HTTP may be a closed connection.
 
-    def __init__(self, server: Server) -> None:
-        self._address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    Args:
+        port: of the server.
+        make: gives the case of a number.
+    """
+
+    def __init__(self, port: int, make: Callable[[int], rest_cases.RestCase] = rest_cases.make) -> None:
+        self._address = ("127.0.0.1", port)
+        self._make = make
         self._connection: socket.socket | None = None
         self._reader: Any = None
 
     def ask(self, number: int) -> Outcome:
         """Sends a case and judges the answers."""
-        case = rest_cases.make(number)
+        case = self._make(number)
         try:
             answers = self._exchange(case)
         except TimeoutError:

@@ -1,6 +1,6 @@
 """Sends damaged requests to a live server, and sees that it lives, answers, blames the request and does not grow.
 
-    python -m tests.fuzz.serving.run FOLDER rest|grpc --seconds 60 [--seed 0] [--case N] [--flag=--enable_batching ...]
+    python -m tests.fuzz.serving.run FOLDER rest|admin|grpc --seconds 60 [--seed 0] [--case N] [--flag=--enable_batching ...]
 
 A case is a number that decides a whole request, so that any can be run again by `--case`. No answer may be a fault of the server
 (REST: 5xx but 501, 503 and 504; gRPC: UNKNOWN, INTERNAL, DATA_LOSS), undamaged requests among the others must succeed, and
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import itertools
 import json
+import socket
 import subprocess
 import threading
 import time
@@ -27,16 +29,17 @@ import grpc
 import httpx
 import numpy as np
 
-from tests.fuzz.serving import grpc_cases, grpc_twins
+from tests.fuzz.serving import grpc_cases, grpc_twins, rest_cases
 from tests.fuzz.serving.rest_client import HANGS_AFTER, Outcome, RestClient
 from tests.serving.process import Server, running
 from tests.serving.toy import write_version
 from tests.serving.toy_grpc import Client, outputs, predict_request
 
-CLIENTS = 4
+AT_ONCE = 4
 MOST_MEBIBYTES = 64
 """By which the server may grow over two thirds of the time."""
 KEPT_FAILURES = 50
+_TEXT = {"Content-Type": "text/plain"}
 _OURS = {"UNKNOWN", "INTERNAL", "DATA_LOSS"}
 _FLAGS = (
     "--rest_api_max_body_bytes=1000000",
@@ -80,7 +83,7 @@ class Fuzzer:
         client: makes a client of it.
     """
 
-    def __init__(self, server: Server, client: Callable[[Server], RestClient | GrpcClient]) -> None:
+    def __init__(self, server: Server, client: Callable[[], RestClient | GrpcClient]) -> None:
         self.server = server
         self.outcomes: Counter[str] = Counter()
         self.failures: list[dict[str, Any]] = []
@@ -95,7 +98,7 @@ class Fuzzer:
         following = iter(numbers)
 
         def send() -> None:
-            client = self._client(self.server)
+            client = self._client()
             with contextlib.closing(client):
                 while time.monotonic() < end and self.lives:
                     with self._lock:
@@ -108,7 +111,7 @@ class Fuzzer:
                         outcome, reason = "fault of the fuzzer", traceback.format_exc()
                     self._note(number, outcome, reason)
 
-        threads = [threading.Thread(target=send) for _ in range(CLIENTS)]
+        threads = [threading.Thread(target=send) for _ in range(AT_ONCE)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -154,6 +157,30 @@ class Fuzzer:
         if found != {"y": [[2.0, 4.0]]}:
             self.fail(-1, f"Predict answers {found}")
 
+    def check_reload(self, port: int, config: Path) -> None:
+        """The first list of models must be taken again, whatever the cases have made of it."""
+        url = f"http://127.0.0.1:{port}/admin/v1"
+        answer = httpx.post(f"{url}/models:reload", content=config.read_text(), headers=_TEXT, timeout=HANGS_AFTER)
+        if (answer.status_code, answer.json().get("complete")) != (200, True):
+            self.fail(-1, f"the list of models is not taken any more: {answer.status_code} {answer.text[:300]}")
+        answer = httpx.put(f"{url}/traffic", json={"models": {}}, timeout=HANGS_AFTER)
+        if answer.status_code != 200:
+            self.fail(-1, f"traffic rules are not taken any more: {answer.status_code} {answer.text[:300]}")
+
+
+CLIENTS: dict[str, Callable[[Server, int], RestClient | GrpcClient]] = {
+    "rest": lambda server, _: RestClient(int(server.url.rpartition(":")[2])),
+    "admin": lambda _, port: RestClient(port, rest_cases.make_admin),
+    "grpc": lambda server, _: GrpcClient(server),
+}
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    return port
+
 
 def memory(pid: int) -> float:
     """What a process has in memory, in MiB."""
@@ -176,18 +203,18 @@ def main() -> None:
     """Runs cases until the time is over."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("protocol", choices=["rest", "grpc"])
+    parser.add_argument("protocol", choices=list(CLIENTS))
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--case", type=int)
     parser.add_argument("--flag", action="append", default=[], help="of the server")
     given = parser.parse_args()
-    client = RestClient if given.protocol == "rest" else GrpcClient
     config = configuration(given.folder)
     labels = "--allow_version_labels_for_unavailable_models"
-    flags = [f"--model_config_file={config}", labels, "--port=auto", *_FLAGS, *given.flag]
+    admin_port = free_port()
+    flags = [f"--model_config_file={config}", labels, "--port=auto", f"--admin_port={admin_port}", *_FLAGS, *given.flag]
     with running(*flags, module="tests.fuzz.serving.target") as server:
-        fuzzer = Fuzzer(server.ready(), client)
+        fuzzer = Fuzzer(server.ready(), functools.partial(CLIENTS[given.protocol], server, admin_port))
         cases = itertools.count(given.seed) if given.case is None else [given.case]
         fuzzer.run(cases, given.seconds / 3)
         before = grown = 0.0
@@ -196,6 +223,8 @@ def main() -> None:
             if given.case is None:
                 fuzzer.run(cases, given.seconds * 2 / 3)
         if fuzzer.lives:
+            if given.protocol == "admin":
+                fuzzer.check_reload(admin_port, config)
             fuzzer.check_answers()
             grown = memory(server.process.pid) - before
             if server.end() != 0:
