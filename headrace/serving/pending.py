@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from headrace.core.errors import CancelledError, DeadlineExceededError, OpError
 from headrace.serving.batching.tensors import Outputs
 from headrace.serving.promise import Promise
+from headrace.serving.waking import waking_here
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -94,8 +94,9 @@ class Pending(Generic[T]):
     def __await__(self) -> Generator[Any, None, T]:
         """Waits as `result` does, but without a deadline: the event loop has timeouts of its own."""
         if not self._promise.done:
-            waiter, wake = _mailbox().waiter()
-            self._promise.when_done(wake)
+            waking = waking_here()
+            waiter = waking.loop.create_future()
+            self._promise.when_done(lambda: waking.add(functools.partial(_wake, waiter)))
             try:
                 yield from waiter
             except asyncio.CancelledError:
@@ -104,46 +105,6 @@ class Pending(Generic[T]):
         return self._end()
 
 
-class _Mailbox:
-    """Wakes those who wait on one event loop. A call from another thread costs it a system call, so there is one for a whole batch.
-
-    Args:
-        loop: the one that runs on this thread.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self._ready: deque[asyncio.Future[None]] = deque()
-        self._called = False
-
-    def waiter(self) -> tuple[asyncio.Future[None], Callable[[], None]]:
-        """What to wait on, and what ends that wait, from any thread."""
-        waiter = self.loop.create_future()
-
-        def wake() -> None:
-            self._ready.append(waiter)
-            if not self._called:
-                self._called = True
-                with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile; nobody waits any more
-                    self.loop.call_soon_threadsafe(self._deliver)
-
-        return waiter, wake
-
-    def _deliver(self) -> None:
-        self._called = False  # first of all: who comes from now on has the loop called again
-        while self._ready:
-            waiter = self._ready.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-
-
-_mailboxes = threading.local()
-
-
-def _mailbox() -> _Mailbox:
-    """That of the event loop that runs on this thread."""
-    loop = asyncio.get_running_loop()
-    found: _Mailbox | None = getattr(_mailboxes, "own", None)
-    if found is None or found.loop is not loop:
-        found = _mailboxes.own = _Mailbox(loop)
-    return found
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

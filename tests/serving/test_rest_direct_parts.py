@@ -10,7 +10,7 @@ import pytest
 
 from headrace.serving.rest.direct import answers
 from headrace.serving.rest.direct.limits import TimeLimits
-from headrace.serving.rest.direct.waking import Waking
+from headrace.serving.waking import Waking
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -36,16 +36,18 @@ class Late:
         self._told.append(self._number)
 
 
-def test_what_is_ready_together_wakes_the_loop_once() -> None:
+def test_what_is_ready_together_wakes_the_loop_once(caplog: pytest.LogCaptureFixture) -> None:
     loop = Loop()
     waking = Waking(loop)
     done: list[int] = []
+    waking.add(lambda: 1 / 0)  # logged; the others are called all the same
     for number in range(50):
         waking.add(lambda number=number: done.append(number))  # type: ignore[misc]
     waking.add(lambda: waking.add(loop.stop))  # what comes meanwhile waits for the next turn
     assert loop.woken == 1
     loop.run_forever()
     assert (done, loop.woken) == ([*range(50)], 2)
+    assert "ZeroDivisionError" in caplog.text
     loop.close()
     waking.add(lambda: done.append(50))
     assert len(done) == 50

@@ -16,8 +16,8 @@ from headrace.serving.rest.answers import error_answer, failed
 from headrace.serving.rest.direct import answers
 from headrace.serving.rest.direct.answers import Header
 from headrace.serving.rest.direct.limits import TimeLimits
-from headrace.serving.rest.direct.waking import Waking
 from headrace.serving.rest.runner import Begun, RunCall, is_small
+from headrace.serving.waking import Waking
 
 if TYPE_CHECKING:
     from headrace.serving.rest.direct.front import Direct

@@ -17,9 +17,9 @@ from headrace.serving.rest.admission import Admission
 from headrace.serving.rest.counting import Counting
 from headrace.serving.rest.direct.exchange import Exchange
 from headrace.serving.rest.direct.limits import TimeLimits
-from headrace.serving.rest.direct.waking import Waking
 from headrace.serving.rest.predict import Predictor
 from headrace.serving.rest.runner import SMALL_BYTES
+from headrace.serving.waking import Waking, waking_here
 
 _ELSEWHERE = frozenset({b"content-encoding", b"expect", b"transfer-encoding", b"upgrade"})
 """Headers of requests that ask for more than a body and its answer."""
@@ -63,7 +63,7 @@ class Direct:
         if not _ELSEWHERE.isdisjoint(headers):
             return None
         if self._shared is None:
-            self._shared = Waking(connection.loop), TimeLimits(connection.loop)
+            self._shared = waking_here(), TimeLimits(connection.loop)
         exchange = Exchange(self, connection, *self._shared, keep_alive=parser.should_keep_alive())
         caller = EVERYONE
         if self.admission.asks:
