@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 
 from headrace.serving.batching.batcher import Batcher
@@ -9,6 +10,7 @@ from headrace.serving.batching.tensors import Layout
 from headrace.serving.checks import check_method, complete_inputs, wanted_outputs
 from headrace.serving.engines.base import Array, Signature
 
+_FORM = operator.attrgetter("dtype", "shape")
 MOST_LAYOUTS = 256
 """Input shapes of a signature that are known to be good; when there are more, all are forgotten and found anew."""
 
@@ -48,9 +50,8 @@ class Plan:
         """
         if self._check_methods:
             check_method(self._signature)
-        key = tuple([(name, value.dtype, value.shape) for name, value in inputs.items()])
         try:
-            return inputs, self._known[key]
+            return inputs, self._known[_key(inputs)]
         except KeyError:
             return self._look(inputs)
 
@@ -64,5 +65,10 @@ class Plan:
         layout = self._batcher.layout(complete) if self._batcher is not None else None
         if len(self._known) >= MOST_LAYOUTS:
             self._known = {}
-        self._known[tuple([(name, value.dtype, value.shape) for name, value in complete.items()])] = layout
+        self._known[_key(complete)] = layout
         return complete, layout
+
+
+def _key(inputs: Mapping[str, Array]) -> tuple[object, ...]:
+    """The names of inputs, then the dtype and shape of each."""
+    return (*inputs, *map(_FORM, inputs.values()))

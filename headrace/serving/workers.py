@@ -5,16 +5,18 @@ The standard executor would wait at exit for a run that hangs; daemon threads le
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import queue
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
 from headrace.core.errors import UnavailableError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -24,24 +26,31 @@ def default_threads() -> int:
     return min(4 * (os.cpu_count() or 1), 32)
 
 
-class _Job(Generic[T]):
+class _Job:
+    """Work that waits for a thread; `future` is for whoever wants to know what came of it."""
+
     __slots__ = ("function", "future", "queued_at")
 
-    def __init__(self, function: Callable[[], T]) -> None:
+    def __init__(self, function: Callable[[], object], future: Future[Any] | None) -> None:
         self.function = function
-        self.future: Future[T] = Future()
+        self.future = future
         self.queued_at = time.perf_counter()
 
     def run(self, on_start: Callable[[float], None]) -> None:
-        if not self.future.set_running_or_notify_cancel():
+        future = self.future
+        if future is not None and not future.set_running_or_notify_cancel():
             return
         on_start(time.perf_counter() - self.queued_at)
         try:
             result = self.function()
-        except BaseException as error:  # noqa: BLE001  the future carries it to whoever waits
-            self.future.set_exception(error)
+        except BaseException as error:
+            if future is None:
+                logger.exception("work failed that nobody waits for")
+            else:
+                future.set_exception(error)
         else:
-            self.future.set_result(result)
+            if future is not None:
+                future.set_result(result)
 
 
 class Workers:
@@ -56,7 +65,8 @@ class Workers:
 
     def __init__(self, threads: int, max_waiting: int, on_start: Callable[[float], None], name: str = "request") -> None:
         self.max_waiting = max_waiting
-        self._jobs: queue.Queue[_Job[object] | None] = queue.Queue(max_waiting)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
         self._on_start = on_start
         self._threads = [threading.Thread(target=self._work, name=f"{name}-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
@@ -68,12 +78,19 @@ class Workers:
         Raises:
             UnavailableError: the queue is full.
         """
-        job = _Job(function)
-        try:
-            self._jobs.put_nowait(job)  # type: ignore[arg-type]
-        except queue.Full:
-            raise UnavailableError(self.refusal) from None
-        return job.future
+        future: Future[T] = Future()
+        self._put(_Job(function, future))
+        return future
+
+    def run(self, function: Callable[[], object]) -> None:
+        """Has `function` run soon, which says itself what comes of it; see `submit`."""
+        self._put(_Job(function, None))
+
+    def _put(self, job: _Job) -> None:
+        with self._lock:  # or two could both find the last place
+            if self._jobs.qsize() >= self.max_waiting:
+                raise UnavailableError(self.refusal)
+            self._jobs.put(job)
 
     @property
     def refusal(self) -> str:
@@ -88,9 +105,8 @@ class Workers:
     def stop(self, timeout: float) -> None:
         """Ends the threads after the work at hand, waiting `timeout` seconds at most."""
         deadline = time.monotonic() + timeout
-        with contextlib.suppress(queue.Full):  # then the threads hang and will not end anyway
-            for _ in self._threads:
-                self._jobs.put(None, timeout=max(0.0, deadline - time.monotonic()))
+        for _ in self._threads:
+            self._jobs.put(None)
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 

@@ -231,7 +231,7 @@ class NativeFront:
             done(ResourceExhaustedError(f"the request has {len(data)} bytes; at most {self._max_message_bytes} are taken"))
         elif len(data) > SMALL_BYTES or not self._begin(method, data, rpc, done, hold):
             try:
-                self._workers.submit(functools.partial(self._work, method, data, rpc, done))
+                self._workers.run(functools.partial(self._work, method, data, rpc, done))
             except UnavailableError as error:
                 done(self._answering.refuse(method, error))
 
