@@ -281,7 +281,7 @@ class ModelServer:
     def _make_gate(self) -> Gate | None:
         if self._options.access_file is None:
             return None
-        gate = Gate(read_access(self._options.access_file), self.audit)
+        gate = Gate(read_access(self._options.access_file), self.audit, shared=self._member is not None)
         self._metrics.more.extend(gate.families())
         return gate
 
@@ -330,7 +330,8 @@ class ModelServer:
         if self._options.request_log is None:
             yield
             return
-        log = RequestLog(self._options.request_log, self.models.logging_of)
+        key = self._member.secret if self._member is not None else None
+        log = RequestLog(self._options.request_log, self.models.logging_of, key)
         log.start()
         self._metrics.more.extend(log.families())
         self._dataplane.listeners.append(log)
@@ -394,7 +395,7 @@ class ModelServer:
         if traffic is not None:
             self._dataplane.feedback = member.feedback
         page = functools.partial(self._metrics.page, self.models)
-        member.join(Answering(self.models, served, page, rest, traffic, counts).answers())
+        member.join(Answering(self.models, served, page, rest, traffic, counts).answers(), self._gate)
         self._metrics.whole = member.page
 
     def _serve(self, listener: socket.socket | None, reserved: socket.socket | None, workers: Workers) -> None:

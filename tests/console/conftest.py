@@ -1,4 +1,4 @@
-"""One server and one browser for all tests of the page."""
+"""A server, of one process or of two, and a browser, for all tests of the page."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.interop.devtools import opened
 from tests.serving.toy import write_version
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@pytest.fixture(scope="session", params=[1, 2], ids=["one", "two"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     try:
         browser.ensure()
     except browser.BrowserUnavailable as error:
@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     broken.mkdir()
     (broken / "saved_model.pb").write_text('{"scale"')
     (folder / "models.config").write_text(model_list(folder, "places", "stars", HOSTILE))
-    server, admin = start(folder, "auto")
+    server, admin = start(folder, "auto", f"--num_processes={request.param}")
     try:
         with opened(folder / "profile") as page:
             page.size(1400, 1000)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -31,6 +33,26 @@ def test_models_versions_states_and_what_went_wrong(site: Site) -> None:
     newest, oldest = site.page.evaluate(rows)
     assert re.search(r"^2\s+● AVAILABLE\s+canary\s.*\btoy\b", newest)
     assert re.search(r"^1\s+● AVAILABLE\s+stable\s", oldest)
+
+
+def test_processes_that_do_not_serve_are_named(site: Site) -> None:
+    def processes() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = httpx.get(f"{site.admin}/admin/v1/status").json()["server"].get("processes", [])
+        return found
+
+    site.page.go(site.admin)
+    site.page.wait("document.querySelectorAll('.model').length === 4")
+    shown = "[...document.querySelectorAll('.tile:not([hidden])')].map((tile) => tile.innerText).join('; ')"
+    if not processes():
+        assert "rocesses" not in site.page.evaluate(shown)
+        return
+    site.page.wait(f"/2 of 2\\s+all serve/.test({shown})")
+    os.kill(processes()[1]["pid"], signal.SIGSTOP)
+    try:
+        site.page.wait(f"/1 of 2\\s+process 1 is silent/.test({shown})")
+    finally:
+        os.kill(processes()[1]["pid"], signal.SIGCONT)
+    site.page.wait(f"/2 of 2\\s+all serve/.test({shown})")
 
 
 def test_a_name_is_never_markup(site: Site) -> None:

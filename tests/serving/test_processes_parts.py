@@ -106,7 +106,7 @@ def test_requests_are_passed_on_whole() -> None:
         forwarded = Forwarded(lambda text: forwarding.answer(app, text))
         transport = httpx.ASGITransport(app=forwarded, client=("192.0.2.7", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            answer = await client.post("/tell/a%20b?q=1", content=b"\xff" * 1000, headers={"x-given": b"\xe9"})
+            answer = await client.post("/tell/a%20b?q=1", content=b"\xff" * 1000, headers=[(b"x-given", b"\xe9")])
             assert (answer.status_code, answer.headers["x-told"]) == (201, "\xe9")
             expected = {"path": "/tell/a%20b", "query": "q=1", "body": 1000, "host": "192.0.2.7", "names": []}
             assert answer.json() == expected

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from headrace.serving.configuration import text
 from headrace.serving.configuration.model_list import read_models
 from headrace.serving.context import RequestContext
 from headrace.serving.engines.base import Array
+from headrace.serving.request_log import files
 from headrace.serving.request_log.files import Folder
 from headrace.serving.request_log.options import Inputs, ModelLogging, RequestLogOptions
 from headrace.serving.request_log.writer import RequestLog
@@ -200,6 +203,41 @@ class TestFiles:
         os.close(Folder(RequestLogOptions(tmp_path)).create("m", 0)._file)
         Folder(RequestLogOptions(tmp_path)).recover()
         assert list(tmp_path.iterdir()) == []
+
+    def test_processes_that_begin_at_once_have_files_of_their_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        times = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=late) for late in (0, 0, 1, 1, 2)]
+
+        class Clock:
+            @staticmethod
+            def now(_: object) -> datetime:
+                return times.pop(0)
+
+        monkeypatch.setattr(files, "datetime", Clock)
+        first, second = (Folder(RequestLogOptions(tmp_path)).create("m", 0) for _ in range(2))
+        assert first.path != second.path
+        second.write(b"record")
+        second.finish()
+        third = Folder(RequestLogOptions(tmp_path)).create("m", 0)
+        third.write(b"other")
+        third.finish()
+        first.finish()
+        assert [list(read(path)) for path in written(tmp_path)] == [[b"record"], [b"other"]]
+
+    def test_a_file_that_another_process_takes_for_one_left_behind_is_begun_anew(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = fcntl.flock
+
+        def flock(file: int, how: int) -> None:
+            monkeypatch.setattr(fcntl, "flock", real)
+            Folder(RequestLogOptions(tmp_path)).recover()  # sees an empty file that nobody has locked yet
+            real(file, how)
+
+        monkeypatch.setattr(fcntl, "flock", flock)
+        file = Folder(RequestLogOptions(tmp_path)).create("m", 0)
+        file.write(b"record")
+        file.finish()
+        assert [list(read(path)) for path in written(tmp_path)] == [[b"record"]]
 
 
 class TestFullDisk:

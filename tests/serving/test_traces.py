@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import os
 import signal
 import socket
 import threading
@@ -37,6 +38,7 @@ class Collector:
     def __init__(self) -> None:
         self.spans: list[Any] = []
         self.services: set[str] = set()
+        self.pids: set[int] = set()
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -57,6 +59,7 @@ class Collector:
     def take(self, request: Any) -> None:
         for resource in request.resource_spans:
             self.services |= {each.value.string_value for each in resource.resource.attributes if each.key == "service.name"}
+            self.pids |= {each.value.int_value for each in resource.resource.attributes if each.key == "process.pid"}
             for scope in resource.scope_spans:
                 self.spans.extend(scope.spans)
 
@@ -107,7 +110,7 @@ def test_a_rest_request_and_its_phases(tmp_path: Path) -> None:
         with traced(service.dataplane) as collector:
             assert service.predict({"instances": [[1, 2], [3, 4]]}).status_code == 200
     assert collector.tree() == {"": [ROOT], ROOT: ["wait for a thread", "decode", "run", "encode"]}
-    assert collector.services == {"headrace"}
+    assert (collector.services, collector.pids) == ({"headrace"}, {os.getpid()})
     named = {"headrace.model": "m", "headrace.version": 7, "headrace.signature": "serving_default", "headrace.protocol": "REST"}
     assert collector.attributes(ROOT) == named | {"headrace.code": "OK", "headrace.rows": 2}
     assert collector.attributes("run") == named

@@ -28,8 +28,10 @@ export class Tiles {
     this.errors = new Tile("Errors");
     this.latency = new Tile("Latency p99");
     this.inFlight = new Tile("In flight");
+    this.processes = new Tile("Processes");
+    this.processes.node.hidden = true;
     this.node = el("section", { class: "tiles", "aria-label": "The server now" },
-      this.models.node, this.requests.node, this.errors.node, this.latency.node, this.inFlight.node);
+      this.models.node, this.requests.node, this.errors.node, this.latency.node, this.inFlight.node, this.processes.node);
   }
 
   update(status, live) {
@@ -50,6 +52,15 @@ export class Tiles {
     const flying = [...live.protocols.values()].reduce((sum, each) => sum + (each.inFlight.at(-1) || 0), 0);
     const waits = [...live.protocols.values()].map((each) => each.wait.at(-1)).filter((wait) => wait !== null && wait !== undefined);
     this.inFlight.set(rate(flying), waits.length ? `wait for a thread ${milliseconds(Math.max(...waits))}` : "being answered now");
+    this.#tellProcesses(status.server.processes || []);
+  }
+
+  // Where the server has several: how many serve, and which does not.
+  #tellProcesses(processes) {
+    const others = processes.filter((each) => each.state !== "serving");
+    const note = others.map((each) => `process ${each.index} is ${each.state}`).join(", ");
+    this.processes.node.hidden = !processes.length;
+    this.processes.set(`${processes.length - others.length} of ${processes.length}`, note || "all serve", others.length ? "warn" : "");
   }
 }
 

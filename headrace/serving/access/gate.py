@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from headrace.core.errors import OpError, PermissionDeniedError, UnauthenticatedError
 from headrace.core.exposition import Counter, Family
-from headrace.serving.access.buckets import Buckets
+from headrace.serving.access.buckets import Buckets, Spent
 from headrace.serving.access.callers import Caller
 from headrace.serving.access.errors import RateLimitedError
 from headrace.serving.access.policy import Credentials, Policy
@@ -20,6 +21,8 @@ _FAILURES_PER_SECOND, _FAILURES_BURST = 5.0, 20.0
 _NOTES_PER_SECOND, _NOTES_BURST = 0.1, 3.0
 """Refusals of one caller or address in the audit log, so that a flood of them leaves room for the rest."""
 _BYTES_BURST_SECONDS = 10.0
+Spending = Mapping[str, Sequence[Sequence[Any]]]
+"""By kind of bucket: key, rate, size and amount of each that something was taken out of."""
 _NOTED = (UnauthenticatedError, PermissionDeniedError)
 
 
@@ -30,18 +33,17 @@ class Gate:
         policy: who may do what.
         audit: told of refusals, within limits.
         clock: in seconds.
+        shared: this is one of several processes, which tell each other what callers take (`spent` and `owe`).
 
     Attributes:
         policy: the one in force.
     """
 
-    def __init__(self, policy: Policy, audit: AuditLog, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, policy: Policy, audit: AuditLog, clock: Callable[[], float] = time.monotonic, shared: bool = False) -> None:
         self.policy = policy
         self._audit = audit
-        self._requests = Buckets(clock)
-        self._bytes = Buckets(clock)
-        self._failures = Buckets(clock)
-        self._notes = Buckets(clock)
+        self._requests, self._bytes, self._failures, self._notes = (Buckets(clock, shared) for _ in range(4))
+        self._all = {"requests": self._requests, "bytes": self._bytes, "failures": self._failures, "notes": self._notes}
         self._admitted = Counter("headrace_serving_caller_requests_total", "Requests admitted.", ["caller", "protocol"])
         self._limited = Counter("headrace_serving_caller_limited_total", "Requests over a limit.", ["caller", "protocol"])
         self._refused = Counter("headrace_serving_access_refused_total", "Requests refused.", ["protocol", "code"])
@@ -110,6 +112,17 @@ class Gate:
         if isinstance(error, _NOTED) and not self._notes.take(key, _NOTES_PER_SECOND, _NOTES_BURST, amount=1.0, least=1.0):
             details = {"error": error.message, "address": address, "protocol": protocol}
             self._audit.record(who or f"anonymous@{address}", "access.refused", target, error.code, details)
+
+    def spent(self) -> Spending:
+        """What callers took here since the last call, for JSON."""
+        found = {kind: buckets.spent() for kind, buckets in self._all.items()}
+        return {kind: [[str(key), *each] for key, each in spent.items()] for kind, spent in found.items() if spent}
+
+    def owe(self, spending: Spending) -> None:
+        """Takes account of what callers took in other processes."""
+        for kind, spent in spending.items():
+            for key, rate, size, amount in spent:
+                self._all[kind].owe(key, Spent(rate, size, amount))
 
     def families(self) -> list[Family]:
         """What it counts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from headrace.core.errors import UnavailableError
+from headrace.core.errors import OpError, UnavailableError
 from headrace.serving.live.counts import Sample
 from headrace.serving.processes.crew import Crew, Worker
 
@@ -23,7 +23,7 @@ class LiveCollector:
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
-        self._asking: dict[Worker, asyncio.Task[str]] = {}
+        self._asking: dict[Worker, asyncio.Task[Sample]] = {}
 
     def take(self) -> Sample:
         """What happened since the last call."""
@@ -38,13 +38,20 @@ class LiveCollector:
     async def _take(self) -> Sample:
         for worker in self._crew.joined:
             if worker not in self._asking:
-                self._asking[worker] = asyncio.create_task(worker.link.ask("live"))
+                self._asking[worker] = asyncio.create_task(_ask(worker))
         if self._asking:
             await asyncio.wait(self._asking.values(), timeout=_WAIT_SECONDS)
         whole = Sample()
         for worker, task in list(self._asking.items()):
             if task.done():
                 del self._asking[worker]
-                if not task.cancelled() and task.exception() is None:  # else it is gone, with what it counted last
-                    whole.merge(Sample.from_json(json.loads(task.result())))
+                whole.merge(task.result())
         return whole
+
+
+async def _ask(worker: Worker) -> Sample:
+    """What happened in a worker; nothing where it is gone, with what it counted last."""
+    try:
+        return Sample.from_json(json.loads(await worker.link.ask("live")))
+    except OpError:
+        return Sample()

@@ -15,10 +15,11 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from headrace.core.errors import DeadlineExceededError
+from headrace.core.errors import DeadlineExceededError, OpError
+from headrace.serving.access.gate import Gate
 from headrace.serving.audit import Event
 from headrace.serving.processes import outcomes
-from headrace.serving.processes.link import Link
+from headrace.serving.processes.link import GoneError, Link
 from headrace.serving.processes.reloads import encoded
 from headrace.serving.reload import ReloadResult
 
@@ -31,6 +32,7 @@ Answer = Callable[[str], Awaitable[str]]
 
 _LOOK_SECONDS = 0.1
 _FEEDBACK_SECONDS = 15.0
+_SHARE_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -43,10 +45,12 @@ class Member:
         end: the socket to the supervisor.
         rest_port: the port that all workers share; None is no REST.
         grpc_port: likewise.
+        secret: what all workers of this server know, and nobody else.
     """
 
-    def __init__(self, index: int, end: socket.socket, rest_port: int | None, grpc_port: int | None) -> None:
+    def __init__(self, index: int, end: socket.socket, rest_port: int | None, grpc_port: int | None, secret: bytes) -> None:
         self.index = index
+        self.secret = secret
         self.rest_port = rest_port
         self.grpc_port = grpc_port
         self._end = end
@@ -63,18 +67,22 @@ class Member:
         if told is None:
             return None
         place = json.loads(told)
-        return cls(place["index"], socket.socket(fileno=place["end"]), place["rest_port"], place["grpc_port"])
+        end = socket.socket(fileno=place["end"])
+        return cls(place["index"], end, place["rest_port"], place["grpc_port"], bytes.fromhex(place["secret"]))
 
-    def join(self, answers: Mapping[str, Answer]) -> None:
+    def join(self, answers: Mapping[str, Answer], gate: Gate | None = None) -> None:
         """Begins to answer the supervisor's questions.
 
         Args:
             answers: of each kind.
+            gate: shares the allowances of callers with those of the other workers.
         """
         self._answers.update(answers)
         self._thread.start()
         self._opened.wait()
         self._asking("hello")
+        if gate is not None:
+            self._call(self._share(gate))
 
     def leave(self) -> None:
         """Answers no more: this process ends."""
@@ -119,6 +127,18 @@ class Member:
     def note(self, event: Event) -> None:
         """Has an event stand in the audit log of all workers; does not wait for it."""
         self._asking("audit", json.dumps(asdict(event))).add_done_callback(_log_failure)
+
+    async def _share(self, gate: Gate) -> None:
+        """Tells what callers took here, and hears what they took elsewhere, until the supervisor is gone."""
+        while True:
+            spent = gate.spent()
+            try:
+                gate.owe(json.loads(await self._link.ask("spent", json.dumps(spent))))
+            except GoneError:
+                return
+            except OpError as error:
+                logger.error("allowances could not be shared: %s", error)
+            await asyncio.sleep(_SHARE_SECONDS)
 
     def _asking(self, what: str, text: str = "") -> Future[str]:
         return self._call(self._link.ask(what, text))

@@ -26,6 +26,7 @@ from headrace.serving.configuration.watch import ConfigWatcher
 from headrace.serving.live import admin as live
 from headrace.serving.live.recorder import LiveRecorder
 from headrace.serving.processes import outcomes as told_outcomes
+from headrace.serving.processes.allowances import Allowances
 from headrace.serving.processes.crew import Crew, Worker
 from headrace.serving.processes.forwarding import Forwarded
 from headrace.serving.processes.governing import WholeTraffic
@@ -67,7 +68,8 @@ class Office:
         self._audit = AuditLog(options.audit)
         self._reloads = Reloads(self.crew)
         self._served = SeveralProcesses(self.crew, count, self._reloads, self._audit)
-        self._gate = None if options.access_file is None else Gate(read_access(options.access_file), self._audit)
+        self._gate = None if options.access_file is None else Gate(read_access(options.access_file), self._audit, shared=True)
+        self._allowances = Allowances(self._gate)
         self._traffic: WholeTraffic | None = None
         self._rules = b""
         if options.traffic.file is not None or options.admin is not None:
@@ -102,9 +104,13 @@ class Office:
 
     # What workers ask and tell.
 
-    def answers(self) -> dict[str, Callable[[str], Awaitable[str]]]:
-        """What answers the questions of workers that are not about themselves."""
-        return {"reload": self._reload, "audit": self._note, "feedback": self._feedback}
+    def answers(self, index: int) -> dict[str, Callable[[str], Awaitable[str]]]:
+        """What answers the questions of a worker that are not about itself."""
+
+        async def spent(text: str) -> str:
+            return json.dumps(self._allowances.exchange(index, json.loads(text)))
+
+        return {"reload": self._reload, "audit": self._note, "feedback": self._feedback, "spent": spent}
 
     async def give(self, worker: Worker) -> None:
         """Has a worker that has come late take the models that the others have."""
@@ -129,6 +135,7 @@ class Office:
                 if self._traffic is not None and told:
                     await asyncio.to_thread(self._traffic.count, told)
             except GoneError:
+                self._allowances.drop(worker.index)
                 return
             except UnavailableError:
                 pass  # it is ending

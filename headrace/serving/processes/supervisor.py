@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -88,6 +89,7 @@ class Supervisor:
         self._ending = False
         self._failure: OpError | None = None
         self._told = False
+        self._secret = secrets.token_hex(32)
         self._following: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
@@ -147,7 +149,7 @@ class Supervisor:
     async def _live(self, index: int, rest_port: int | None, grpc_port: int | None) -> int:
         """A worker's life; its exit status."""
         ours, theirs = socket.socketpair()
-        place = {"index": index, "end": theirs.fileno(), "rest_port": rest_port, "grpc_port": grpc_port}
+        place = {"index": index, "end": theirs.fileno(), "rest_port": rest_port, "grpc_port": grpc_port, "secret": self._secret}
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -160,7 +162,7 @@ class Supervisor:
         worker = Worker(index, process, Link({}))
         worker.link = Link(
             {
-                **self._office.answers(),
+                **self._office.answers(index),
                 "hello": lambda _: self._on_hello(worker),
                 "loaded": lambda _: self._on_loaded(worker),
                 "listening": lambda text: self._on_listening(worker, text),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import logging
 import os
 import re
@@ -27,6 +28,8 @@ _STAMP = r"-\d{8}T\d{6}\.\d{6}Z"
 _FINISHED = re.compile(rf"[^.].*{_STAMP}{SUFFIX}")
 _UNFINISHED = re.compile(rf"\..*{_STAMP}{SUFFIX}\.part")
 _OWNER_ONLY = 0o600
+_TRIES = 5
+_TRY_SECONDS = 0.001
 
 
 class RecordFile:
@@ -45,8 +48,16 @@ class RecordFile:
         self.records = self.size = 0
         self.begun = time.monotonic()
         self._part = path.with_name(f".{path.name}.part")
+        if path.exists():
+            raise FileExistsError(f"{path} is there already")
         self._file = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.fstat(self._file).st_nlink:
+                raise BlockingIOError(f"{self._part} was taken for one that was left behind")
+        except OSError:
+            os.close(self._file)
+            raise
 
     def write(self, record: bytes) -> None:
         """Appends a record, or leaves the file as it was.
@@ -104,8 +115,15 @@ class Folder:
             OSError: it cannot be made.
         """
         self.prune(reserved + self._options.file_bytes)
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        return RecordFile(self._root / f"{prefix}-{stamp}{SUFFIX}")
+        tries = itertools.count(1)
+        while True:
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+            try:
+                return RecordFile(self._root / f"{prefix}-{stamp}{SUFFIX}")
+            except (FileExistsError, BlockingIOError):  # another process began one in the same microsecond, or recovers this one
+                if next(tries) == _TRIES:
+                    raise
+            time.sleep(_TRY_SECONDS)
 
     def prune(self, room: int) -> None:
         """Deletes the oldest files until `room` more bytes keep within the limit."""

@@ -45,12 +45,15 @@ class RequestLog:
     Args:
         options: where to, and limits.
         logging_of: the logging of a model, by its name; None where it has none.
+        key: of hashed inputs, which several processes of a server share; a new one without it.
     """
 
-    def __init__(self, options: RequestLogOptions, logging_of: Callable[[str], ModelLogging | None]) -> None:
+    def __init__(
+        self, options: RequestLogOptions, logging_of: Callable[[str], ModelLogging | None], key: bytes | None = None
+    ) -> None:
         self._options = options
         self._logging_of = logging_of
-        self._encoder = Encoder(options.inputs, secrets.token_bytes(32))
+        self._encoder = Encoder(options.inputs, key or secrets.token_bytes(32))
         self._folder = Folder(options)
         self._records = Counter("headrace_serving_request_log_records_total", "Sampled requests by outcome.", ["model", "outcome"])
         self._condition = threading.Condition()

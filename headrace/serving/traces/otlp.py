@@ -58,7 +58,8 @@ class Tracer:
     def __init__(self, options: TraceOptions) -> None:
         self._rate = options.sampling_rate
         name = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": "headrace"}
-        self._provider = TracerProvider(resource=Resource.create(name), shutdown_on_exit=False)
+        resource = Resource.create({**name, "process.pid": os.getpid()})  # which tells several processes of a server apart
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         exporter = OTLPSpanExporter(endpoint=options.endpoint, timeout=_EXPORT_SECONDS)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("headrace.serving")
