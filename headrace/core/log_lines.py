@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 _KEY = "headrace_fields"
+_SELDOM_SECONDS = 60.0
 
 
 def fields(**values: Any) -> dict[str, Any]:
@@ -29,6 +31,29 @@ class LineFormatter(logging.Formatter):
         return f"{time} {record.levelname} {record.name} {_quote(record.getMessage(), always=True)}{pairs}"
 
 
+class Seldom(logging.Filter):
+    """Lets each warning through once in a while: those of the HTTP server are caused by clients, as often as they like.
+
+    Args:
+        seconds: between two warnings of one kind, whatever their values.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._next: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is written."""
+        if record.levelno != logging.WARNING:
+            return True
+        kind, now = str(record.msg), time.monotonic()
+        if now < self._next.get(kind, 0.0):
+            return False
+        self._next[kind] = now + self._seconds
+        return True
+
+
 def configure(level: str = "INFO") -> None:
     """Sends the records of Headrace and of the HTTP server to stderr, `level` and above."""
     handler = logging.StreamHandler(sys.stderr)
@@ -38,6 +63,7 @@ def configure(level: str = "INFO") -> None:
         logger.handlers = [handler]
         logger.propagate = False
         logger.setLevel(level if name == "headrace" else "WARNING")
+    logging.getLogger("uvicorn.error").filters = [Seldom(_SELDOM_SECONDS)]
 
 
 def _quote(value: Any, always: bool = False) -> str:

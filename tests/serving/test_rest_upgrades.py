@@ -82,4 +82,6 @@ NO_HTTP = [b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1", b"PRI * HTTP/2.0\r\n\r\nSM\r
 
 @pytest.mark.parametrize("data", NO_HTTP, ids=["TLS", "HTTP/2", "a length"])
 def test_what_is_no_http_gets_an_error_of_ours(server: Server, data: bytes) -> None:
-    assert answers(server, data) == [(400, {"error": "this is no correct HTTP request"})]
+    for _ in range(5):
+        assert answers(server, data) == [(400, {"error": "this is no correct HTTP request"})]
+    assert sum("Invalid HTTP request" in line for line in server.log) <= 2, "a client cannot fill the log: it is told once a minute"
