@@ -26,6 +26,7 @@ from headrace.serving.cache import CacheOptions
 from headrace.serving.configuration.monitoring import DEFAULT_PATH, metrics_path
 from headrace.serving.configuration.platforms import PlatformOptions, read_platforms
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
+from headrace.serving.garbage import bound_arenas
 from headrace.serving.grpc.front_ends import AUTO, GRPCIO, NATIVE, with_front_end
 from headrace.serving.grpc.options import GrpcOptions, parse_channel_arguments
 from headrace.serving.lifecycle import LifecycleOptions
@@ -180,6 +181,7 @@ def serve(context: click.Context, /, **flags: Any) -> None:
     requests in progress.
     """
     log_lines.configure(flags["log_level"])
+    bound_arenas()
     given = {name for name in flags if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     _check(flags, given)
     try:

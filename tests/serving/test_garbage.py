@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,3 +115,34 @@ def test_what_was_set_apart_is_looked_at_again_when_a_model_of_this_process_is_g
         assert freed
     finally:
         gc.unfreeze()
+
+
+ARENAS = """
+import ctypes, os, re, tempfile, threading
+from headrace.serving.engines.cores import available
+from headrace.serving.garbage import bound_arenas
+bound_arenas()
+library = ctypes.CDLL(None)
+library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+together = threading.Barrier(40)
+def work():
+    together.wait()
+    library.malloc(50_000)
+    together.wait()
+threads = [threading.Thread(target=work) for _ in range(40)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+library.fopen.restype, library.fopen.argtypes = ctypes.c_void_p, [ctypes.c_char_p, ctypes.c_char_p]
+library.malloc_info.argtypes, library.fclose.argtypes = [ctypes.c_int, ctypes.c_void_p], [ctypes.c_void_p]
+with tempfile.NamedTemporaryFile() as file:
+    stream = library.fopen(file.name.encode(), b"w")
+    library.malloc_info(0, stream)
+    library.fclose(stream)
+    print(len(re.findall("<heap ", file.read().decode())) - max(available(), 2))
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not this C library's way")
+def test_threads_share_arenas() -> None:
+    done = subprocess.run([sys.executable, "-c", ARENAS], capture_output=True, text=True, timeout=120, check=True)
+    assert int(done.stdout) <= 2, "but for those that were there already"

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.05
 _IDLE, _LOW = 19, 10
 """How nice a helper is: at first it runs only when nothing else wants to (SCHED_IDLE, where the system has it)."""
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 20.0
 _LEAST_SHARE = 0.1
 """A helper that got less of a core than this, for so long, is started anew with a priority that is only low: none can be raised."""
 _MOST_BYTES = 256 << 20
@@ -93,7 +93,7 @@ class _Starving:
         self._since = time.monotonic()
 
     def check(self) -> None:
-        """Raises _StarvedError when the process got too little of the last minute."""
+        """Raises _StarvedError when the process got too little for too long."""
         if time.monotonic() - self._since < _PATIENCE_SECONDS or not self._times.exists():
             return
         user, system = self._times.read_text().rpartition(")")[2].split()[11:13]
