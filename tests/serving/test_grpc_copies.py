@@ -19,7 +19,7 @@ from headrace.proto.varint import put_varint
 from headrace.serving.dataplane import Prediction
 from headrace.serving.engines.base import Signature
 from headrace.serving.grpc import predict_request
-from headrace.serving.grpc.known_answers import Answers
+from headrace.serving.grpc.known_answers import Responses
 
 IMAGE = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
 LIMIT = 128 << 20
@@ -85,7 +85,7 @@ def test_an_input_is_a_view_of_the_message_or_one_copy(write: object) -> None:
 
 def test_an_output_is_copied_once() -> None:
     signature = Signature({}, {"y": TensorSpec(IMAGE.shape, dtypes.float32, "y")})
-    for answers in (Answers(True), Answers(False)) * 2:  # the second time the form of the answer is known
+    for answers in (Responses(True), Responses(False)) * 2:  # the second time the form of the answer is known
         made, most = most_allocated(lambda answers=answers: answers.write("m", Prediction({"y": IMAGE}, 1, "s"), signature))
         assert np.array_equal(from_proto(PredictResponse.FromString(made).outputs["y"]), IMAGE)
         assert most < 1.1 * IMAGE.nbytes

@@ -16,9 +16,9 @@ from headrace.proto.serving import PredictResponse
 from headrace.proto.tensors import from_proto
 from headrace.serving.dataplane import Prediction
 from headrace.serving.engines.base import Array, Signature
-from headrace.serving.grpc import known_answers
+from headrace.serving.grpc import forms
 from headrace.serving.grpc.codec import predict_pieces
-from headrace.serving.grpc.known_answers import Answers
+from headrace.serving.grpc.known_answers import Responses
 
 DTYPES = st.sampled_from([np.float32, np.float64, np.int32, np.int64, np.uint8, np.float16, np.complex64, np.bool_])
 ARRAYS = DTYPES.flatmap(lambda dtype: shapes.arrays(dtype, shapes.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
@@ -32,7 +32,9 @@ def signature_of(outputs: dict[str, Array], **declared: DType) -> Signature:
     return Signature({}, specs)
 
 
-def check(answers: Answers, content: bool, outputs: dict[str, Array], version: int = 3, name: str = "s", **declared: DType) -> None:
+def check(
+    answers: Responses, content: bool, outputs: dict[str, Array], version: int = 3, name: str = "s", **declared: DType
+) -> None:
     """Asserts that an answer has the bytes of the full writer."""
     prediction, signature = Prediction(outputs, version, name), signature_of(outputs, **declared)
     written = answers.write("m", prediction, signature)
@@ -44,7 +46,7 @@ def check(answers: Answers, content: bool, outputs: dict[str, Array], version: i
 @given(st.dictionaries(st.text(max_size=6), ARRAYS, max_size=3), st.booleans(), st.randoms(use_true_random=False))
 @settings(max_examples=300, deadline=None)
 def test_a_known_answer_is_what_the_writer_writes(outputs: dict, content: bool, random: object) -> None:
-    answers = Answers(content)
+    answers = Responses(content)
     check(answers, content, outputs)
     for _ in range(2):
         others = {}
@@ -69,7 +71,7 @@ def test_which_forms_are_known() -> None:
         "no type of numpy's": (np.ones(2, ml_dtypes.bfloat16), True, 0),
     }
     for name, (value, content, known) in cases.items():
-        answers = Answers(content)
+        answers = Responses(content)
         for _ in range(2):
             check(answers, content, {"y": value}) if name != "strings" else answers.write(
                 "m", Prediction({"y": value}, 1, "s"), signature_of({"y": value})
@@ -78,7 +80,7 @@ def test_which_forms_are_known() -> None:
 
 
 def test_a_version_that_declares_another_type_gets_its_own_form() -> None:
-    answers = Answers(True)
+    answers = Responses(True)
     value = np.int8([1, 2])
     for declared in (dtypes.int8, dtypes.qint8, dtypes.int8):
         check(answers, True, {"y": value}, y=declared)
@@ -87,11 +89,11 @@ def test_a_version_that_declares_another_type_gets_its_own_form() -> None:
 
 
 def test_the_forms_kept_are_bounded() -> None:
-    answers = Answers(True)
-    for size in range(1, known_answers.MAX_FORMS + 1):
+    answers = Responses(True)
+    for size in range(1, forms.MAX_ANSWERS + 1):
         check(answers, True, {"y": np.ones(size, np.float32)})
-    assert len(answers) == known_answers.MAX_FORMS
+    assert len(answers) == forms.MAX_ANSWERS
     check(answers, True, {"y": np.ones(1000, np.float32)})
     assert len(answers) == 1
-    check(answers, True, {"y" * known_answers.MAX_FRAME_BYTES: np.ones(1, np.float32)})
+    check(answers, True, {"y" * forms.MAX_FRAME_BYTES: np.ones(1, np.float32)})
     assert len(answers) == 1

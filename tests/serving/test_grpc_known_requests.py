@@ -14,9 +14,9 @@ from headrace.core.errors import InvalidArgumentError, OpError
 from headrace.proto.messages import TensorProto
 from headrace.proto.serving import PredictRequest
 from headrace.proto.tensors import from_proto, to_content_proto, to_listed_proto
-from headrace.serving.grpc import known_requests
+from headrace.serving.grpc import forms, known_requests
 from headrace.serving.grpc.codec import model_spec
-from headrace.serving.grpc.known_requests import Forms, KnownRequest
+from headrace.serving.grpc.known_requests import KnownRequest, Requests
 from headrace.serving.grpc.predict_request import Request
 from tests.serving.toy_grpc import predict_request
 
@@ -64,16 +64,16 @@ def check(request: Request, data: bytes) -> None:
 )
 @settings(max_examples=300, deadline=None)
 def test_a_known_request_says_what_the_parser_reads(inputs: dict, signature: str, wanted: list[str], random: object) -> None:
-    forms = Forms()
+    requests = Requests()
     written = {name: to_listed_proto(value) if listed else to_content_proto(value) for name, (value, listed) in inputs.items()}
-    check(forms.read(serialized(signature, wanted, **written)), serialized(signature, wanted, **written))
+    check(requests.read(serialized(signature, wanted, **written)), serialized(signature, wanted, **written))
     others = {}
     for name, (value, listed) in inputs.items():
         other = np.frombuffer(random.randbytes(value.nbytes), value.dtype).reshape(value.shape)  # type: ignore[attr-defined]
         other = other % 2 if value.dtype == np.bool_ else other
         others[name] = to_listed_proto(other) if listed else to_content_proto(other)
     data = serialized(signature, wanted, **others)
-    found = forms.read(data)
+    found = requests.read(data)
     blocks = [(not listed or value.dtype in (np.float32, np.float64)) and value.size for value, listed in inputs.values()]
     plain = bool(inputs) and all(blocks) and not any(value.dtype == np.bool_ for value, _ in inputs.values())
     if plain:
@@ -84,10 +84,10 @@ def test_a_known_request_says_what_the_parser_reads(inputs: dict, signature: str
 @given(st.data())
 @settings(max_examples=400, deadline=None)
 def test_other_bytes_around_the_numbers_are_parsed_anew(data: st.DataObject) -> None:
-    forms = Forms()
+    requests = Requests()
     message = serialized("s", ["y"], x=X, other=to_listed_proto(np.float64([7, 8])))
-    forms.read(message)
-    known = forms.read(message)
+    requests.read(message)
+    known = requests.read(message)
     assert isinstance(known, KnownRequest)
     values = {at for slot in known.form.slots for at in range(slot.at, slot.at + slot.dtype.itemsize * int(np.prod(slot.shape)))}
     at = data.draw(st.sampled_from([at for at in range(len(message)) if at not in values]))
@@ -97,11 +97,11 @@ def test_other_bytes_around_the_numbers_are_parsed_anew(data: st.DataObject) -> 
         PredictRequest.FromString(bytes(changed))
     except Exception:  # noqa: BLE001  whatever the parser refuses
         with pytest.raises(InvalidArgumentError):
-            forms.read(bytes(changed))
+            requests.read(bytes(changed))
         return
-    found = forms.read(bytes(changed))
+    found = requests.read(bytes(changed))
     assert not isinstance(found, KnownRequest)
-    again = forms.read(bytes(changed))  # of its own form, if it has one
+    again = requests.read(bytes(changed))  # of its own form, if it has one
     try:
         expected = {name: from_proto(tensor).tobytes() for name, tensor in PredictRequest.FromString(bytes(changed)).inputs.items()}
     except OpError:
@@ -134,48 +134,48 @@ def test_what_is_of_no_usual_form_is_not_remembered() -> None:
         "one of two": serialized(x=X, k=to_listed_proto(np.int64([1, 2]))),
         "a field that is unknown": spec + field(2, field(1, b"x") + field(2, tensor + b"\x98\x06\x01")),
         "many fields": spec + field(2, entry) + spec * known_requests.MAX_FIELDS,
-        "long names": serialized("s" * known_requests.MAX_FRAME_BYTES, x=X),
+        "long names": serialized("s" * forms.MAX_FRAME_BYTES, x=X),
     }
-    forms = Forms()
+    requests = Requests()
     for name, data in cases.items():
         for _ in range(2):
-            assert not isinstance(forms.read(data), KnownRequest), name
-    assert len(forms) == 0
+            assert not isinstance(requests.read(data), KnownRequest), name
+    assert len(requests) == 0
 
 
 def test_a_wrong_request_is_an_error_each_time() -> None:
-    forms = Forms()
+    requests = Requests()
     wrong = to_content_proto(X)
     wrong.tensor_shape.dim[0].size = 2
     for _ in range(2):
         with pytest.raises(InvalidArgumentError, match='input "x" holds 12 bytes; float32 of shape'):
-            forms.read(serialized(x=wrong)).inputs(LIMIT)
+            requests.read(serialized(x=wrong)).inputs(LIMIT)
         with pytest.raises(InvalidArgumentError, match="the request is no serialized"):
-            forms.read(b"\x0a\xff\xff")
+            requests.read(b"\x0a\xff\xff")
 
 
 def test_the_forms_kept_are_bounded() -> None:
-    forms = Forms()
-    for number in range(2 * known_requests.FORMS_EACH):
-        forms.read(serialized(f"signature{number}", x=X))
-    assert len(forms) == known_requests.FORMS_EACH
-    assert isinstance(forms.read(serialized(f"signature{number}", x=X)), KnownRequest)
-    for size in range(1, known_requests.MAX_LENGTHS):
-        forms.read(serialized(x=np.ones([1, 50 + size], np.float32)))
-    assert len(forms) >= known_requests.MAX_LENGTHS
-    forms.read(serialized(x=np.ones([1, 1000], np.float32)))
-    assert len(forms) == 1
-    assert isinstance(forms.read(serialized(x=np.ones([1, 1000], np.float32))), KnownRequest)
+    requests = Requests()
+    for number in range(2 * forms.FORMS_EACH):
+        requests.read(serialized(f"signature{number}", x=X))
+    assert len(requests) == forms.FORMS_EACH
+    assert isinstance(requests.read(serialized(f"signature{number}", x=X)), KnownRequest)
+    for size in range(1, forms.MAX_LENGTHS):
+        requests.read(serialized(x=np.ones([1, 50 + size], np.float32)))
+    assert len(requests) >= forms.MAX_LENGTHS
+    requests.read(serialized(x=np.ones([1, 1000], np.float32)))
+    assert len(requests) == 1
+    assert isinstance(requests.read(serialized(x=np.ones([1, 1000], np.float32))), KnownRequest)
 
 
 def test_a_large_input_of_a_known_form_is_not_copied() -> None:
-    forms = Forms()
+    requests = Requests()
     image = np.random.default_rng(0).random((100, 300)).astype(np.float32)
     views = 0
     for length in range(1, 5):  # one of four names puts the values where float32 are aligned
         data = serialized(**{"x" * length: image}, k=np.float32([1]))
-        forms.read(data)
-        found = forms.read(data)
+        requests.read(data)
+        found = requests.read(data)
         assert isinstance(found, KnownRequest)
         check(found, data)
         views += np.shares_memory(found.inputs(LIMIT)["x" * length], np.frombuffer(data, np.uint8))
@@ -183,14 +183,14 @@ def test_a_large_input_of_a_known_form_is_not_copied() -> None:
 
 
 def test_many_threads_read_and_learn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_requests, "MAX_LENGTHS", 3)
-    forms = Forms()
+    monkeypatch.setattr(forms, "MAX_LENGTHS", 3)
+    requests = Requests()
     faults: list[object] = []
 
     def ask(slot: int) -> None:
         for turn in range(200):
             data = serialized(f"s{slot % 3}", x=np.full([1, 1 + turn % 7], 1000 * slot + turn, np.float32))
-            request = forms.read(data)
+            request = requests.read(data)
             found = request.inputs(LIMIT)["x"]
             if request.spec.signature != f"s{slot % 3}" or found.shape != (1, 1 + turn % 7) or (found != 1000 * slot + turn).any():
                 faults.append((slot, turn, found))
@@ -201,4 +201,4 @@ def test_many_threads_read_and_learn_at_once(monkeypatch: pytest.MonkeyPatch) ->
     for thread in threads:
         thread.join()
     assert not faults
-    assert len(forms) <= 3 * known_requests.FORMS_EACH
+    assert len(requests) <= 3 * forms.FORMS_EACH

@@ -1,12 +1,7 @@
-"""Forms of requests: what two PredictRequests that differ only in their numbers have in common.
-
-The requests of one client mostly do. Where the numbers stand in one block for each input, all other bytes and the length of the
-message say what it means: a message with the same length and the same bytes around its blocks is read without a parser.
-"""
+"""PredictRequests of a form that is known; see forms.py."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,15 +10,10 @@ import numpy as np
 from headrace.core import dtypes
 from headrace.core.errors import OpError
 from headrace.serving.engines.base import Array, first_of
+from headrace.serving.grpc.forms import Forms, Frame, Slot, frame_of
 from headrace.serving.grpc.predict_request import ParsedRequest, Request, find_blocks, parse
 from headrace.serving.models import ModelSpec
 
-MAX_LENGTHS = 256
-"""Lengths of messages whose forms are kept; all are let go where there are more."""
-FORMS_EACH = 4
-"""Of one length; the latest are kept."""
-MAX_FRAME_BYTES = 4 << 10
-"""Of a form that is kept: its bytes around the numbers."""
 MAX_FIELDS = 64
 """Of a message that has a form, and of each of its inputs."""
 _FLOATS = (dtypes.float32.enum, dtypes.float64.enum)
@@ -31,41 +21,20 @@ _FLOATS = (dtypes.float32.enum, dtypes.float64.enum)
 
 
 @dataclass(frozen=True, slots=True)
-class _Slot:
-    """Where the values of an input stand, and what they are."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[np.generic]
-    at: int
-
-    def array(self, data: bytes) -> Array:
-        """The values: a view of the message, or a copy where it is not aligned."""
-        array: Array = np.ndarray(self.shape, self.dtype, data, self.at)
-        return array if array.flags.aligned else array.copy()
-
-
-@dataclass(frozen=True, slots=True)
 class Form:
     """All of a request but its numbers.
 
     Attributes:
-        frame: the bytes around the numbers, in pieces.
-        offsets: where the pieces stand.
+        frame: the bytes around the numbers.
         spec: the model that it names.
         output_filter: the outputs that it wants.
         slots: the inputs.
     """
 
-    frame: tuple[bytes, ...]
-    offsets: tuple[int, ...]
+    frame: Frame
     spec: ModelSpec
     output_filter: tuple[str, ...]
-    slots: tuple[_Slot, ...]
-
-    def fits(self, data: bytes) -> bool:
-        """True when a message of the same length has this form."""
-        return all(map(data.startswith, self.frame, self.offsets))
+    slots: tuple[Slot, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -91,33 +60,29 @@ class KnownRequest(Request):
         return next((first_of(slot.array(self.data)) for slot in self.form.slots if slot.name == name), None)
 
 
-class Forms:
-    """The forms of the requests that came last. Any thread may read and learn."""
+class Requests:
+    """Reads PredictRequests, and remembers their forms. Any thread may."""
 
     def __init__(self) -> None:
-        self._forms: dict[int, tuple[Form, ...]] = {}
-        self._lock = threading.Lock()
+        self._forms: Forms[Form] = Forms()
 
     def read(self, data: bytes) -> Request:
-        """A request; its form is remembered.
+        """A request.
 
         Raises:
             InvalidArgumentError: the bytes are no PredictRequest.
         """
-        for form in self._forms.get(len(data), ()):
-            if form.fits(data):
-                return KnownRequest(form, data)
+        form = self._forms.find(data)
+        if form is not None:
+            return KnownRequest(form, data)
         request = parse(data)
-        form_ = form_of(data, request)
-        if form_ is not None:
-            with self._lock:
-                if len(self._forms) >= MAX_LENGTHS and len(data) not in self._forms:
-                    self._forms.clear()
-                self._forms[len(data)] = (form_, *self._forms.get(len(data), ())[: FORMS_EACH - 1])
+        form = form_of(data, request)
+        if form is not None:
+            self._forms.keep(data, form)
         return request
 
     def __len__(self) -> int:
-        return sum(map(len, self._forms.values()))
+        return len(self._forms)
 
 
 def form_of(data: bytes, request: ParsedRequest) -> Form | None:
@@ -138,27 +103,14 @@ def form_of(data: bytes, request: ParsedRequest) -> Form | None:
         spec = request.spec
     except OpError:  # whoever answers the request says so
         return None
-    frame = _frame(data, sorted((block.at, len(block.data)) for block in found.blocks.values()))
-    if None in slots or sum(map(len, frame.values())) > MAX_FRAME_BYTES:
+    frame = frame_of(data, ((block.at, len(block.data)) for block in found.blocks.values()))
+    if frame is None or None in slots:
         return None
-    return Form(
-        tuple(frame.values()), tuple(frame), spec, tuple(request.output_filter), tuple(slot for slot in slots if slot is not None)
-    )
+    return Form(frame, spec, tuple(request.output_filter), tuple(slot for slot in slots if slot is not None))
 
 
-def _slot(found: ParsedRequest, name: str) -> _Slot | None:
+def _slot(found: ParsedRequest, name: str) -> Slot | None:
     """Where an input stands; None where its values are not those of memory: flags are 0 or 1 there and any byte in a message."""
     block = found.blocks[name]
     array = block.array(found.proto.inputs[name], name)
-    return None if array is None or array.dtype == np.bool_ else _Slot(name, array.shape, array.dtype, block.at)
-
-
-def _frame(data: bytes, blocks: list[tuple[int, int]]) -> dict[int, bytes]:
-    """What stands around blocks, by where it does; the blocks are given as offset and size in rising order."""
-    begin = 0
-    pieces: dict[int, bytes] = {}
-    for at, size in [*blocks, (len(data), 0)]:
-        if at > begin:
-            pieces[begin] = data[begin:at]
-        begin = at + size
-    return pieces
+    return None if array is None or array.dtype == np.bool_ else Slot(name, array.shape, array.dtype, block.at)

@@ -22,8 +22,8 @@ from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.examples import first_value, of_input
 from headrace.serving.grpc import codec, describe, results
 from headrace.serving.grpc.calls import Call, Method
-from headrace.serving.grpc.known_answers import Answers
-from headrace.serving.grpc.known_requests import Forms
+from headrace.serving.grpc.known_answers import Responses
+from headrace.serving.grpc.known_requests import Requests
 from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.grpc.predict_request import Request
 from headrace.serving.models import ModelSpec
@@ -47,8 +47,8 @@ class PredictionService:
         self._models = dataplane.models
         self._options = options
         self._control = control
-        self._forms = Forms()
-        self._answers = Answers(options.tensor_content)
+        self._requests = Requests()
+        self._answers = Responses(options.tensor_content)
 
     def methods(self) -> dict[str, Method]:
         """The methods, by path."""
@@ -62,7 +62,7 @@ class PredictionService:
 
     def predict(self, data: bytes, call: Call) -> bytes:
         """Runs one signature; raises what Dataplane.predict does, and InvalidArgumentError for what is no PredictRequest."""
-        request = self._forms.read(data)
+        request = self._requests.read(data)
         spec = request.spec
         call.model = spec.name
         call.context.first_value = functools.partial(request.first_value, self._options.max_message_bytes)
@@ -72,7 +72,7 @@ class PredictionService:
 
     def start_predict(self, data: bytes, call: Call) -> Pending[bytes] | None:
         """Queues a request for a signature that is batched; None where a run would begin at once. Raises what `predict` does."""
-        request = self._forms.read(data)
+        request = self._requests.read(data)
         spec = request.spec
         call.model = spec.name
         call.context.first_value = functools.partial(request.first_value, self._options.max_message_bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from headrace.core.errors import DataLossError, InvalidArgumentError
 from headrace.proto.raw_fields import split
@@ -20,9 +20,24 @@ _RAW = ModelInferRequest.DESCRIPTOR.fields_by_name["raw_input_contents"].number
 _WORDS = {str: "a string", int: "an integer"}
 
 
+class Named(Protocol):
+    """What a message says before its tensors are read."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that it names."""
+
+    @property
+    def raw(self) -> bool:
+        """True when the inputs, if there are any, came as raw contents."""
+
+    def request(self, data: bytes) -> InferRequest:
+        """The request in full; raises what `parse` does."""
+
+
 @dataclass(frozen=True, slots=True)
-class Named:
-    """What a message says before its tensors are read.
+class ParsedNames:
+    """What the parser read.
 
     Attributes:
         spec: the model that it names.
@@ -41,8 +56,11 @@ class Named:
         """True when the inputs, if there are any, came as raw contents."""
         return bool(self.blocks)
 
+    def request(self, data: bytes) -> InferRequest:
+        return parse(data, self)
 
-def read_names(data: bytes) -> Named:
+
+def read_names(data: bytes) -> ParsedNames:
     """Reads a request but for its tensors.
 
     Raises:
@@ -53,10 +71,10 @@ def read_names(data: bytes) -> Named:
     except DataLossError as error:
         raise InvalidArgumentError(f"no serialized {ModelInferRequest.DESCRIPTOR.full_name}: {error.message}") from None
     proto = read(ModelInferRequest, head)
-    return Named(spec_of(proto.model_name, proto.model_version), proto.id, proto, blocks)
+    return ParsedNames(spec_of(proto.model_name, proto.model_version), proto.id, proto, blocks)
 
 
-def parse(data: bytes, named: Named) -> InferRequest:
+def parse(data: bytes, named: ParsedNames) -> InferRequest:
     """The request in full; inputs are views of `data` where they are raw and aligned.
 
     Raises:

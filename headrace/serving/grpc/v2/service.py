@@ -13,8 +13,10 @@ from headrace.serving.dataplane import Dataplane
 from headrace.serving.engines.base import DEFAULT_SIGNATURE
 from headrace.serving.grpc.calls import Answering, Call, Method
 from headrace.serving.grpc.errors import details
+from headrace.serving.grpc.forms import Answers
 from headrace.serving.grpc.v2 import messages
-from headrace.serving.grpc.v2.request import Named, parse, read_names
+from headrace.serving.grpc.v2.known_requests import Requests
+from headrace.serving.grpc.v2.request import Named, read_names
 from headrace.serving.grpc.v2.response import answer, failure, in_stream
 from headrace.serving.pending import Pending
 from headrace.serving.servable import Handle
@@ -38,6 +40,8 @@ class InferenceService:
         self._dataplane = dataplane
         self._models = dataplane.models
         self._control = control
+        self._requests = Requests()
+        self._answers = Answers()
         self._in_stream = Method(None, self.infer, api=API, streamed=True)
 
     def methods(self) -> dict[str, Method]:
@@ -59,19 +63,19 @@ class InferenceService:
     def infer(self, data: bytes, call: Call) -> bytes:
         """Runs one signature; raises what Dataplane.predict does."""
         started = time.monotonic()
-        named = _named(data, call)
+        named = self._named(data, call)
         with self._dataplane.acquire(named.spec, call.context) as handle:
-            pending = self._begin(handle, named, parse(data, named), call, started)
+            pending = self._begin(handle, named, self._requests.request(data, named), call, started)
         return pending.result()
 
     def start_infer(self, data: bytes, call: Call) -> Pending[bytes] | None:
         """Queues a request for a signature that is batched; None where a run would begin at once. Raises what `infer` does."""
         started = time.monotonic()
-        named = _named(data, call)
+        named = self._named(data, call)
         with self._dataplane.acquire(named.spec, call.context) as handle:
             if not handle.has_batches:
                 return None
-            request = parse(data, named)
+            request = self._requests.request(data, named)
             batcher = handle.batcher(request.signature or DEFAULT_SIGNATURE)
             if batcher is None:
                 return None
@@ -81,7 +85,7 @@ class InferenceService:
 
     def _begin(self, handle: Handle, named: Named, request: InferRequest, call: Call, started: float) -> Pending[bytes]:
         pending = begin(self._dataplane, handle, request, call.context, started)
-        return pending.then(lambda prediction: answer(named.spec.name, request, prediction, named.raw))
+        return pending.then(lambda prediction: answer(self._answers, named.spec.name, request, prediction, named.raw))
 
     def in_stream(self, answering: Answering, data: bytes, rpc: Any) -> bytes:
         """A stream's message with the answer to a request, or with what went wrong; raises nothing."""
@@ -127,17 +131,16 @@ class InferenceService:
         seen = {name: found for name, found in self._models.overview().items() if call.context.rights.sees(name)}
         return messages.RepositoryIndexResponse(models=describe.index(seen, request.ready))
 
-
-def _named(data: bytes, call: Call) -> Named:
-    """The names in a request, which the call is told of."""
-    named = read_names(data)
-    call.model = named.spec.name
-    call.context.first_value = functools.partial(_first_value, data, named)
-    return named
+    def _named(self, data: bytes, call: Call) -> Named:
+        """The names in a request, which the call is told of."""
+        named = self._requests.read_names(data)
+        call.model = named.spec.name
+        call.context.first_value = functools.partial(_first_value, data, named)
+        return named
 
 
 def _first_value(data: bytes, named: Named, name: str) -> object:
     try:
-        return first_value(parse(data, named), name)
+        return first_value(named.request(data), name)
     except OpError:  # whoever answers the request says so
         return None
