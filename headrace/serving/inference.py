@@ -73,7 +73,7 @@ def classify(
     """
     context = context or RequestContext()
     with dataplane.acquire(spec, context) as handle:
-        pending = start_head(dataplane, handle, Head(CLASSIFY, spec.signature), examples, shared, context)
+        pending = start_head(dataplane, handle, Head(CLASSIFY, spec.signature), examples, shared, context, wait=True)
     found = pending.result()
     assert isinstance(found.result, Classification)
     return Answer(found.result, found.version, found.signature)
@@ -89,7 +89,7 @@ def regress(
     """Runs a regress head: a signature from `inputs` to `outputs`; arguments and errors are those of `classify`."""
     context = context or RequestContext()
     with dataplane.acquire(spec, context) as handle:
-        pending = start_head(dataplane, handle, Head(REGRESS, spec.signature), examples, shared, context)
+        pending = start_head(dataplane, handle, Head(REGRESS, spec.signature), examples, shared, context, wait=True)
     found = pending.result()
     assert isinstance(found.result, Regression)
     return Answer(found.result, found.version, found.signature)
@@ -139,8 +139,11 @@ def start_head(
     examples: Sequence[bytes],
     shared: bytes,
     context: RequestContext,
+    wait: bool = False,
 ) -> Pending[Answer[Result]]:
     """Runs one head of a version that the caller holds, or queues it where it is batched; arguments are those of `classify`.
+
+    `wait` says that the caller is going to wait for the answer on this thread, which then may run the batch.
 
     Raises:
         OpError: as `classify`, now or when the answer is asked for.
@@ -153,7 +156,7 @@ def start_head(
         dataplane.count_examples(handle, count)
         return Answer(result_of(head, prediction.outputs, count), prediction.version, name)
 
-    return dataplane.start(handle, name, {INPUTS: batch}, wanted, APIS[head.method], context).then(answer)
+    return dataplane.start(handle, name, {INPUTS: batch}, wanted, APIS[head.method], context, wait).then(answer)
 
 
 def _check_same_model(tasks: Sequence[Task]) -> None:

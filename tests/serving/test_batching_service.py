@@ -19,11 +19,15 @@ from headrace.core.errors import DeadlineExceededError, InternalError, InvalidAr
 from headrace.serving.batching.options import AdaptiveBatching, BatchingOptions, FixedBatching
 from headrace.serving.batching.requests import DEFAULT_PRIORITY, priority_of
 from headrace.serving.context import RequestContext
+from headrace.serving.grpc.options import GrpcOptions
 from headrace.serving.models import ModelSpec
 from headrace.serving.rest.app import RestOptions
 from headrace.serving.servable import State
+from tests.serving import test_grpc_v2
 from tests.serving.toy import QUICK, Service, ToyModel, wait_until, write_version
+from tests.serving.toy_grpc import GrpcService, predict_request
 
+X = np.float32([[1, 2]])
 FIXED = BatchingOptions(FixedBatching(max_batch_size=16, batch_timeout_micros=50_000, num_batch_threads=2))
 
 
@@ -157,6 +161,30 @@ def test_callers_on_threads_wait_for_their_batch(tmp_path: Path) -> None:
             service.dataplane.predict(ModelSpec("m"), {"x": np.float32([[1, 1]])})
         with pytest.raises(InvalidArgumentError, match="priority is 9"):
             service.dataplane.predict(ModelSpec("m"), {"x": np.float32([[1, 1]])}, context=RequestContext(priority=9))
+
+
+@pytest.mark.parametrize("method", ["Predict", "ModelInfer"])
+def test_a_call_that_holds_a_thread_runs_the_batch_itself_where_nobody_else_does(tmp_path: Path, method: str) -> None:
+    write_version(tmp_path, 7, 3.0)
+    with GrpcService(tmp_path, GrpcOptions(threads=2), batching=BatchingOptions()) as service:
+        client = service.client()
+        threads: list[str] = []
+
+        def run(x: Any) -> dict[str, Any]:
+            threads.append(threading.current_thread().name)
+            return {"y": 3 * x}
+
+        service.engine.models[tmp_path / "7"]._serving_default = run
+        with service.models.acquire(ModelSpec("m")) as handle:
+            batcher = handle.batcher("serving_default")
+        assert batcher is not None
+        for _ in range(3):
+            if method == "Predict":
+                client.call(method, predict_request(x=X))
+            else:
+                test_grpc_v2.ask(client, test_grpc_v2.request_of(True, x=("FP32", X)))
+            wait_until(lambda: not batcher.busy)
+        assert [name.partition("-")[0] for name in threads] == ["grpc"] * 3
 
 
 def test_a_queued_request_keeps_its_version(tmp_path: Path) -> None:

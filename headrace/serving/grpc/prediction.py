@@ -67,7 +67,7 @@ class PredictionService:
         call.model = spec.name
         call.context.first_value = functools.partial(request.first_value, self._options.max_message_bytes)
         with self._dataplane.acquire(spec, call.context) as handle:
-            pending = self._begin(handle, spec, request, call)
+            pending = self._begin(handle, spec, request, call, wait=True)
         return pending.result()
 
     def start_predict(self, data: bytes, call: Call) -> Pending[bytes] | None:
@@ -84,9 +84,9 @@ class PredictionService:
                 call.hold(batcher)
             return self._begin(handle, spec, request, call)
 
-    def _begin(self, handle: Handle, spec: ModelSpec, request: Request, call: Call) -> Pending[bytes]:
+    def _begin(self, handle: Handle, spec: ModelSpec, request: Request, call: Call, wait: bool = False) -> Pending[bytes]:
         inputs = request.inputs(self._options.max_message_bytes)
-        pending = self._dataplane.start(handle, spec.signature, inputs, request.output_filter, "Predict", call.context)
+        pending = self._dataplane.start(handle, spec.signature, inputs, request.output_filter, "Predict", call.context, wait)
         signatures = handle.signatures
         return pending.then(lambda made: self._answers.write(spec.name, made, signatures[made.signature]))
 

@@ -45,7 +45,7 @@ class InferRequest:
 
 
 def begin(
-    dataplane: Dataplane, handle: Handle, request: InferRequest, context: RequestContext, started: float
+    dataplane: Dataplane, handle: Handle, request: InferRequest, context: RequestContext, started: float, wait: bool = False
 ) -> Pending[Prediction]:
     """Runs a request, or queues one that is batched; see `Dataplane.start`.
 
@@ -55,11 +55,12 @@ def begin(
         request: what it says. Its timeout and priority go into `context`.
         context: its circumstances.
         started: when it came, in `time.monotonic()` seconds.
+        wait: the caller is going to wait for the answer on this thread.
     """
     context.deadline = min(context.deadline, started + request.timeout_seconds)
     if request.priority is not None:
         context.priority = request.priority
-    return dataplane.start(handle, request.signature, request.inputs, request.outputs, API, context)
+    return dataplane.start(handle, request.signature, request.inputs, request.outputs, API, context, wait)
 
 
 def first_value(request: InferRequest, name: str) -> object:

@@ -65,7 +65,7 @@ class InferenceService:
         started = time.monotonic()
         named = self._named(data, call)
         with self._dataplane.acquire(named.spec, call.context) as handle:
-            pending = self._begin(handle, named, self._requests.request(data, named), call, started)
+            pending = self._begin(handle, named, self._requests.request(data, named), call, started, wait=True)
         return pending.result()
 
     def start_infer(self, data: bytes, call: Call) -> Pending[bytes] | None:
@@ -83,8 +83,10 @@ class InferenceService:
                 call.hold(batcher)
             return self._begin(handle, named, request, call, started)
 
-    def _begin(self, handle: Handle, named: Named, request: InferRequest, call: Call, started: float) -> Pending[bytes]:
-        pending = begin(self._dataplane, handle, request, call.context, started)
+    def _begin(
+        self, handle: Handle, named: Named, request: InferRequest, call: Call, started: float, wait: bool = False
+    ) -> Pending[bytes]:
+        pending = begin(self._dataplane, handle, request, call.context, started, wait)
         return pending.then(lambda prediction: answer(self._answers, named.spec.name, request, prediction, named.raw))
 
     def in_stream(self, answering: Answering, data: bytes, rpc: Any) -> bytes:
