@@ -21,7 +21,7 @@ from tests.serving.process import Server, running
 from tests.serving.toy import wait_until, write_version
 
 X = {"x": np.float32([[1, 2]])}
-PATIENT = Retries(limit=200, base_seconds=0.2, max_seconds=0.2, burst=200)
+PATIENT = Retries(limit=2000, base_seconds=0.2, max_seconds=0.2, burst=2000)
 SLOW_SECONDS = 20.0
 
 
