@@ -172,14 +172,19 @@ class Models:
 
     # Called by the server.
 
-    def configure(self, config: Any) -> None:
+    def configure(self, config: Any, in_force: bool = False) -> None:
         """Takes the first ModelServerConfig; its models load once `start` is called.
+
+        Args:
+            config: it.
+            in_force: other processes of this server have it, so its labels were checked before.
 
         Raises:
             OpError: the configuration is refused; see `reload`.
         """
         wanted = self._read(config)
-        check_labels({}, wanted, {}, self._options.allow_unavailable_labels)
+        if not in_force:
+            check_labels({}, wanted, {}, self._options.allow_unavailable_labels)
         self._table = {model.name: _Model(model, self._make(model)) for model in wanted}
         self._configured = config.WhichOneof("config") is not None
 

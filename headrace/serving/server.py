@@ -194,8 +194,9 @@ class ModelServer:
         log_directory = options.request_log.directory if options.request_log is not None else None
         models = ModelsOptions(allow_unavailable_labels=options.allow_unavailable_labels, request_log_directory=log_directory)
         self.models = Models((), self._lifecycle, models, self._metrics.reloaded)
-        config = configuration_of(options)
-        self.models.configure(config)
+        given = member.models if member is not None else None
+        config = configuration_of(options) if given is None else given
+        self.models.configure(config, in_force=given is not None)
         self._watcher: ConfigWatcher | None = None
         if options.config_file is not None and options.config_poll_seconds > 0 and member is None:
             self._watcher = ConfigWatcher(

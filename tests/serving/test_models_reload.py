@@ -467,3 +467,15 @@ def test_threads_end_with_their_models(fleet: Fleet) -> None:
         shutil.rmtree(fleet.root / f"m{number}")
     fleet.models.reload(config())
     wait_until(lambda: threading.active_count() <= before)
+
+
+def test_a_list_in_force_elsewhere_is_taken_with_its_labels(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path)
+    labelled = config(a={"base_path": fleet.path("a", 1), "labels": {"stable": 1}})
+    with pytest.raises(FailedPreconditionError):
+        fleet.models.configure(labelled)
+    fleet.models.configure(labelled, in_force=True)
+    fleet.models.start()
+    assert fleet.models.wait_settled(30)
+    assert fleet.ask("a", label="stable") == 1.0
+    assert fleet.models.stop(30)

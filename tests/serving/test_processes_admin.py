@@ -290,3 +290,34 @@ def test_a_process_that_dies_amid_changes_is_replaced_by_one_that_has_them(fleet
     assert all("no answer within" in each for each in found if each)  # on a machine so busy that one starts for long
     assert fleet.variants(40) == {"a": 40}
     assert fleet.put().status_code == 200
+
+
+def test_files_are_followed_once_for_all(tmp_path: Path) -> None:
+    for name in ("m", "other"):
+        write_version(tmp_path / name, 1, 2.0)
+        write_version(tmp_path / name, 2, 3.0)
+    config, rules, audit = tmp_path / "models.config", tmp_path / "traffic.toml", tmp_path / "audit.jsonl"
+    config.write_text(model_list(tmp_path, "m"))
+    split = '[models.m]\nvariants = [{{ name = "a", version = 1, weight = {} }}, {{ name = "b", version = 2, weight = {} }}]\n'
+    rules.write_text(split.format(1, 0))
+    flags = [f"--traffic_config_file={rules}", "--traffic_config_file_poll_wait_seconds=0.1", f"--audit_log_file={audit}"]
+    flags += [f"--model_config_file={config}", "--model_config_file_poll_wait_seconds=0.1", "--admin_port=auto"]
+    with serving(tmp_path / "m", TWO, *flags) as server:
+        fleet = Fleet(tmp_path, server.ready())
+        with fleet.admin:
+            assert fleet.variants(20) == {"a": 20}
+            rules.write_text(split.format(0, 1))
+            config.write_text(model_list(tmp_path, "m", "other"))
+            wait_until(lambda: len(fleet.events()) == 2)
+            assert sorted((each["action"], each["outcome"]) for each in fleet.events()) == [
+                ("models.reload", "OK"),
+                ("traffic.replace", "OK"),
+            ]
+            config.write_text("model_config_list { config { name: 1 } }")  # of which one that starts anew must not die
+            rules.write_text("[models.m]\n")
+            fleet.replace(1)
+            assert fleet.variants(20) == {"b": 20}
+            assert {"other" in httpx.get(f"{server.url}/v1/models", timeout=60).text for _ in range(20)} == {True}
+            assert fleet.metric("headrace_serving_traffic_rules_last_change_successful") == 0
+            assert fleet.metric("headrace_serving_config_last_reload_successful") == 0
+        assert server.end() == 0

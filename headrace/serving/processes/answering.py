@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
-from headrace.proto.serving import ModelServerConfig
 from headrace.serving.admin.served import Served
 from headrace.serving.live.counts import LiveCounts, Sample
 from headrace.serving.models import Models
 from headrace.serving.processes import forwarding, outcomes, standing
 from headrace.serving.processes.member import Answer
+from headrace.serving.processes.reloads import decoded
 from headrace.serving.routing.traffic import Traffic
 
 
@@ -55,11 +55,11 @@ class Answering:
         return {**{what: _on_a_thread(function) for what, function in quick.items()}, "http": self._http}
 
     def _check(self, text: str) -> str:
-        self.models.check_here(ModelServerConfig.FromString(base64.b64decode(text)))
+        self.models.check_here(decoded(text))
         return ""
 
     def _reload(self, text: str) -> str:
-        return outcomes.to_json(self.models.reload_here(ModelServerConfig.FromString(base64.b64decode(text))))
+        return outcomes.to_json(self.models.reload_here(decoded(text)))
 
     def _follow(self, text: str) -> str:
         if self.traffic is not None:

@@ -27,6 +27,7 @@ class Worker:
         index: its number, from 0.
         process: it.
         link: to it.
+        models: the list of models that it was started with, encoded; "" where it reads the configuration by itself.
         started: when, in `time.monotonic` seconds;
         seen: when it last said something.
         joined: it takes changes.
@@ -37,6 +38,7 @@ class Worker:
     index: int
     process: Process
     link: Link
+    models: str = ""
     started: float = field(default_factory=time.monotonic)
     seen: float = field(default_factory=time.monotonic)
     joined: bool = False

@@ -20,7 +20,7 @@ from headrace.serving.access.gate import Gate
 from headrace.serving.audit import Event
 from headrace.serving.processes import outcomes
 from headrace.serving.processes.link import GoneError, Link
-from headrace.serving.processes.reloads import encoded
+from headrace.serving.processes.reloads import decoded, encoded
 from headrace.serving.reload import ReloadResult
 
 logger = logging.getLogger(__name__)
@@ -46,11 +46,15 @@ class Member:
         rest_port: the port that all workers share; None is no REST.
         grpc_port: likewise.
         secret: what all workers of this server know, and nobody else.
+        models: the list of models in force, a ModelServerConfig; None where that is the one of the configuration.
     """
 
-    def __init__(self, index: int, end: socket.socket, rest_port: int | None, grpc_port: int | None, secret: bytes) -> None:
+    def __init__(
+        self, index: int, end: socket.socket, rest_port: int | None, grpc_port: int | None, secret: bytes, models: Any = None
+    ) -> None:
         self.index = index
         self.secret = secret
+        self.models = models
         self.rest_port = rest_port
         self.grpc_port = grpc_port
         self._end = end
@@ -68,7 +72,12 @@ class Member:
             return None
         place = json.loads(told)
         end = socket.socket(fileno=place["end"])
-        return cls(place["index"], end, place["rest_port"], place["grpc_port"], bytes.fromhex(place["secret"]))
+        models = None
+        if "models" in place:
+            with open(place["models"]) as file:
+                file.seek(0)
+                models = decoded(file.read())
+        return cls(place["index"], end, place["rest_port"], place["grpc_port"], bytes.fromhex(place["secret"]), models)
 
     def join(self, answers: Mapping[str, Answer], gate: Gate | None = None) -> None:
         """Begins to answer the supervisor's questions.

@@ -112,6 +112,11 @@ class Office:
 
         return {"reload": self._reload, "audit": self._note, "feedback": self._feedback, "spent": spent}
 
+    @property
+    def models(self) -> str:
+        """The list of models that workers are to start with; "" where they read the configuration by themselves."""
+        return self._reloads.current
+
     async def give(self, worker: Worker) -> None:
         """Has a worker that has come late take the models that the others have."""
         await self._reloads.give(worker)

@@ -9,6 +9,7 @@ from typing import Any
 
 from headrace.core.errors import OpError, UnavailableError
 from headrace.core.exposition import Counter, Family, Gauge
+from headrace.proto.serving import ModelServerConfig
 from headrace.serving.processes import outcomes
 from headrace.serving.processes.crew import Crew, Worker
 from headrace.serving.reload import Outcome, ReloadResult
@@ -47,10 +48,15 @@ class Reloads:
         self._refused.add((error.code,))
         self._successful.replace({(): 0.0})
 
+    @property
+    def current(self) -> str:
+        """The list that is in force, `encoded`; "" where it is still that of the configuration."""
+        return self._current
+
     async def give(self, worker: Worker) -> None:
         """Has a worker that has come late take the list that the others have."""
         async with self._one_at_a_time:
-            if self._current:
+            if self._current and self._current != worker.models:
                 await worker.link.ask("reload", self._current)
 
     async def reload(self, config: str) -> ReloadResult:
@@ -114,6 +120,11 @@ def merged(results: Mapping[int, ReloadResult], errors: Mapping[int, OpError]) -
             for name, each in first.items()
         }
     return ReloadResult(tuple(first.values()))
+
+
+def decoded(text: str) -> Any:
+    """What `encoded` was made of."""
+    return ModelServerConfig.FromString(base64.b64decode(text))
 
 
 def encoded(config: Any) -> str:

@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from headrace.core.errors import InternalError, InvalidArgumentError, OpError
@@ -150,16 +150,19 @@ class Supervisor:
         """A worker's life; its exit status."""
         ours, theirs = socket.socketpair()
         place = {"index": index, "end": theirs.fileno(), "rest_port": rest_port, "grpc_port": grpc_port, "secret": self._secret}
-        with theirs:
+        models = self._office.models if self._told else ""  # before that, each checks for itself what it reads
+        with theirs, _in_memory(models) as listed:
+            if models:
+                place["models"] = listed
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *sys.orig_argv[1:],
                 stdin=DEVNULL,
                 env=os.environ | {VARIABLE: json.dumps(place)},
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), listed),
                 start_new_session=True,  # a terminal's Ctrl-C goes to the supervisor alone
             )
-        worker = Worker(index, process, Link({}))
+        worker = Worker(index, process, Link({}), models)
         worker.link = Link(
             {
                 **self._office.answers(index),
@@ -242,3 +245,12 @@ class Supervisor:
                 if worker.listens and time.monotonic() - worker.seen > self._hung_seconds:
                     logger.error("a worker says nothing any more; killing it", extra=fields(worker=worker.index))
                     worker.process.kill()
+
+
+@contextlib.contextmanager
+def _in_memory(text: str) -> Iterator[int]:
+    """A file of this text that has no name, for a process to come."""
+    with open(os.memfd_create("models"), "w+") as file:
+        file.write(text)
+        file.flush()
+        yield file.fileno()
