@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -33,7 +35,9 @@ from headrace.serving.preparing.messages import Asked, Order, Outcome
 from headrace.serving.servable import Handle, State
 from headrace.serving.warmup import Learned
 from tests.serving.engine_models import FORCED, network_inputs, normal, save, save_network, specs
+from tests.serving.process import serving
 from tests.serving.test_engines_serving import write_requests
+from tests.serving.toy import wait_until
 
 ASKED = Asked([(("a", "b"), (("x", (2, 3)), ("y", ())))], {("a", "x"): b"\xff\0text"}, {"graph": "7", "signatures": {}})
 
@@ -276,3 +280,30 @@ def test_what_cannot_be_taken_over_is_loaded_here(
     assert [servable.prepared for servable in lifecycle.loaded()] == [False]
     assert any("loading in the server" in record.getMessage() for record in caplog.records)
     assert lifecycle.stop(30)
+
+
+@pytest.mark.parametrize(
+    ("flags", "taken_over"),
+    [([], 1), (["--num_processes=2"], 2), (["--load_in_helper_process=false"], 0)],
+    ids=["one process", "two processes", "switched off"],
+)
+def test_a_server_has_helpers_when_it_answers(tmp_path: Path, network: Path, flags: list[str], taken_over: int) -> None:
+    if taken_over == 2 and sys.platform != "linux":
+        pytest.skip("several processes need Linux")
+    base_path = tmp_path / "m"
+    base_path.mkdir()
+    (base_path / "1").symlink_to(network)
+    body = {"signature_name": "plain", "inputs": {name: value.tolist() for name, value in network_inputs(2).items()}}
+    with serving(base_path, "--engine=openvino", *flags, module="headrace") as server:
+        server.ready()
+        expected = httpx.post(f"{server.url}/v1/models/m:predict", json=body).json()
+        (base_path / "2").symlink_to(network)
+        wait_until(lambda: server.statuses() == {"1": "END", "2": "AVAILABLE"}, 300)
+        if taken_over == 2:
+            wait_until(lambda: sum('"taken over"' in line for line in server.log) == 2, 300)
+        found = httpx.post(f"{server.url}/v1/models/m/versions/2:predict", json=body).json()
+        np.testing.assert_allclose(found["outputs"], expected["outputs"], rtol=1e-5)
+        assert server.end() == 0
+    assert sum('"taken over"' in line for line in server.log) == taken_over
+    chosen = [line for line in server.log if '"engine chosen"' in line]
+    assert len(chosen) == 4 * max(taken_over, 1), "the lines of helpers are there, too: two signatures, twice"
