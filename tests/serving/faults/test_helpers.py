@@ -98,6 +98,20 @@ def test_it_is_the_first_to_make_way(helper: Callable[[str], None]) -> None:
         run()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says on which cores a process may run")
+def test_it_keeps_to_a_quarter_of_the_cores(helper: Callable[[str], None]) -> None:
+    own = os.sched_getaffinity(0)
+    helper(BEGUN + f"time.sleep(0.5); assert sorted(os.sched_getaffinity(0)) == {sorted(process.corner(own))}; os._exit(3)")
+    with pytest.raises(InternalError, match="ended with status 3"):
+        run()
+    assert os.sched_getaffinity(0) == own
+
+
+def test_a_quarter_of_the_cores_is_one_at_least() -> None:
+    found = [process.corner(cores) for cores in ({0}, {0, 1}, {1, 3, 5, 7}, range(16))]
+    assert found == [{0}, {1}, {7}, {12, 13, 14, 15}]
+
+
 @pytest.mark.parametrize("stopped", [False, True])
 def test_one_that_hangs_is_killed_when_its_version_is_not_wanted(
     helper: Callable[[str], None], tmp_path: Path, stopped: bool
