@@ -66,8 +66,11 @@ class Clients:
     answer_bytes: int | None
 
 
-def start(form: str, address: str, clients: int, seconds: float) -> Clients:
-    """Clients that ask for so long, begun in a process of their own; `told` waits for what they saw. One is answered before."""
+def start(form: str, address: str, clients: int, seconds: float, rate: int = 0) -> Clients:
+    """Clients that ask for so long, begun in a process of their own; `told` waits for what they saw. One is answered before.
+
+    `rate` is of all of them together, in requests a second; 0 has each of them ask again as soon as it is answered.
+    """
     folder = tempfile.TemporaryDirectory()
     if form.startswith("grpc"):
         path, data = grpc_request(form)
@@ -88,6 +91,8 @@ def start(form: str, address: str, clients: int, seconds: float) -> Clients:
     body.write_bytes(data)
     times = [f"--duration={seconds:.0f}", f"--warm-up-time={WARM_UP_SECONDS}", f"--log-file={folder.name}/times"]
     load = [f"--clients={connections}", f"--max-concurrent-streams={clients // connections}", f"--data={body}", *times, *kind]
+    if rate:
+        load.append(f"--rps={rate / connections}")
     command = [ensure("nghttp2-client", "h2load"), *load, f"http://{address}{path}"]
     return Clients(subprocess.Popen(command, stdout=subprocess.PIPE, text=True), folder, answer_bytes)
 

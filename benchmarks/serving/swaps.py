@@ -1,7 +1,8 @@
 """New versions under load: what they do to the other models' requests, and to the server's memory.
 
-`python -m benchmarks.serving.swaps [SWAPS]` serves two MLPs 784-256-10. Clients ask one of them without a pause, by turns while
-nothing else happens and while versions of the other are loaded, warmed and swapped in one after the other. Linux only.
+`python -m benchmarks.serving.swaps [SWAPS [REQUESTS_A_SECOND]]` serves two MLPs 784-256-10. Clients ask one of them, without a pause
+unless a rate is given, by turns while nothing else happens and while versions of the other are loaded, warmed and swapped in one
+after the other. Linux only.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def resident_mb(process: int) -> float:
 
 def main() -> None:
     """Prints the times with and without swaps, and the memory after the first swap and after the last."""
-    swaps = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    swaps, rate = (int(sys.argv[n]) if len(sys.argv) > n else usual for n, usual in ((1, 50), (2, 0)))
     quiet, busy, memory = [], [], []
     with tempfile.TemporaryDirectory() as base:
         folder = Path(base)
@@ -80,11 +81,11 @@ def main() -> None:
         with serving(folder) as (process, address):
             version = 1
             seconds = 5.0
-            told(start("rest", address, CLIENTS, seconds))
+            told(start("rest", address, CLIENTS, seconds, rate))
             while version <= swaps:
-                quiet.append(told(start("rest", address, CLIENTS, seconds)))
+                quiet.append(told(start("rest", address, CLIENTS, seconds, rate)))
                 # The clients run for as long as the swaps did the last time.
-                clients = start("rest", address, CLIENTS, seconds)
+                clients = start("rest", address, CLIENTS, seconds, rate)
                 time.sleep(WARM_UP_SECONDS)
                 began = time.monotonic()
                 for _ in range(SWAPS_A_TURN):
