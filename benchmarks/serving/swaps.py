@@ -1,8 +1,8 @@
 """New versions under load: what they do to the other models' requests, and to the server's memory.
 
-`python -m benchmarks.serving.swaps [SWAPS [REQUESTS_A_SECOND]]` serves two MLPs 784-256-10. Clients ask one of them, without a pause
-unless a rate is given, by turns while nothing else happens and while versions of the other are loaded, warmed and swapped in one
-after the other. Linux only.
+`python -m benchmarks.serving.swaps [SWAPS [REQUESTS_A_SECOND]]` serves two MLPs 784-256-10. Clients ask one of them, without a
+pause unless a rate is given, by turns while nothing else happens and while versions of the other are loaded, warmed and swapped
+in one after the other. Linux only.
 """
 
 from __future__ import annotations
