@@ -113,6 +113,7 @@ def test_a_client_that_goes_away_frees_its_thread(service: GrpcService) -> None:
     wait_until(lambda: in_flight(service) == 1)
     gone.close()
     assert call.code() is grpc.StatusCode.CANCELLED
+    time.sleep(1.0)  # the server hears of it a moment after the client has said so, and nothing tells when
     GatedModel.gate.set()
     wait_until(lambda: in_flight(service) == 0)
     assert service.client().call("Predict", predict_request(x=X))
