@@ -45,6 +45,15 @@ settings.register_profile("headrace", deadline=None)
 settings.load_profile("headrace")
 
 
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Has threads take turns a million times a second, so that what is not safe among them shows."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _compile_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
     """Thousands of small programs in two folders run once or twice: XLA need not make good machine code of them."""

@@ -25,7 +25,7 @@ from headrace.serving.access.gate import Gate
 from headrace.serving.access.watch import AccessWatcher, read_access
 from headrace.serving.admin.app import admin_app
 from headrace.serving.admin.options import AdminOptions
-from headrace.serving.admin.reloads import outcomes
+from headrace.serving.admin.reloads import note_from_file
 from headrace.serving.admin.routes import ModelRoutes
 from headrace.serving.admin.served import OneProcess
 from headrace.serving.admin.server import AdminServer
@@ -287,11 +287,9 @@ class ModelServer:
         return gate
 
     def _reload_from_file(self, config: Any) -> ReloadResult:
-        """Takes the list of models of the file that is watched; a refused one, which is tried again and again, is only logged."""
+        """Takes the list of models of the file that is watched."""
         result = self.models.reload(config)
-        if result.changed:
-            outcome = result.error.code if result.error is not None else "OK"
-            self.audit.record("model_config_file", "models.reload", "models", outcome, outcomes(result))
+        note_from_file(result, self.audit)
         return result
 
     def _engine_of(self, options: EngineOptions) -> Engine:

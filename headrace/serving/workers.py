@@ -48,6 +48,7 @@ class _Job:
                 logger.exception("work failed that nobody waits for")
             else:
                 future.set_exception(error)
+                del self, future  # the error's traceback has this frame, and these have the error
         else:
             if future is not None:
                 future.set_result(result)

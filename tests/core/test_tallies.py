@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -24,14 +22,6 @@ class Counted:
     def _count(self, name: str, values: list[float]) -> None:
         self.counter.add((name,), len(values))
         self.times.observe_all((name,), values)
-
-
-@pytest.fixture
-def quick_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def test_readers_see_what_was_put_aside() -> None:

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 import weakref
-from collections.abc import Iterator
 
 import pytest
 
 from headrace.core.errors import CancelledError
 from headrace.serving.promise import Promise, kept
-
-
-@pytest.fixture
-def quick_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def together(*calls: object) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -60,3 +62,22 @@ def test_work_that_was_called_off_is_not_done() -> None:
     gate.set()
     workers.stop(30)
     assert done == []
+
+
+def test_work_that_fails_leaves_no_cycle() -> None:
+    def fail() -> None:
+        raise UnavailableError("not now")
+
+    workers = Workers(1, 5, lambda _: None)
+    gc.disable()
+    try:
+        future = workers.submit(fail)
+        with pytest.raises(UnavailableError, match="not now"):
+            future.result(30)
+        kept = weakref.ref(future)
+        workers.submit(lambda: None).result(30)  # by now the thread has let the work before go
+        del future
+        assert kept() is None
+    finally:
+        gc.enable()
+        workers.stop(30)

@@ -21,6 +21,13 @@ def audited_reload(reload: Callable[[Any], ReloadResult], config: Any, audit: Au
     return result
 
 
+def note_from_file(result: ReloadResult, audit: AuditLog) -> None:
+    """Notes a list that came from the file that is watched. A refused one, which is tried again and again, is only logged."""
+    if result.changed:
+        code = result.error.code if result.error is not None else "OK"
+        audit.record("model_config_file", "models.reload", "models", code, outcomes(result))
+
+
 def outcomes(result: ReloadResult) -> dict[str, Any]:
     """What came of each model, as JSON."""
     return {

@@ -18,14 +18,14 @@ from headrace.core.log_lines import fields
 from headrace.serving.access.gate import Gate
 from headrace.serving.access.watch import AccessWatcher, read_access
 from headrace.serving.admin.app import admin_app
-from headrace.serving.admin.reloads import outcomes
+from headrace.serving.admin.reloads import note_from_file
 from headrace.serving.admin.routes import ModelRoutes
 from headrace.serving.admin.server import AdminServer
 from headrace.serving.audit import AuditLog, Event
 from headrace.serving.configuration.watch import ConfigWatcher
 from headrace.serving.live import admin as live
 from headrace.serving.live.recorder import LiveRecorder
-from headrace.serving.processes import outcomes as told_outcomes
+from headrace.serving.processes import outcomes
 from headrace.serving.processes.allowances import Allowances
 from headrace.serving.processes.crew import Crew, Worker
 from headrace.serving.processes.forwarding import Forwarded
@@ -149,7 +149,7 @@ class Office:
             await asyncio.sleep(_DRAIN_SECONDS)
 
     async def _reload(self, text: str) -> str:
-        return told_outcomes.to_json(await self._reloads.reload(text))
+        return outcomes.to_json(await self._reloads.reload(text))
 
     async def _note(self, text: str) -> str:
         await asyncio.to_thread(self._audit.keep, Event(**json.loads(text)))
@@ -217,9 +217,7 @@ class Office:
         )
 
     def _reload_from_file(self, config: Any) -> ReloadResult:
-        """Takes the list of models of the file that is watched; a refused one, which is tried again and again, is only logged."""
+        """Takes the list of models of the file that is watched."""
         result = self._served.reload_unnoted(config)
-        if result.changed:
-            outcome = result.error.code if result.error is not None else "OK"
-            self._audit.record("model_config_file", "models.reload", "models", outcome, outcomes(result))
+        note_from_file(result, self._audit)
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 import hashlib
 import itertools
@@ -37,7 +38,7 @@ def no_audit(*_: object) -> None:
     """Keeps nothing."""
 
 
-class Governor:
+class Governor(abc.ABC):
     """The rules of a server, be it one process or several, and what their variants did.
 
     Args:
@@ -61,17 +62,17 @@ class Governor:
         self._numbers = itertools.count(1)
         self._serial = 0
 
+    @abc.abstractmethod
     def _targets(self, complete: bool) -> Targets:
         """The models that rules may name; raises UnavailableError where it is to be complete and not all processes tell theirs."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _changed(self) -> str:
         """Has what is in `experiments`, and what is halted, take effect; called while the change is made.
 
         Returns:
             Where it does not take effect yet, for people; "" when it does everywhere.
         """
-        raise NotImplementedError
 
     # The rules.
 
